@@ -1,0 +1,539 @@
+//! The facts of a workspace: base rows out of records, derived values out of base rows.
+//!
+//! `load` reads the whole store, `replay` the log up to an earlier entry, `apply` takes new log entries; all
+//! three end in the same derivations, so kept and rebuilt facts are equal.
+
+use crate::column::{NONE, NULL};
+use crate::fx::Fx;
+use crate::known::Known;
+use crate::links::Links;
+use crate::table::{COUNTED, EXISTS, FIT, Schema, Table};
+use crate::{FactsError, Result, Settings, Snapshot};
+use hashbrown::HashTable;
+use northing_model::expr::{self, Reader};
+use northing_model::{Expr, FieldDef, FieldType, Model, Physical, Record, Value};
+use northing_store::{Logged, Moment, Op, Store};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// One value of a history field, from an instant on; `NULL` for unknown since when.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Entry {
+    pub column: usize,
+    pub at: i64,
+    pub seq: u64,
+    /// As the column holds it; money as raw ticks.
+    pub value: i64,
+    pub currency: i64,
+}
+
+pub struct Facts {
+    pub(crate) model: Arc<Model>,
+    pub(crate) settings: Settings,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) known: Known,
+    pub(crate) fx: Fx,
+    pub(crate) links: Vec<Vec<Option<Links>>>,
+    pub(crate) history: HashMap<u32, Vec<Entry>>,
+    pub(crate) shares: HashMap<u32, BTreeMap<String, u8>>,
+    pub(crate) free: Vec<Vec<u32>>,
+    index: Vec<HashTable<u32>>,
+    plans: Vec<Vec<FieldDef>>,
+    exclude: Vec<Option<Expr>>,
+    seq: u64,
+    counter: u64,
+}
+
+/// What a batch of changes makes necessary to derive anew.
+#[derive(Default)]
+pub(crate) struct Touched {
+    pub orders: BTreeSet<u32>,
+    pub refunds: BTreeSet<u32>,
+    pub deals: BTreeSet<u32>,
+    pub leads: BTreeSet<u32>,
+    pub expenses: BTreeSet<u32>,
+    pub contracts: BTreeSet<u32>,
+    pub customers: BTreeSet<u32>,
+    pub rebuild: bool,
+}
+
+impl Facts {
+    fn empty(model: Arc<Model>, settings: Settings) -> Result<Self> {
+        let schemas: Vec<Arc<Schema>> = model.objects.iter().map(|o| Arc::new(Schema::of(&model, o))).collect();
+        let known = Known::find(&schemas).ok_or_else(|| FactsError::Expression("the model lacks an object or field that facts derive from".into()))?;
+        let linked: Vec<usize> = ["customer", "lead", "order", "deal", "contract", "expense"].iter().filter_map(|n| model.object_index(n)).collect();
+        let links = schemas
+            .iter()
+            .map(|s| s.columns.iter().map(|c| c.target.filter(|t| linked.contains(t)).map(|_| Links::default())).collect())
+            .collect();
+        let plans = model
+            .objects
+            .iter()
+            .map(|o| o.stored_fields().filter(|f| (f.facts && f.kind.physical() != Physical::List) || f.kind == FieldType::Shares).cloned().collect())
+            .collect();
+        let exclude = model
+            .objects
+            .iter()
+            .map(|o| o.exclude.as_deref().map(Expr::parse).transpose())
+            .collect::<std::result::Result<_, _>>()
+            .map_err(FactsError::Expression)?;
+        Ok(Self {
+            fx: Fx::new(settings.currency),
+            settings,
+            tables: schemas.into_iter().map(Table::new).collect(),
+            known,
+            links,
+            history: HashMap::new(),
+            shares: HashMap::new(),
+            free: vec![Vec::new(); model.objects.len()],
+            index: (0..model.objects.len()).map(|_| HashTable::new()).collect(),
+            plans,
+            exclude,
+            model,
+            seq: 0,
+            counter: 0,
+        })
+    }
+
+    /// Reads the whole store as it stands.
+    pub fn load(store: &Store) -> Result<Self> {
+        let seq = store.seq();
+        let settings = Settings::from_record(&store.workspace()?.map(|(_, r, _)| r).unwrap_or_default());
+        let mut facts = Self::empty(store.model(), settings)?;
+        let model = facts.model.clone();
+        facts.load_rates(store)?;
+        for (table, object) in model.objects.iter().enumerate().filter(|(_, o)| !o.derived) {
+            let plan = facts.plans[table].clone();
+            let fields: Vec<&FieldDef> = plan.iter().collect();
+            store.scan(&object.name, &fields, |id, _, values| {
+                facts.write(table, id, values);
+            })?;
+        }
+        for (table, object) in model.objects.iter().enumerate() {
+            if object.history_fields().next().is_some() {
+                store.scan_moments(&object.name, |id, seq, moment| facts.remember(table, id, seq, &moment))?;
+            }
+        }
+        facts.seq = seq;
+        facts.derive_everything();
+        // What was committed while the tables were read is in them or in the log; writing it twice changes nothing.
+        facts.catch_up(store)?;
+        Ok(facts)
+    }
+
+    /// The facts as they stood when the log ended at `up_to`.
+    pub fn replay(store: &Store, up_to: u64) -> Result<Self> {
+        let mut records: BTreeMap<(String, Uuid), Option<Record>> = BTreeMap::new();
+        let mut moments: Vec<(String, Uuid, u64, Moment)> = Vec::new();
+        let mut order = Vec::new();
+        store.replay(up_to, |entry| {
+            let key = (entry.object.clone(), entry.id);
+            if !records.contains_key(&key) {
+                order.push(key.clone());
+            }
+            records.insert(key, (entry.op != Op::Delete).then_some(entry.after));
+            moments.extend(entry.moments.into_iter().map(|m| (entry.object.clone(), entry.id, entry.seq, m)));
+        })?;
+        let settings = order.iter().filter(|(o, _)| o == "workspace").find_map(|k| records[k].clone()).unwrap_or_default();
+        let mut facts = Self::empty(store.model(), Settings::from_record(&settings))?;
+        for key in order.iter().filter(|(o, _)| o == "fx_rate") {
+            if let Some(rate) = &records[key] {
+                facts.add_rate(rate);
+            }
+        }
+        for key in &order {
+            if let (Some(record), Some(table)) = (&records[key], facts.model.object_index(&key.0)) {
+                facts.write_record(table, key.1, record);
+            }
+        }
+        for (object, id, seq, moment) in &moments {
+            if let Some(table) = facts.model.object_index(object) {
+                facts.remember(table, *id, *seq, moment);
+            }
+        }
+        facts.seq = up_to;
+        facts.derive_everything();
+        Ok(facts)
+    }
+
+    fn load_rates(&mut self, store: &Store) -> Result<()> {
+        let Some(object) = self.model.object("fx_rate").cloned() else { return Ok(()) };
+        let fields: Vec<&FieldDef> = ["currency", "on", "rate"].iter().filter_map(|f| object.field(f)).collect();
+        let mut found = Vec::new();
+        store.scan("fx_rate", &fields, |_, _, v| {
+            found.push(Record::from([("currency".into(), v[0].clone()), ("on".into(), v[1].clone()), ("rate".into(), v[2].clone())]));
+        })?;
+        for rate in &found {
+            self.add_rate(rate);
+        }
+        Ok(())
+    }
+
+    fn add_rate(&mut self, record: &Record) {
+        let currency = record.get("currency").and_then(Value::as_text).and_then(northing_model::Currency::parse);
+        let (on, rate) = (record.get("on").and_then(Value::as_int), record.get("rate").and_then(Value::as_int));
+        if let (Some(currency), Some(on), Some(rate)) = (currency, on, rate) {
+            self.fx.add_rate(currency, on as i32, rate);
+        }
+    }
+
+    /// Takes what the log holds after the last applied entry; the new position.
+    pub fn catch_up(&mut self, store: &Store) -> Result<u64> {
+        loop {
+            let batch = store.changes_after(self.seq, 20_000)?;
+            if batch.is_empty() {
+                return Ok(self.seq);
+            }
+            if !self.apply(&batch) {
+                *self = Self::load(store)?;
+            }
+        }
+    }
+
+    /// Applies log entries in order; false when they change what other records mean and facts must be rebuilt.
+    pub fn apply(&mut self, batch: &[Logged]) -> bool {
+        let mut touched = Touched::default();
+        for entry in batch {
+            let Some(table) = self.model.object_index(&entry.object) else { continue };
+            if self.model.objects[table].structural {
+                touched.rebuild = true;
+            }
+            self.apply_one(table, entry, &mut touched);
+            if touched.rebuild {
+                return false;
+            }
+            self.seq = entry.seq;
+        }
+        self.derive(&touched);
+        true
+    }
+
+    fn apply_one(&mut self, table: usize, entry: &Logged, touched: &mut Touched) {
+        let row = self.row(table, entry.id);
+        self.touch(table, row, touched);
+        if entry.op == Op::Delete {
+            let flags = self.tables[table].flags(row) & !(EXISTS | COUNTED);
+            self.tables[table].set_flags(row, flags);
+        } else {
+            let before_merge = self.root(table, row);
+            self.write_record(table, entry.id, &entry.after);
+            for moment in &entry.moments {
+                self.remember(table, entry.id, entry.seq, moment);
+            }
+            if self.root(table, row) != before_merge {
+                let lead_unmerged = table == self.known.lead.table && before_merge != row;
+                touched.rebuild |= lead_unmerged || !self.is_linked_target(table);
+                self.repoint(table, row);
+            }
+        }
+        self.touch(table, row, touched);
+    }
+
+    fn is_linked_target(&self, table: usize) -> bool {
+        self.links.iter().zip(&self.tables).any(|(links, t)| {
+            links.iter().zip(&t.schema.columns).any(|(l, c)| l.is_some() && c.target == Some(table) && c.name != "merged_into")
+        })
+    }
+
+    /// After a merge or its undoing: what points at this record, or at one merged into it, points at the survivor.
+    fn repoint(&mut self, table: usize, row: u32) {
+        let root = self.root(table, row);
+        for member in self.members(table, row) {
+            for t in 0..self.tables.len() {
+                for c in 0..self.tables[t].schema.columns.len() {
+                    let meta = &self.tables[t].schema.columns[c];
+                    if meta.target != Some(table) || meta.name == "merged_into" {
+                        continue;
+                    }
+                    let children = self.links[t][c].as_ref().map(|l| l.children(member)).unwrap_or_default();
+                    for child in children {
+                        self.tables[t].set(c, child, i64::from(root));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The record that this one was merged into, at the end of the chain; itself if it was not.
+    pub(crate) fn root(&self, table: usize, row: u32) -> u32 {
+        let Some(column) = self.tables[table].schema.column("merged_into") else { return row };
+        let mut at = row;
+        if let Some(links) = &self.links[table][column] {
+            for _ in 0..1_000 {
+                match links.parent(at) {
+                    NONE => break,
+                    next => at = next,
+                }
+            }
+        }
+        at
+    }
+
+    /// A record and all that were merged into it.
+    pub(crate) fn members(&self, table: usize, row: u32) -> Vec<u32> {
+        let mut found = vec![row];
+        if let Some(links) = self.tables[table].schema.column("merged_into").and_then(|c| self.links[table][c].as_ref()) {
+            let mut at = 0;
+            while at < found.len() {
+                found.extend(links.children(found[at]));
+                at += 1;
+            }
+        }
+        found
+    }
+
+    pub(crate) fn children(&self, table: usize, column: usize, parents: &[u32]) -> Vec<u32> {
+        let Some(links) = &self.links[table][column] else { return Vec::new() };
+        parents.iter().flat_map(|p| links.children(*p)).collect()
+    }
+
+    /// Marks what must be derived anew because of this row, before and after its change.
+    fn touch(&mut self, table: usize, row: u32, touched: &mut Touched) {
+        let k = self.known;
+        let parent = |facts: &Self, column: usize| facts.links[table][column].as_ref().map_or(NONE, |l| l.parent(row));
+        match table {
+            t if t == k.order.table => drop(touched.orders.insert(row)),
+            t if t == k.order_line.table => drop(touched.orders.insert(parent(self, k.order_line.order))),
+            t if t == k.refund.table => {
+                touched.refunds.insert(row);
+                touched.orders.insert(parent(self, k.refund.order));
+            }
+            t if t == k.deal.table => {
+                touched.deals.insert(row);
+                touched.leads.insert(self.root(k.lead.table, parent(self, k.deal.lead)));
+            }
+            t if t == k.lead.table => {
+                let root = self.root(table, row);
+                touched.leads.extend([row, root]);
+                let members = self.members(table, root);
+                touched.deals.extend(self.children(k.deal.table, k.deal.lead, &members));
+            }
+            t if t == k.contract.table => {
+                touched.contracts.insert(row);
+                let rows = self.children(table, k.contract.successor, &[row]);
+                touched.contracts.extend(rows);
+            }
+            t if t == k.expense.table => drop(touched.expenses.insert(row)),
+            t if t == k.interaction.table => {
+                let lead = parent(self, k.interaction.lead);
+                touched.leads.insert(self.root(k.lead.table, lead));
+                touched.deals.insert(parent(self, k.interaction.deal));
+                let members = self.members(k.lead.table, self.root(k.lead.table, lead));
+                touched.deals.extend(self.children(k.deal.table, k.deal.lead, &members));
+            }
+            _ => {}
+        }
+        for order in touched.orders.clone() {
+            if order != NONE {
+                let customer = self.links[k.order.table][k.order.customer].as_ref().map_or(NONE, |l| l.parent(order));
+                touched.customers.insert(customer);
+            }
+        }
+        if table == k.customer.table {
+            touched.customers.insert(row);
+            let root = self.root(table, row);
+            touched.customers.insert(root);
+        }
+        for column in 0..self.tables[table].schema.columns.len() {
+            if self.tables[table].schema.columns[column].target == Some(k.customer.table) {
+                touched.customers.insert(parent(self, column));
+            }
+        }
+        for customer in touched.customers.clone() {
+            if customer != NONE {
+                touched.customers.insert(self.root(k.customer.table, customer));
+            }
+        }
+    }
+
+    /// The row of a record, made if it was never heard of.
+    pub(crate) fn row(&mut self, table: usize, id: Uuid) -> u32 {
+        let rows = &self.tables[table];
+        if let Some(row) = self.index[table].find(hash(id), |r| rows.id(*r) == Some(id)) {
+            return *row;
+        }
+        let row = self.tables[table].push(Some(id));
+        let rows = &self.tables[table];
+        self.index[table].insert_unique(hash(id), row, |r| hash(rows.id(*r).unwrap_or_default()));
+        row
+    }
+
+    fn write_record(&mut self, table: usize, id: Uuid, record: &Record) {
+        let values: Vec<Value> = self.plans[table].iter().map(|f| record.get(&f.name).cloned().unwrap_or_default()).collect();
+        self.write(table, id, &values);
+    }
+
+    /// Writes a record's own fields into its row.
+    fn write(&mut self, table: usize, id: Uuid, values: &[Value]) {
+        let row = self.row(table, id);
+        let plan = std::mem::take(&mut self.plans[table]);
+        for (field, value) in plan.iter().zip(values) {
+            if let Value::Shares(shares) = value {
+                self.shares.insert(row, shares.clone());
+            }
+            let Some(column) = self.tables[table].schema.column(&field.name) else { continue };
+            let (held, currency) = self.held(table, column, value);
+            if field.kind == FieldType::Money {
+                self.tables[table].set(column + 1, row, held);
+                self.tables[table].set(column + 2, row, currency);
+                // Until a derivation knows a better day, the day it was entered.
+                let converted = self.convert(held, currency, i32::MAX);
+                self.tables[table].set(column, row, converted);
+                continue;
+            }
+            if let Some(target) = self.tables[table].schema.columns[column].target {
+                if let Some(links) = &mut self.links[table][column] {
+                    links.set(row, u32::try_from(held).unwrap_or(NONE));
+                }
+                let root = if held == NULL || field.name == "merged_into" { held } else { i64::from(self.root(target, held as u32)) };
+                self.tables[table].set(column, row, root);
+                continue;
+            }
+            self.tables[table].set(column, row, held);
+        }
+        let fit = match &self.exclude[table] {
+            None => true,
+            Some(exclude) => !expr::matches(exclude, &Own { plan: &plan, values }),
+        };
+        let merged = plan.iter().zip(values).any(|(f, v)| f.name == "merged_into" && !v.is_null());
+        self.plans[table] = plan;
+        let mut flags = EXISTS;
+        if fit && !merged {
+            flags |= FIT | COUNTED;
+        }
+        self.tables[table].set_flags(row, flags);
+    }
+
+    /// A value as its column holds it; for money raw ticks and the currency's code.
+    fn held(&mut self, table: usize, column: usize, value: &Value) -> (i64, i64) {
+        let held = match value {
+            Value::Null | Value::List(_) | Value::Shares(_) => NULL,
+            Value::Bool(b) => i64::from(*b),
+            Value::Int(i) | Value::Decimal(i) | Value::Time(i) => *i,
+            Value::Date(d) => i64::from(*d),
+            Value::Money(m) => return (m.ticks().unwrap_or(NULL), self.fx.code(m.currency)),
+            Value::Ref(id) => match self.tables[table].schema.columns[column].target {
+                Some(target) => i64::from(self.row(target, *id)),
+                None => NULL,
+            },
+            Value::Text(text) => {
+                let meta = &self.tables[table].schema.columns[column];
+                match &meta.dict {
+                    Some(dict) => i64::from(dict.intern(text)),
+                    None => meta.options.iter().position(|o| o == text).map_or(NULL, |p| p as i64),
+                }
+            }
+        };
+        (held, NULL)
+    }
+
+    fn remember(&mut self, table: usize, id: Uuid, seq: u64, moment: &Moment) {
+        if table != self.known.deal.table {
+            return;
+        }
+        let Some(column) = self.tables[table].schema.column(&moment.field) else { return };
+        let row = self.row(table, id);
+        let (value, currency) = self.held(table, column, &moment.value);
+        let entry = Entry { column, at: moment.at.unwrap_or(NULL), seq, value, currency };
+        let list = self.history.entry(row).or_default();
+        if !list.contains(&entry) {
+            list.push(entry);
+        }
+    }
+
+    /// Raw ticks in the reporting currency by the rate of a day; null without amount or rate.
+    pub(crate) fn convert(&self, ticks: i64, currency: i64, day: i32) -> i64 {
+        if ticks == NULL {
+            return NULL;
+        }
+        self.fx.currency(currency).and_then(|c| self.fx.convert(ticks, c, day)).unwrap_or(NULL)
+    }
+
+    pub(crate) fn get(&self, table: usize, column: usize, row: u32) -> i64 {
+        self.tables[table].get(column, row)
+    }
+    pub(crate) fn set(&mut self, table: usize, column: usize, row: u32, value: i64) {
+        self.tables[table].set(column, row, value);
+    }
+    pub(crate) fn counted(&self, table: usize, row: u32) -> bool {
+        self.tables[table].flags(row) & COUNTED != 0
+    }
+    /// Sets or clears whether a row counts, from its own fitness and `also`.
+    pub(crate) fn count_if(&mut self, table: usize, row: u32, also: bool) {
+        let flags = self.tables[table].flags(row);
+        let counts = also && flags & EXISTS != 0 && flags & FIT != 0;
+        let flags = if counts { flags | COUNTED } else { flags & !COUNTED };
+        self.tables[table].set_flags(row, flags);
+    }
+
+    /// Replaces the derived rows of a parent: frees the old ones, then fills as many as needed.
+    pub(crate) fn replace(&mut self, table: usize, parent_column: usize, parent: u32, counted: bool, rows: &[Vec<(usize, i64)>]) {
+        let old = self.children(table, parent_column, &[parent]);
+        for row in old {
+            if let Some(links) = &mut self.links[table][parent_column] {
+                links.set(row, NONE);
+            }
+            self.tables[table].set_flags(row, 0);
+            self.free[table].push(row);
+        }
+        for values in rows {
+            let row = match self.free[table].pop() {
+                Some(row) => row,
+                None => self.tables[table].push(None),
+            };
+            if let Some(links) = &mut self.links[table][parent_column] {
+                links.set(row, parent);
+            }
+            self.set(table, parent_column, row, i64::from(parent));
+            for (column, value) in values {
+                self.set(table, *column, row, *value);
+            }
+            self.tables[table].set_flags(row, if counted { EXISTS | FIT | COUNTED } else { EXISTS | FIT });
+        }
+    }
+
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// An immutable view of everything at this `seq`.
+    pub fn snapshot(&mut self) -> Snapshot {
+        for table in &mut self.tables {
+            table.seal(&mut self.counter);
+        }
+        Snapshot {
+            seq: self.seq,
+            model: self.model.clone(),
+            settings: self.settings.clone(),
+            fx: self.fx.clone(),
+            tables: self.tables.clone(),
+        }
+    }
+}
+
+fn hash(id: Uuid) -> u64 {
+    let (high, low) = id.as_u64_pair();
+    low.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ high.rotate_left(29)
+}
+
+struct Own<'a> {
+    plan: &'a [FieldDef],
+    values: &'a [Value],
+}
+
+impl Reader for Own<'_> {
+    fn read(&self, path: &[String]) -> Value {
+        let name = path.first().map_or("", String::as_str);
+        self.plan.iter().position(|f| f.name == name).map(|i| self.values[i].clone()).unwrap_or_default()
+    }
+    fn now(&self) -> i64 {
+        0
+    }
+    fn setting(&self, _: &str) -> i64 {
+        0
+    }
+    fn midnight(&self, day: i32) -> i64 {
+        i64::from(day) * 86_400
+    }
+}

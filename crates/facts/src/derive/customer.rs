@@ -1,0 +1,274 @@
+//! Customers: purchases in order, first and repeat, active stretches, conversion of leads, renewal of contracts.
+
+use crate::Facts;
+use crate::column::NULL;
+use std::collections::HashMap;
+use uuid::Uuid;
+
+const DAY: i64 = 86_400;
+const CONTRACT: i64 = 0;
+const PURCHASE: i64 = 1;
+
+/// A purchase: when, a tie-breaker, and its row.
+type Purchase = (i64, Uuid, u32);
+
+impl Facts {
+    pub(crate) fn derive_customer(&mut self, row: u32) {
+        let k = self.known;
+        let c = k.customer;
+        let root = self.root(c.table, row);
+        if root != row {
+            self.count_if(c.table, row, false);
+            self.replace(k.customer_active.table, k.customer_active.customer, row, false, &[]);
+            return;
+        }
+        let members = self.members(c.table, row);
+        self.count_if(c.table, row, true);
+        self.recount_children(row, &members);
+
+        let purchases = self.purchases(&members);
+        let contracts = self.contract_stretches(&members);
+        let first_contract = contracts.iter().map(|s| s.0).min();
+        let first_bought = purchases.first().map(|p| p.0);
+        let first = [first_bought, first_contract].into_iter().flatten().min();
+        self.classify(&members, &purchases, first);
+
+        let value_column = |f: &Self| if f.settings.purchases_are_deals { (k.deal.table, k.deal.purchase_value) } else { (k.order.table, k.order.purchase_value) };
+        let (table, column) = value_column(self);
+        let total: i64 = purchases.iter().map(|p| self.get(table, column, p.2)).filter(|v| *v != NULL).fold(0, i64::saturating_add);
+        self.set(c.table, c.first_purchase_at, row, first.unwrap_or(NULL));
+        self.set(c.table, c.last_purchase_at, row, purchases.last().map_or(NULL, |p| p.0));
+        self.set(c.table, c.purchases, row, purchases.len() as i64);
+        self.set(c.table, c.realised_value, row, total);
+
+        self.write_active(row, &purchases, contracts);
+        self.convert_leads(&members, &purchases, first);
+        self.settle_cycles(&members);
+    }
+
+    /// A test or internal customer takes its records out of every KPI.
+    fn recount_children(&mut self, root: u32, members: &[u32]) {
+        let k = self.known;
+        let fits = self.customer_fits(root);
+        for (table, column) in [(k.lead.table, k.lead.customer), (k.interaction.table, k.interaction.customer), (k.contract.table, k.contract.customer)] {
+            for child in self.children(table, column, members) {
+                self.count_if(table, child, fits);
+            }
+        }
+        // Orders and deals carry rows of their own, so they are derived again where the answer changed.
+        for order in self.children(k.order.table, k.order.customer, members) {
+            if self.counted(k.order.table, order) != (fits && self.is_fit(k.order.table, order)) || self.get(k.order.table, k.order.customer, order) != i64::from(root) {
+                self.derive_order(order);
+            }
+            for refund in self.children(k.refund.table, k.refund.order, &[order]) {
+                self.set(k.refund.table, k.refund.customer, refund, i64::from(root));
+            }
+        }
+        for deal in self.children(k.deal.table, k.deal.customer, members) {
+            if self.counted(k.deal.table, deal) != (fits && self.is_fit(k.deal.table, deal)) {
+                self.derive_deal(deal);
+            }
+        }
+    }
+
+    fn is_fit(&self, table: usize, row: u32) -> bool {
+        let needed = crate::table::EXISTS | crate::table::FIT;
+        self.tables[table].flags(row) & needed == needed
+    }
+
+    fn purchases(&self, members: &[u32]) -> Vec<Purchase> {
+        let k = self.known;
+        let (table, customer, at) = if self.settings.purchases_are_deals {
+            (k.deal.table, k.deal.customer, k.deal.purchased_at)
+        } else {
+            (k.order.table, k.order.customer, k.order.purchased_at)
+        };
+        let mut found: Vec<Purchase> = self
+            .children(table, customer, members)
+            .into_iter()
+            .map(|row| (self.get(table, at, row), self.tables[table].id(row).unwrap_or_default(), row))
+            .filter(|p| p.0 != NULL)
+            .collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// Marks first and repeat purchases, and which revenue is from new customers (X16).
+    fn classify(&mut self, members: &[u32], purchases: &[Purchase], first: Option<i64>) {
+        let k = self.known;
+        let (table, customer, revenue_at) = if self.settings.purchases_are_deals {
+            (k.deal.table, k.deal.customer, k.deal.revenue_at)
+        } else {
+            (k.order.table, k.order.customer, k.order.revenue_at)
+        };
+        let grace = self.settings.new_customer_days * DAY;
+        let places: HashMap<u32, usize> = purchases.iter().enumerate().map(|(i, p)| (p.2, i)).collect();
+        for row in self.children(table, customer, members) {
+            let at = self.get(table, revenue_at, row);
+            let place = places.get(&row).copied();
+            let new = place == Some(0) || first.is_none_or(|f| at <= f.saturating_add(grace));
+            self.set_classes(table, row, place == Some(0), place.is_some_and(|p| p > 0), new);
+        }
+    }
+
+    /// Contract terms joined where the next begins within the grace; (start, end), end null while it goes on.
+    fn contract_stretches(&self, members: &[u32]) -> Vec<(i64, i64)> {
+        let n = self.known.contract;
+        let mut terms: Vec<(i64, i64)> = Vec::new();
+        for row in self.children(n.table, n.customer, members) {
+            let get = |column| self.get(n.table, column, row);
+            let (start, term_end, ended) = (get(n.starts_at), get(n.term_end), get(n.ended_at));
+            if !self.counted(n.table, row) || start == NULL {
+                continue;
+            }
+            let goes_on = get(n.auto_renew) == 1 && ended == NULL;
+            let end = if goes_on { NULL } else if ended != NULL { ended } else { term_end };
+            if end == NULL || end > start {
+                terms.push((start, end));
+            }
+        }
+        let until = |end: i64| if end == NULL { i64::MAX } else { end };
+        terms.sort_unstable_by_key(|t| (t.0, until(t.1)));
+        let grace = self.settings.renewal_grace_days * DAY;
+        let mut joined: Vec<(i64, i64)> = Vec::new();
+        for term in terms {
+            match joined.last_mut() {
+                Some(last) if term.0 <= until(last.1).saturating_add(grace) => {
+                    if until(term.1) > until(last.1) {
+                        last.1 = term.1;
+                    }
+                }
+                _ => joined.push(term),
+            }
+        }
+        joined
+    }
+
+    fn write_active(&mut self, row: u32, purchases: &[Purchase], contracts: Vec<(i64, i64)>) {
+        let a = self.known.customer_active;
+        let window = self.settings.activity_window_days * DAY;
+        let contractual = !contracts.is_empty();
+        let mut stretches = contracts;
+        if !contractual {
+            for (at, _, _) in purchases {
+                match stretches.last_mut() {
+                    Some(last) if *at <= last.1 => last.1 = at + window,
+                    _ => stretches.push((*at, at + window)),
+                }
+            }
+        }
+        let lost = self.get(self.known.customer.table, self.known.customer.lost_at, row);
+        if lost != NULL {
+            for stretch in &mut stretches {
+                let bought_later = purchases.iter().any(|p| p.0 > lost && p.0 >= stretch.0);
+                if stretch.0 <= lost && (stretch.1 == NULL || stretch.1 > lost) && !bought_later {
+                    stretch.1 = lost;
+                }
+            }
+            stretches.retain(|s| s.1 == NULL || s.1 > s.0);
+        }
+        let basis = if contractual { CONTRACT } else { PURCHASE };
+        let rows: Vec<Vec<(usize, i64)>> = stretches.iter().map(|(since, until)| vec![(a.active_since, *since), (a.active_until, *until), (a.basis, basis)]).collect();
+        let counted = self.counted(self.known.customer.table, row);
+        self.replace(a.table, a.customer, row, counted, &rows);
+    }
+
+    /// Which lead the first purchase converts: the one that it is linked to, else the earliest open one.
+    fn convert_leads(&mut self, members: &[u32], purchases: &[Purchase], first: Option<i64>) {
+        let k = self.known;
+        let l = k.lead;
+        let mut leads: Vec<(i64, Uuid, u32)> = self
+            .children(l.table, l.customer, members)
+            .into_iter()
+            .filter(|row| self.counted(l.table, *row) && self.root(l.table, *row) == *row)
+            .map(|row| (self.get(l.table, l.created_at, row), self.tables[l.table].id(row).unwrap_or_default(), row))
+            .collect();
+        leads.sort_unstable();
+        let linked: Vec<i64> = purchases.iter().map(|p| self.lead_of(p.2)).collect();
+        let first_linked = linked.first().copied().filter(|lead| *lead >= 0);
+        let mut open = true;
+        for (created, _, row) in leads {
+            let was_customer = purchases.iter().zip(&linked).any(|(p, lead)| p.0 < created && *lead != i64::from(row))
+                || (first.is_some_and(|f| f < created) && purchases.first().is_none_or(|p| first != Some(p.0)));
+            let convertible = created == NULL || !was_customer;
+            let mut converted = NULL;
+            if convertible && open && created != NULL {
+                let by_link = first_linked == Some(i64::from(row));
+                let by_order = first_linked.is_none() && first.is_some_and(|f| f >= created);
+                if by_link || by_order {
+                    converted = first.unwrap_or(NULL);
+                    open = false;
+                }
+            }
+            self.set(l.table, l.is_convertible, row, i64::from(convertible));
+            self.set(l.table, l.converted_at, row, converted);
+            self.set(l.table, l.convert_secs, row, if converted == NULL { NULL } else { converted - created });
+        }
+    }
+
+    /// The lead behind a purchase: of the deal itself, or of the order's deal.
+    fn lead_of(&self, purchase: u32) -> i64 {
+        let k = self.known;
+        if self.settings.purchases_are_deals {
+            return self.get(k.deal.table, k.deal.lead, purchase);
+        }
+        match self.get(k.order.table, k.order.deal, purchase) {
+            deal if deal >= 0 => self.get(k.deal.table, k.deal.lead, deal as u32),
+            _ => NULL,
+        }
+    }
+
+    /// Sales cycles see the customer's contacts since its previous close.
+    fn settle_cycles(&mut self, members: &[u32]) {
+        let k = self.known;
+        let d = k.deal;
+        let contacts: Vec<i64> = self
+            .children(k.interaction.table, k.interaction.customer, members)
+            .into_iter()
+            .filter(|row| self.get(k.interaction.table, k.interaction.deal, *row) == NULL)
+            .map(|row| self.contact_at(row))
+            .filter(|at| *at != NULL)
+            .collect();
+        let deals = self.children(d.table, d.customer, members);
+        let closes: Vec<i64> = deals
+            .iter()
+            .filter(|row| self.counted(d.table, **row))
+            .map(|row| self.get(d.table, d.closed_at, *row))
+            .filter(|at| *at != NULL)
+            .collect();
+        for deal in deals {
+            let created = self.get(d.table, d.created_at, deal);
+            let previous = closes.iter().copied().filter(|at| created != NULL && *at <= created).max().unwrap_or(NULL);
+            self.derive_cycle(deal, previous, &contacts);
+        }
+    }
+
+    pub(crate) fn derive_contract(&mut self, row: u32) {
+        let n = self.known.contract;
+        let get = |column| self.get(n.table, column, row);
+        let (start, term_end, ended, grace) = (get(n.starts_at), get(n.term_end), get(n.ended_at), self.settings.renewal_grace_days * DAY);
+        let customer = get(n.customer);
+        let day = if start == NULL { i32::MAX } else { self.settings.zone.day(start) };
+        let value = self.convert(get(n.value__raw), get(n.value__cur), day);
+        let successor = get(n.successor);
+        let next_start = if successor >= 0 && self.counted(n.table, successor as u32) { self.get(n.table, n.starts_at, successor as u32) } else { NULL };
+        let followed = term_end != NULL && next_start != NULL && next_start <= term_end + grace;
+        let goes_on = get(n.auto_renew) == 1 && ended == NULL;
+        let (outcome, decided) = if term_end == NULL {
+            (NULL, NULL)
+        } else if followed {
+            (0, next_start.min(term_end))
+        } else if goes_on {
+            (0, term_end)
+        } else if ended != NULL && ended < term_end {
+            (1, ended)
+        } else {
+            (1, term_end + grace)
+        };
+        self.set(n.table, n.value, row, value);
+        self.set(n.table, n.outcome, row, outcome);
+        self.set(n.table, n.decided_at, row, decided);
+        let fits = customer < 0 || self.customer_fits(customer as u32);
+        self.count_if(n.table, row, fits);
+    }
+}

@@ -1,0 +1,205 @@
+//! Deals: versions and stage visits out of history, outcome, and won deals as purchases.
+
+use crate::Facts;
+use crate::build::Entry;
+use crate::column::NULL;
+
+/// Options of stage.kind: open, won, lost, void; deal.outcome has the same order.
+const OPEN: i64 = 0;
+const WON: i64 = 1;
+
+#[derive(Clone, Copy, PartialEq)]
+struct State {
+    stage: i64,
+    owner: i64,
+    amount: i64,
+    currency: i64,
+}
+
+impl Facts {
+    pub(crate) fn derive_deal(&mut self, row: u32) {
+        let d = self.known.deal;
+        let customer = self.get(d.table, d.customer, row);
+        let fits = customer < 0 || self.customer_fits(customer as u32);
+        self.count_if(d.table, row, fits);
+        let counted = self.counted(d.table, row);
+
+        let states = self.states(row);
+        self.write_versions(row, counted, &states);
+        let visits = self.write_visits(row, counted, &states);
+
+        let (outcome, closed_at) = self.outcome(&visits);
+        self.set(d.table, d.outcome, row, outcome);
+        self.set(d.table, d.closed_at, row, closed_at);
+        let day = if closed_at == NULL { i32::MAX } else { self.settings.zone.day(closed_at) };
+        let amount = self.convert(self.get(d.table, d.amount__raw, row), self.get(d.table, d.amount__cur, row), day);
+        self.set(d.table, d.amount, row, amount);
+        self.set(d.table, d.has_lines, row, 0);
+
+        let won = counted && outcome == WON && closed_at != NULL;
+        let purchase = won && self.settings.purchases_are_deals && self.get(d.table, d.amount__raw, row) != 0;
+        self.set(d.table, d.revenue_at, row, if won { closed_at } else { NULL });
+        self.set(d.table, d.purchased_at, row, if purchase { closed_at } else { NULL });
+        self.set(d.table, d.purchase_value, row, if purchase { amount } else { NULL });
+        if customer < 0 || !self.settings.purchases_are_deals {
+            self.set_classes(d.table, row, false, false, false);
+        }
+        self.derive_cycle(row, NULL, &[]);
+    }
+
+    /// What the deal was from each instant on; entries at one instant make one state.
+    fn states(&self, row: u32) -> Vec<(i64, State)> {
+        let d = self.known.deal;
+        let mut entries: Vec<Entry> = self.history.get(&row).cloned().unwrap_or_default();
+        // NULL is the smallest integer: unknown since when comes first.
+        entries.sort_by_key(|e| (e.at, e.seq));
+        let mut state = State { stage: NULL, owner: NULL, amount: NULL, currency: NULL };
+        let mut states: Vec<(i64, State)> = Vec::new();
+        for entry in entries {
+            if entry.column == d.stage {
+                state.stage = entry.value;
+            } else if entry.column == d.owner {
+                state.owner = entry.value;
+            } else if entry.column == d.amount {
+                state.amount = entry.value;
+                state.currency = entry.currency;
+            }
+            match states.last_mut() {
+                Some((at, last)) if *at == entry.at => *last = state,
+                Some((_, last)) if *last == state => {}
+                _ => states.push((entry.at, state)),
+            }
+        }
+        states
+    }
+
+    fn write_versions(&mut self, row: u32, counted: bool, states: &[(i64, State)]) {
+        let v = self.known.deal_version;
+        let mut rows = Vec::with_capacity(states.len());
+        for (i, (since, state)) in states.iter().enumerate() {
+            // A state of unknown beginning cannot be placed in time at all.
+            let until = if *since == NULL { NULL } else { states.get(i + 1).map_or(NULL, |(at, _)| *at) };
+            let amount = self.convert(state.amount, state.currency, i32::MAX);
+            rows.push(vec![
+                (v.since, *since),
+                (v.until, until),
+                (v.is_open, i64::from(self.stage_kind(state.stage) == OPEN)),
+                (v.stage, state.stage),
+                (v.owner, state.owner),
+                (v.amount, amount),
+                (v.amount__raw, state.amount),
+                (v.amount__cur, state.currency),
+            ]);
+        }
+        self.replace(v.table, v.deal, row, counted, &rows);
+    }
+
+    /// Stays in stages as (stage, entered, left).
+    fn write_visits(&mut self, row: u32, counted: bool, states: &[(i64, State)]) -> Vec<(i64, i64, i64)> {
+        let mut visits: Vec<(i64, i64, i64)> = Vec::new();
+        for (at, state) in states {
+            match visits.last_mut() {
+                Some(last) if last.0 == state.stage => {}
+                last => {
+                    if let Some(last) = last {
+                        last.2 = *at;
+                    }
+                    visits.push((state.stage, *at, NULL));
+                }
+            }
+        }
+        visits.retain(|v| v.0 != NULL);
+        let v = self.known.deal_stage_visit;
+        let mut rows = Vec::with_capacity(visits.len());
+        for (i, (stage, entered, left)) in visits.iter().enumerate() {
+            let first = visits[..i].iter().all(|p| p.0 != *stage);
+            let passed = visits[i + 1..].iter().find(|later| self.is_later(*stage, later.0)).map_or(NULL, |later| later.1);
+            let span = |to: i64| if *entered == NULL || to == NULL { NULL } else { to - *entered };
+            rows.push(vec![
+                (v.stage, *stage),
+                (v.entered_at, *entered),
+                (v.left_at, if *entered == NULL { NULL } else { *left }),
+                (v.visit_secs, span(*left)),
+                (v.is_first_visit, i64::from(first)),
+                (v.pass_secs, span(passed)),
+            ]);
+        }
+        self.replace(v.table, v.deal, row, counted, &rows);
+        visits
+    }
+
+    fn stage_kind(&self, stage: i64) -> i64 {
+        if stage < 0 { NULL } else { self.get(self.known.stage.table, self.known.stage.kind, stage as u32) }
+    }
+
+    /// A later open stage of the same pipeline, or the win.
+    fn is_later(&self, stage: i64, other: i64) -> bool {
+        let s = self.known.stage;
+        if stage < 0 || other < 0 {
+            return false;
+        }
+        let at = |column, row: i64| self.get(s.table, column, row as u32);
+        match self.stage_kind(other) {
+            WON => true,
+            OPEN => at(s.pipeline, stage) == at(s.pipeline, other) && at(s.position, other) > at(s.position, stage),
+            _ => false,
+        }
+    }
+
+    /// Outcome now and since when; passing from one won stage to another does not move the close.
+    fn outcome(&self, visits: &[(i64, i64, i64)]) -> (i64, i64) {
+        let Some(last) = visits.last() else { return (OPEN, NULL) };
+        let kind = self.stage_kind(last.0);
+        if kind == OPEN || kind == NULL {
+            return (OPEN, NULL);
+        }
+        let mut closed = last.1;
+        for visit in visits.iter().rev() {
+            if self.stage_kind(visit.0) != kind {
+                break;
+            }
+            closed = visit.1;
+        }
+        (kind, closed)
+    }
+
+    /// From the first human contact, the lead or the deal's own beginning, whichever was first, to the close.
+    /// Contacts before the customer's previous close belong to the earlier deal.
+    pub(crate) fn derive_cycle(&mut self, row: u32, previous_close: i64, customer_contacts: &[i64]) {
+        let k = self.known;
+        let d = k.deal;
+        let (created, closed) = (self.get(d.table, d.created_at, row), self.get(d.table, d.closed_at, row));
+        let mut start = created;
+        let mut consider = |at: i64| {
+            let usable = at != NULL && (closed == NULL || at <= closed) && at > previous_close;
+            if usable && (start == NULL || at < start) {
+                start = at;
+            }
+        };
+        let lead = self.get(d.table, d.lead, row);
+        if lead >= 0 {
+            consider(self.get(k.lead.table, k.lead.created_at, lead as u32));
+            let members = self.members(k.lead.table, lead as u32);
+            for contact in self.children(k.interaction.table, k.interaction.lead, &members) {
+                consider(self.contact_at(contact));
+            }
+        }
+        for contact in self.children(k.interaction.table, k.interaction.deal, &[row]) {
+            consider(self.contact_at(contact));
+        }
+        for at in customer_contacts {
+            consider(*at);
+        }
+        let span = |from: i64| if closed == NULL || from == NULL { NULL } else { closed - from };
+        self.set(d.table, d.cycle_secs, row, span(start));
+        self.set(d.table, d.created_cycle_secs, row, span(created));
+    }
+
+    /// When a human contact happened; null for notes and automatic messages.
+    pub(crate) fn contact_at(&self, row: u32) -> i64 {
+        let i = self.known.interaction;
+        let note = self.get(i.table, i.kind, row) == 6;
+        let human = self.get(i.table, i.author, row) == 0;
+        if self.counted(i.table, row) && human && !note { self.get(i.table, i.at, row) } else { NULL }
+    }
+}

@@ -1,0 +1,47 @@
+//! Expenses: parts by purpose and day that add up to the amount exactly (KPIS.md G14).
+
+use crate::Facts;
+use crate::column::NULL;
+
+/// A spread longer than this is taken as entered wrongly and put on its first day.
+const LONGEST_DAYS: i64 = 3_660;
+
+impl Facts {
+    pub(crate) fn derive_expense(&mut self, row: u32) {
+        let (e, s) = (self.known.expense, self.known.expense_share);
+        let get = |column| self.get(e.table, column, row);
+        let incurred = get(e.incurred_on);
+        let amount = self.convert(get(e.amount__raw), get(e.amount__cur), if incurred == NULL { i32::MAX } else { incurred as i32 });
+        let (from, to) = (get(e.service_from), get(e.service_to));
+        let spread = from != NULL && to != NULL && to >= from && to - from < LONGEST_DAYS;
+        let (first, days) = if spread { (from, to - from + 1) } else { (incurred, 1) };
+        let purposes = self.shares.get(&row).cloned().unwrap_or_default();
+        let options = self.tables[s.table].schema.columns[s.purpose].options.clone();
+        let overhead = options.len() as i64 - 1;
+        let mut parts: Vec<(i64, i128)> = options
+            .iter()
+            .enumerate()
+            .filter_map(|(code, name)| purposes.get(name).filter(|p| **p > 0).map(|p| (code as i64, i128::from(*p))))
+            .collect();
+        if parts.is_empty() {
+            parts.push((overhead, 100));
+        }
+        self.set(e.table, e.amount, row, amount);
+        let mut rows = Vec::new();
+        if amount != NULL && first != NULL {
+            let (total, mut before) = (i128::from(amount), 0);
+            for (purpose, share) in parts {
+                // What all shares up to here take, less what those before took: nothing is lost by rounding.
+                let part = (total * (before + share)).div_euclid(100) - (total * before).div_euclid(100);
+                before += share;
+                for n in 0..i128::from(days) {
+                    let value = (part * (n + 1)).div_euclid(i128::from(days)) - (part * n).div_euclid(i128::from(days));
+                    let at = self.settings.zone.midnight((first + n as i64) as i32);
+                    rows.push(vec![(s.purpose, purpose), (s.at, at), (s.amount, value as i64)]);
+                }
+            }
+        }
+        let counted = self.counted(e.table, row);
+        self.replace(s.table, s.expense, row, counted, &rows);
+    }
+}

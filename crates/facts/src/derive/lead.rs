@@ -1,0 +1,39 @@
+//! Leads: the first human answer; conversion of those without a customer is settled here too.
+
+use crate::Facts;
+use crate::column::NULL;
+
+impl Facts {
+    pub(crate) fn derive_lead(&mut self, row: u32) {
+        let k = self.known;
+        let l = k.lead;
+        let root = self.root(l.table, row);
+        if root != row {
+            self.count_if(l.table, row, false);
+            return;
+        }
+        let members = self.members(l.table, row);
+        let created = members.iter().map(|m| self.get(l.table, l.created_at, *m)).filter(|c| *c != NULL).min().unwrap_or(NULL);
+        self.set(l.table, l.created_at, row, created);
+        let i = k.interaction;
+        let mut first = NULL;
+        for contact in self.children(i.table, i.lead, &members) {
+            let outbound = self.get(i.table, i.direction, contact) == 1;
+            let connected = self.get(i.table, i.connected, contact) != 0;
+            let at = self.contact_at(contact);
+            if outbound && connected && at != NULL && (first == NULL || at < first) {
+                first = at;
+            }
+        }
+        self.set(l.table, l.first_response_at, row, first);
+        let span = if first == NULL || created == NULL { NULL } else { first - created };
+        self.set(l.table, l.response_secs, row, span);
+        let customer = self.get(l.table, l.customer, row);
+        if customer < 0 {
+            self.count_if(l.table, row, true);
+            self.set(l.table, l.is_convertible, row, 1);
+            self.set(l.table, l.converted_at, row, NULL);
+            self.set(l.table, l.convert_secs, row, NULL);
+        }
+    }
+}

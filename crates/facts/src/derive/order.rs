@@ -1,0 +1,134 @@
+//! Orders with their lines and refunds (KPIS.md: revenue, average_purchase_value, G6).
+
+use crate::Facts;
+use crate::column::NULL;
+use northing_model::money::div_half_even;
+
+impl Facts {
+    /// The order's value, whether it is revenue and whether it counts as a purchase; its lines and refunds.
+    pub(crate) fn derive_order(&mut self, row: u32) {
+        let k = self.known;
+        let o = k.order;
+        let own = |f: &Self, column| f.get(o.table, column, row);
+        let customer = own(self, o.customer);
+        let customer_fits = customer < 0 || self.customer_fits(customer as u32);
+        self.count_if(o.table, row, customer_fits);
+        let counted = self.counted(o.table, row);
+        let confirmed_at = own(self, o.confirmed_at);
+        let day = if confirmed_at == NULL { i32::MAX } else { self.settings.zone.day(confirmed_at) };
+
+        let currency = self.order_currency(row);
+        let mut lines_total: Option<i64> = None;
+        let mut lines = 0;
+        for line in self.children(k.order_line.table, k.order_line.order, &[row]) {
+            let exists = self.tables[k.order_line.table].flags(line) & crate::table::EXISTS != 0;
+            self.count_if(k.order_line.table, line, counted);
+            let ticks = self.line_ticks(line);
+            let value = self.convert(ticks, currency, day);
+            self.set(k.order_line.table, k.order_line.amount, line, value);
+            if exists {
+                lines += 1;
+                lines_total = match (lines_total, value) {
+                    (None, NULL) if lines > 1 => None,
+                    (None, v) if lines == 1 => (v != NULL).then_some(v),
+                    (Some(sum), v) if v != NULL => sum.checked_add(v),
+                    _ => None,
+                };
+            }
+        }
+        let (raw, raw_currency) = (own(self, o.net__raw), own(self, o.net__cur));
+        let net = self.convert(raw, raw_currency, day);
+        self.set(o.table, o.net, row, net);
+        let amount = if lines > 0 { lines_total.unwrap_or(NULL) } else { net };
+        let priced = if lines > 0 { amount != 0 } else { raw > 0 };
+        self.set(o.table, o.amount, row, amount);
+        self.set(o.table, o.has_lines, row, i64::from(lines > 0));
+
+        // options of status: draft, confirmed, cancelled
+        let valid = counted && own(self, o.status) == 1 && confirmed_at != NULL;
+        self.set(o.table, o.revenue_at, row, if valid { confirmed_at } else { NULL });
+
+        let mut refunded: i64 = 0;
+        for refund in self.children(k.refund.table, k.refund.order, &[row]) {
+            self.count_if(k.refund.table, refund, counted);
+            let r = k.refund;
+            let (raw, currency) = (self.get(r.table, r.amount__raw, refund), self.get(r.table, r.amount__cur, refund));
+            let value = self.convert(raw, currency, day);
+            let at = self.get(r.table, r.at, refund);
+            self.set(r.table, r.amount, refund, value);
+            self.set(r.table, r.refunded_at, refund, if valid { at } else { NULL });
+            self.set(r.table, r.customer, refund, customer);
+            if self.counted(r.table, refund) && value != NULL {
+                refunded = refunded.saturating_add(value);
+            }
+        }
+        let kept = if amount == NULL { NULL } else { amount - refunded };
+        let purchase = valid && priced && (amount == NULL || (amount > 0 && kept > 0));
+        self.set(o.table, o.purchased_at, row, if purchase { confirmed_at } else { NULL });
+        self.set(o.table, o.purchase_value, row, if purchase { kept } else { NULL });
+        if customer < 0 || self.settings.purchases_are_deals {
+            self.set_classes(o.table, row, false, false, false);
+        }
+    }
+
+    /// A refund that names no order: by the rate of its own day, of no customer.
+    pub(crate) fn derive_refund_alone(&mut self, row: u32) {
+        let r = self.known.refund;
+        if self.get(r.table, r.order, row) != NULL {
+            return;
+        }
+        let at = self.get(r.table, r.at, row);
+        let day = if at == NULL { i32::MAX } else { self.settings.zone.day(at) };
+        let value = self.convert(self.get(r.table, r.amount__raw, row), self.get(r.table, r.amount__cur, row), day);
+        self.set(r.table, r.amount, row, value);
+        self.set(r.table, r.refunded_at, row, at);
+        self.set(r.table, r.is_new, row, 0);
+        self.set(r.table, r.customer, row, NULL);
+        self.count_if(r.table, row, true);
+    }
+
+    pub(crate) fn customer_fits(&self, row: u32) -> bool {
+        self.tables[self.known.customer.table].flags(row) & crate::table::FIT != 0
+            || self.tables[self.known.customer.table].flags(row) & crate::table::EXISTS == 0
+    }
+
+    /// A code of the order's currency: named, else that of its net value, else the reporting one.
+    fn order_currency(&mut self, row: u32) -> i64 {
+        let o = self.known.order;
+        let named = self.tables[o.table].text(o.currency, row).and_then(|t| northing_model::Currency::parse(&t));
+        match named {
+            Some(currency) => self.fx.code(currency),
+            None => match self.get(o.table, o.net__cur, row) {
+                NULL => 0,
+                code => code,
+            },
+        }
+    }
+
+    /// quantity × unit price − discount, in ticks of the order's currency.
+    fn line_ticks(&self, line: u32) -> i64 {
+        let l = self.known.order_line;
+        let get = |column| self.get(l.table, column, line);
+        let (quantity, price, discount) = (get(l.quantity), get(l.unit_price), get(l.discount));
+        if quantity == NULL || price == NULL {
+            return NULL;
+        }
+        let discount = if discount == NULL { 0 } else { discount };
+        // millionths × millionths − millionths, to ten-thousandths
+        let exact = i128::from(quantity) * i128::from(price) - i128::from(discount) * 1_000_000;
+        div_half_even(exact, 100_000_000).unwrap_or(NULL)
+    }
+
+    pub(crate) fn set_classes(&mut self, table: usize, row: u32, first: bool, repeat: bool, new: bool) {
+        let k = self.known;
+        let (f, r, n) = if table == k.order.table { (k.order.is_first, k.order.is_repeat, k.order.is_new) } else { (k.deal.is_first, k.deal.is_repeat, k.deal.is_new) };
+        self.set(table, f, row, i64::from(first));
+        self.set(table, r, row, i64::from(repeat));
+        self.set(table, n, row, i64::from(new));
+        if table == k.order.table {
+            for refund in self.children(k.refund.table, k.refund.order, &[row]) {
+                self.set(k.refund.table, k.refund.is_new, refund, i64::from(new));
+            }
+        }
+    }
+}

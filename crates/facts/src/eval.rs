@@ -1,0 +1,393 @@
+//! Expressions on columns: bound to a table of a snapshot once, then evaluated block by block.
+//!
+//! A truth value is two bits, "is true" and "is false"; neither is unknown. Must give the same answers as
+//! `northing_model::expr` gives on single records (`cases/filters`).
+
+use crate::column::{Column, NONE, NULL};
+use crate::snapshot::Snapshot;
+use crate::table::{CHUNK, Table};
+use northing_model::expr::{Expr, Literal, Op, clock_literal};
+use northing_model::money::parse_fixed;
+use northing_model::{FieldType, Physical, Value};
+use std::borrow::Cow;
+
+pub const TRUE: u8 = 1;
+pub const FALSE: u8 = 2;
+
+/// A column reached over references: first columns of row numbers, then the one wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Path {
+    /// (table that holds it, column) for each step; the last is the value.
+    pub steps: Vec<(usize, usize)>,
+    /// The row itself is wanted (`customer.id`), not a column of it.
+    pub row_itself: bool,
+    pub kind: FieldType,
+    /// The table that a reference at the end points to.
+    pub target: Option<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Node {
+    Number(Path),
+    Constant(i64),
+    /// The rows whose code is in the set are true; unknown where null.
+    Codes(Path, Vec<bool>),
+    Compare(Op, Box<Node>, Box<Node>),
+    Arithmetic(Op, Box<Node>, Box<Node>),
+    OneOf(Box<Node>, Vec<i64>),
+    IsNull(Box<Node>),
+    Not(Box<Node>),
+    And(Box<Node>, Box<Node>),
+    Or(Box<Node>, Box<Node>),
+    /// A column of truth values.
+    Truth(Path),
+    Known(u8),
+}
+
+impl Path {
+    pub fn resolve(snapshot: &Snapshot, table: usize, path: &[String]) -> Result<Path, String> {
+        let mut steps = Vec::new();
+        let mut at = table;
+        for (i, name) in path.iter().enumerate() {
+            let last = i + 1 == path.len();
+            if last && name == "id" {
+                return Ok(Path { steps, row_itself: true, kind: FieldType::Ref, target: Some(at) });
+            }
+            let schema = &snapshot.tables[at].schema;
+            let column = schema.column(name).ok_or_else(|| format!("{} has no field '{name}'", schema.name))?;
+            steps.push((at, column));
+            let meta = &schema.columns[column];
+            if last {
+                return Ok(Path { steps, row_itself: false, kind: meta.kind, target: meta.target });
+            }
+            at = meta.target.ok_or_else(|| format!("'{name}' of {} is not a reference", schema.name))?;
+        }
+        Err("an empty path".into())
+    }
+
+    /// Row numbers of the record that the last step belongs to, for rows of a chunk.
+    fn rows(&self, snapshot: &Snapshot, table: usize, chunk: usize, from: usize, to: usize, hops: usize) -> Vec<u32> {
+        if hops == 0 {
+            let first = (chunk * CHUNK + from) as u32;
+            return (first..first + (to - from) as u32).collect();
+        }
+        let (_, column) = self.steps[0];
+        let mut rows = snapshot.tables[table].chunks[chunk].columns[column].codes(from, to).into_owned();
+        for (at, column) in &self.steps[1..hops] {
+            let table = &snapshot.tables[*at];
+            for row in &mut rows {
+                if *row != NONE {
+                    *row = u32::try_from(table.get(*column, *row)).unwrap_or(NONE);
+                }
+            }
+        }
+        rows
+    }
+
+    pub fn numbers<'a>(&self, snapshot: &'a Snapshot, table: usize, chunk: usize, from: usize, to: usize) -> Cow<'a, [i64]> {
+        if self.row_itself {
+            let rows = self.rows(snapshot, table, chunk, from, to, self.steps.len());
+            return Cow::Owned(rows.into_iter().map(|r| if r == NONE { NULL } else { i64::from(r) }).collect());
+        }
+        if let [(_, column)] = self.steps[..] {
+            return snapshot.tables[table].chunks[chunk].columns[column].numbers(from, to);
+        }
+        let rows = self.rows(snapshot, table, chunk, from, to, self.steps.len() - 1);
+        let Some((at, column)) = self.steps.last() else { return Cow::Owned(Vec::new()) };
+        Cow::Owned(gather(&snapshot.tables[*at], *column, &rows))
+    }
+
+    /// Codes or row numbers, `NONE` for null.
+    pub fn codes<'a>(&self, snapshot: &'a Snapshot, table: usize, chunk: usize, from: usize, to: usize) -> Cow<'a, [u32]> {
+        if self.row_itself {
+            return Cow::Owned(self.rows(snapshot, table, chunk, from, to, self.steps.len()));
+        }
+        if let [(_, column)] = self.steps[..] {
+            return snapshot.tables[table].chunks[chunk].columns[column].codes(from, to);
+        }
+        let rows = self.rows(snapshot, table, chunk, from, to, self.steps.len() - 1);
+        let Some((at, column)) = self.steps.last() else { return Cow::Owned(Vec::new()) };
+        let source = &snapshot.tables[*at];
+        let mut codes = Vec::with_capacity(rows.len());
+        for row in rows {
+            codes.push(if row == NONE { NONE } else { u32::try_from(source.get(*column, row)).unwrap_or(NONE) });
+        }
+        Cow::Owned(codes)
+    }
+
+    /// How many codes the column may hold.
+    pub fn cardinality(&self, snapshot: &Snapshot) -> usize {
+        if let Some(target) = self.target {
+            return snapshot.tables[target].len as usize;
+        }
+        let Some((at, column)) = self.steps.last() else { return 0 };
+        let meta = &snapshot.tables[*at].schema.columns[*column];
+        match (&meta.dict, meta.kind) {
+            (Some(dict), _) => dict.len(),
+            (None, FieldType::Bool) => 2,
+            // A money column's currency code.
+            (None, FieldType::Percent) => usize::from(u8::MAX),
+            _ => meta.options.len(),
+        }
+    }
+}
+
+fn gather(table: &Table, column: usize, rows: &[u32]) -> Vec<i64> {
+    let mut values = Vec::with_capacity(rows.len());
+    for row in rows {
+        values.push(if *row == NONE { NULL } else { table.get(column, *row) });
+    }
+    values
+}
+
+/// Binds a checked expression to a table of a snapshot.
+pub fn bind(snapshot: &Snapshot, table: usize, expr: &Expr, now: i64) -> Result<Node, String> {
+    let go = |e: &Expr| bind(snapshot, table, e, now).map(Box::new);
+    Ok(match expr {
+        Expr::And(a, b) => Node::And(go(a)?, go(b)?),
+        Expr::Or(a, b) => Node::Or(go(a)?, go(b)?),
+        Expr::Not(a) => Node::Not(go(a)?),
+        Expr::Now => Node::Constant(now),
+        Expr::Setting(name) => Node::Constant(snapshot.settings.number(name).ok_or_else(|| format!("there is no setting '{name}'"))?),
+        Expr::Literal(Literal::Bool(b)) => Node::Known(if *b { TRUE } else { FALSE }),
+        Expr::Literal(Literal::Null) => Node::Known(0),
+        Expr::Literal(Literal::Number(n)) => Node::Constant(parse_fixed(n, 0).map_err(|_| format!("'{n}' is not a whole number"))?),
+        Expr::Literal(Literal::Text(t)) => return Err(format!("the text '{t}' stands alone")),
+        Expr::Path(path) => {
+            let path = Path::resolve(snapshot, table, path)?;
+            if path.kind == FieldType::Bool { Node::Truth(path) } else { Node::Number(path) }
+        }
+        Expr::IsNull(a) => match &**a {
+            Expr::Path(path) => Node::IsNull(Box::new(Node::Number(Path::resolve(snapshot, table, path)?))),
+            other => Node::IsNull(go(other)?),
+        },
+        Expr::Contains(a, text) => match &**a {
+            Expr::Path(path) => {
+                let path = Path::resolve(snapshot, table, path)?;
+                let set = text_set(snapshot, &path, |t| t.to_lowercase().contains(text))?;
+                Node::Codes(path, set)
+            }
+            _ => return Err("contains() needs a field".into()),
+        },
+        Expr::In(a, list) => {
+            if let Expr::Path(path) = &**a {
+                let path = Path::resolve(snapshot, table, path)?;
+                if is_text(&path) {
+                    let texts: Vec<&str> = list.iter().filter_map(|l| if let Literal::Text(t) = l { Some(t.as_str()) } else { None }).collect();
+                    let set = text_set(snapshot, &path, |t| texts.contains(&t))?;
+                    return Ok(Node::Codes(path, set));
+                }
+                let values: Result<Vec<i64>, String> = list.iter().map(|l| constant(snapshot, &path, l)).collect();
+                let values = values?.into_iter().filter(|v| *v != NULL).collect();
+                return Ok(Node::OneOf(Box::new(Node::Number(path)), values));
+            }
+            return Err("'in' needs a field on its left".into());
+        }
+        Expr::Binary(op @ (Op::Add | Op::Sub | Op::Mul), a, b) => Node::Arithmetic(*op, number(snapshot, table, a, now)?, number(snapshot, table, b, now)?),
+        Expr::Binary(op, a, b) => match (&**a, &**b) {
+            (Expr::Path(path), Expr::Literal(l)) => compare(snapshot, table, *op, path, l)?,
+            (Expr::Literal(l), Expr::Path(path)) => compare(snapshot, table, mirrored(*op), path, l)?,
+            _ => Node::Compare(*op, number(snapshot, table, a, now)?, number(snapshot, table, b, now)?),
+        },
+    })
+}
+
+fn number(snapshot: &Snapshot, table: usize, e: &Expr, now: i64) -> Result<Box<Node>, String> {
+    match e {
+        Expr::Path(path) => Ok(Box::new(Node::Number(Path::resolve(snapshot, table, path)?))),
+        other => bind(snapshot, table, other, now).map(Box::new),
+    }
+}
+
+fn mirrored(op: Op) -> Op {
+    match op {
+        Op::Lt => Op::Gt,
+        Op::Le => Op::Ge,
+        Op::Gt => Op::Lt,
+        Op::Ge => Op::Le,
+        same => same,
+    }
+}
+
+fn is_text(path: &Path) -> bool {
+    path.kind.physical() == Physical::Text
+}
+
+fn compare(snapshot: &Snapshot, table: usize, op: Op, path: &[String], literal: &Literal) -> Result<Node, String> {
+    let path = Path::resolve(snapshot, table, path)?;
+    if *literal == Literal::Null {
+        return Ok(Node::Known(0));
+    }
+    if is_text(&path) {
+        let Literal::Text(text) = literal else { return Err(format!("cannot compare a text with {literal:?}")) };
+        let test = |t: &str| match op {
+            Op::Eq => t == text,
+            Op::Ne => t != text,
+            Op::Lt => t < text.as_str(),
+            Op::Le => t <= text.as_str(),
+            Op::Gt => t > text.as_str(),
+            _ => t >= text.as_str(),
+        };
+        let set = text_set(snapshot, &path, test)?;
+        return Ok(Node::Codes(path, set));
+    }
+    let value = constant(snapshot, &path, literal)?;
+    // A date that no day precedes, an id that no record has: never equal.
+    let constant = if value == NULL { Node::Known(0) } else { Node::Constant(value) };
+    if value == NULL {
+        let unequal = if op == Op::Ne { TRUE } else { FALSE };
+        let known = Node::Compare(Op::Eq, Box::new(Node::Number(path.clone())), Box::new(Node::Number(path)));
+        let same = Node::Not(Box::new(known.clone()));
+        return Ok(if unequal == TRUE { known } else { same });
+    }
+    Ok(Node::Compare(op, Box::new(Node::Number(path)), Box::new(constant)))
+}
+
+/// A literal as the column holds such values; `NULL` for an id that no record has.
+fn constant(snapshot: &Snapshot, path: &Path, literal: &Literal) -> Result<i64, String> {
+    let text = match literal {
+        Literal::Bool(b) => return Ok(i64::from(*b)),
+        Literal::Null => return Ok(NULL),
+        Literal::Number(n) | Literal::Text(n) => n.as_str(),
+    };
+    let bad = || format!("'{text}' does not fit the field");
+    match path.kind.physical() {
+        Physical::Int | Physical::Bool => parse_fixed(text, 0).map_err(|_| bad()),
+        Physical::Decimal => parse_fixed(text, 6).map_err(|_| bad()),
+        Physical::Money => parse_fixed(text, 4).map_err(|_| bad()),
+        Physical::Date => match clock_literal(text) {
+            Value::Date(day) => Ok(i64::from(day)),
+            Value::Time(t) => Ok(i64::from(snapshot.settings.zone.day(t))),
+            _ => Err(bad()),
+        },
+        Physical::Time => match clock_literal(text) {
+            Value::Date(day) => Ok(snapshot.settings.zone.midnight(day)),
+            Value::Time(t) => Ok(t),
+            _ => parse_fixed(text, 0).map_err(|_| bad()),
+        },
+        Physical::Ref => {
+            let id = uuid::Uuid::parse_str(text).map_err(|_| bad())?;
+            Ok(path.target.and_then(|t| snapshot.row_of(t, id)).map_or(NULL, i64::from))
+        }
+        Physical::Text | Physical::List => Err(bad()),
+    }
+}
+
+fn text_set(snapshot: &Snapshot, path: &Path, test: impl Fn(&str) -> bool) -> Result<Vec<bool>, String> {
+    let Some((at, column)) = path.steps.last() else { return Err("not a text".into()) };
+    let meta = &snapshot.tables[*at].schema.columns[*column];
+    Ok(match &meta.dict {
+        Some(dict) => dict.all().iter().map(|t| test(t)).collect(),
+        None => meta.options.iter().map(|t| test(t)).collect(),
+    })
+}
+
+impl Node {
+    /// Truth of each row: `TRUE`, `FALSE` or 0 for unknown.
+    pub fn truth(&self, s: &Snapshot, table: usize, chunk: usize, from: usize, to: usize) -> Vec<u8> {
+        let n = to - from;
+        match self {
+            Node::Known(t) => vec![*t; n],
+            Node::Codes(path, set) => {
+                let verdicts: Vec<u8> = set.iter().map(|b| if *b { TRUE } else { FALSE }).collect();
+                path.codes(s, table, chunk, from, to).iter().map(|c| verdicts.get(*c as usize).copied().unwrap_or(if *c == NONE { 0 } else { FALSE })).collect()
+            }
+            Node::Truth(path) => {
+                if let ([(_, column)], false) = (&path.steps[..], path.row_itself) {
+                    if let Column::Byte(bytes) = &s.tables[table].chunks[chunk].columns[*column] {
+                        return bytes[from..to].iter().map(|b| match b { 0 => FALSE, 1 => TRUE, _ => 0 }).collect();
+                    }
+                }
+                path.numbers(s, table, chunk, from, to).iter().map(|v| match *v { 0 => FALSE, NULL => 0, _ => TRUE }).collect()
+            }
+            Node::Not(a) => {
+                let mut t = a.truth(s, table, chunk, from, to);
+                t.iter_mut().for_each(|x| *x = ((*x & 1) << 1) | (*x >> 1));
+                t
+            }
+            Node::And(a, b) => {
+                let mut x = a.truth(s, table, chunk, from, to);
+                let y = b.truth(s, table, chunk, from, to);
+                x.iter_mut().zip(y).for_each(|(x, y)| *x = (*x & y & TRUE) | ((*x | y) & FALSE));
+                x
+            }
+            Node::Or(a, b) => {
+                let mut x = a.truth(s, table, chunk, from, to);
+                let y = b.truth(s, table, chunk, from, to);
+                x.iter_mut().zip(y).for_each(|(x, y)| *x = ((*x | y) & TRUE) | (*x & y & FALSE));
+                x
+            }
+            Node::IsNull(a) => a.numbers(s, table, chunk, from, to).iter().map(|v| if *v == NULL { TRUE } else { FALSE }).collect(),
+            Node::OneOf(a, list) => a
+                .numbers(s, table, chunk, from, to)
+                .iter()
+                .map(|v| if *v == NULL { 0 } else if list.contains(v) { TRUE } else { FALSE })
+                .collect(),
+            Node::Compare(op, a, b) => {
+                let x = a.numbers(s, table, chunk, from, to);
+                if let Node::Constant(c) = **b {
+                    return match op {
+                        Op::Eq => against(&x, |v| v == c),
+                        Op::Ne => against(&x, |v| v != c),
+                        Op::Lt => against(&x, |v| v < c),
+                        Op::Le => against(&x, |v| v <= c),
+                        Op::Gt => against(&x, |v| v > c),
+                        _ => against(&x, |v| v >= c),
+                    };
+                }
+                let y = b.numbers(s, table, chunk, from, to);
+                x.iter()
+                    .zip(y.iter())
+                    .map(|(x, y)| {
+                        if *x == NULL || *y == NULL {
+                            return 0;
+                        }
+                        let yes = match op {
+                            Op::Eq => x == y,
+                            Op::Ne => x != y,
+                            Op::Lt => x < y,
+                            Op::Le => x <= y,
+                            Op::Gt => x > y,
+                            _ => x >= y,
+                        };
+                        if yes { TRUE } else { FALSE }
+                    })
+                    .collect()
+            }
+            Node::Number(_) | Node::Constant(_) | Node::Arithmetic(..) => self
+                .numbers(s, table, chunk, from, to)
+                .iter()
+                .map(|v| match *v { 0 => FALSE, NULL => 0, _ => TRUE })
+                .collect(),
+        }
+    }
+
+    pub fn numbers<'a>(&self, s: &'a Snapshot, table: usize, chunk: usize, from: usize, to: usize) -> Cow<'a, [i64]> {
+        match self {
+            Node::Number(path) | Node::Truth(path) => path.numbers(s, table, chunk, from, to),
+            Node::Constant(c) => Cow::Owned(vec![*c; to - from]),
+            Node::Arithmetic(op, a, b) => {
+                let mut x = a.numbers(s, table, chunk, from, to).into_owned();
+                let y = b.numbers(s, table, chunk, from, to);
+                for (x, y) in x.iter_mut().zip(y.iter()) {
+                    let result = match op {
+                        _ if *x == NULL || *y == NULL => None,
+                        Op::Add => x.checked_add(*y),
+                        Op::Sub => x.checked_sub(*y),
+                        _ => x.checked_mul(*y),
+                    };
+                    *x = result.unwrap_or(NULL);
+                }
+                Cow::Owned(x)
+            }
+            other => {
+                let truth = other.truth(s, table, chunk, from, to);
+                Cow::Owned(truth.into_iter().map(|t| match t { TRUE => 1, FALSE => 0, _ => NULL }).collect())
+            }
+        }
+    }
+}
+
+fn against(values: &[i64], test: impl Fn(i64) -> bool) -> Vec<u8> {
+    values.iter().map(|v| if *v == NULL { 0 } else if test(*v) { TRUE } else { FALSE }).collect()
+}

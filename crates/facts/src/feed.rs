@@ -1,0 +1,90 @@
+//! Keeps facts current: a thread that follows the store's log and publishes snapshots.
+
+use crate::{Facts, Result, Snapshot};
+use northing_store::Store;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+/// The newest snapshot, and waiting for one that includes a write.
+#[derive(Clone)]
+pub struct Feed {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    current: Mutex<Arc<Snapshot>>,
+    moved: Condvar,
+    stop: AtomicBool,
+    problem: Mutex<Option<String>>,
+}
+
+impl Feed {
+    /// Loads the facts and starts following.
+    pub fn start(store: &Store) -> Result<Self> {
+        let mut facts = Facts::load(store)?;
+        let inner = Arc::new(Inner {
+            current: Mutex::new(Arc::new(facts.snapshot())),
+            moved: Condvar::new(),
+            stop: AtomicBool::new(false),
+            problem: Mutex::new(None),
+        });
+        let (feed, store) = (inner.clone(), store.clone());
+        let follow = move || {
+            while !feed.stop.load(Ordering::Relaxed) {
+                let seen = facts.seq();
+                if store.wait_past(seen, Duration::from_millis(500)) <= seen {
+                    continue;
+                }
+                let outcome = facts.catch_up(&store);
+                if let Ok(mut problem) = feed.problem.lock() {
+                    *problem = outcome.as_ref().err().map(ToString::to_string);
+                }
+                if outcome.is_ok() {
+                    feed.publish(facts.snapshot());
+                } else {
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("facts".into())
+            .spawn(follow)
+            .map_err(|e| crate::FactsError::Expression(format!("cannot start the facts thread: {e}")))?;
+        Ok(Self { inner })
+    }
+
+    pub fn now(&self) -> Arc<Snapshot> {
+        match self.inner.current.lock() {
+            Ok(current) => current.clone(),
+            Err(poisoned) => poisoned.into_inner().clone(),
+        }
+    }
+
+    /// A snapshot that includes `seq`; after the time-out the newest there is.
+    pub fn at_least(&self, seq: u64, timeout: Duration) -> Arc<Snapshot> {
+        let Ok(guard) = self.inner.current.lock() else { return self.now() };
+        match self.inner.moved.wait_timeout_while(guard, timeout, |s| s.seq < seq) {
+            Ok((current, _)) => current.clone(),
+            Err(_) => self.now(),
+        }
+    }
+
+    /// Why the facts do not move on, if they do not.
+    pub fn problem(&self) -> Option<String> {
+        self.inner.problem.lock().ok().and_then(|p| p.clone())
+    }
+
+    pub fn stop(&self) {
+        self.inner.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Inner {
+    fn publish(&self, snapshot: Snapshot) {
+        if let Ok(mut current) = self.current.lock() {
+            *current = Arc::new(snapshot);
+            self.moved.notify_all();
+        }
+    }
+}

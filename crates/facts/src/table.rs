@@ -1,0 +1,244 @@
+//! A table: a schema and chunks of columns. Row numbers are stable for a record's life.
+//!
+//! Chunks are shared with snapshots and copied when written; must not know how values are derived.
+
+use crate::column::{Column, NULL, Width};
+use northing_model::{FieldType, Model, ObjectDef, Physical};
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+use uuid::Uuid;
+
+/// Rows in a chunk.
+pub const CHUNK: usize = 1 << 15;
+const SHIFT: u32 = 15;
+
+/// The record exists (is not deleted).
+pub const EXISTS: u8 = 1;
+/// Its own fields do not leave it out of KPIs (test, spam).
+pub const FIT: u8 = 2;
+/// It counts: fit, not merged away, and its customer counts too.
+pub const COUNTED: u8 = 4;
+
+/// Texts of a column by code. Only grows, so snapshots share it.
+#[derive(Debug, Default)]
+pub struct Dict {
+    inner: RwLock<DictInner>,
+}
+
+#[derive(Debug, Default)]
+struct DictInner {
+    texts: Vec<Arc<str>>,
+    codes: HashMap<Arc<str>, u32>,
+}
+
+impl Dict {
+    pub fn code(&self, text: &str) -> Option<u32> {
+        self.inner.read().ok()?.codes.get(text).copied()
+    }
+    pub fn intern(&self, text: &str) -> u32 {
+        if let Some(code) = self.code(text) {
+            return code;
+        }
+        let Ok(mut inner) = self.inner.write() else { return crate::NONE };
+        let code = inner.texts.len() as u32;
+        let shared: Arc<str> = text.into();
+        inner.texts.push(shared.clone());
+        inner.codes.insert(shared, code);
+        code
+    }
+    pub fn text(&self, code: u32) -> Option<Arc<str>> {
+        self.inner.read().ok()?.texts.get(code as usize).cloned()
+    }
+    pub fn len(&self) -> usize {
+        self.inner.read().map_or(0, |i| i.texts.len())
+    }
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    pub fn all(&self) -> Vec<Arc<str>> {
+        self.inner.read().map(|i| i.texts.clone()).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct ColumnMeta {
+    pub name: String,
+    pub kind: FieldType,
+    pub width: Width,
+    /// The table that row numbers point into.
+    pub target: Option<usize>,
+    pub dict: Option<Arc<Dict>>,
+    pub options: Arc<Vec<String>>,
+}
+
+#[derive(Debug)]
+pub struct Schema {
+    pub name: String,
+    pub derived: bool,
+    pub title: String,
+    pub columns: Vec<ColumnMeta>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Schema {
+    pub fn of(model: &Model, object: &ObjectDef) -> Self {
+        let mut columns = Vec::new();
+        let mut add = |name: String, kind: FieldType, to: Option<&String>, options: &[String]| {
+            let width = match kind.physical() {
+                _ if name.ends_with("__cur") => Width::Byte,
+                Physical::Ref => Width::Code,
+                Physical::Bool => Width::Byte,
+                Physical::Text if kind == FieldType::Choice => Width::Byte,
+                Physical::Text => Width::Code,
+                _ => Width::Number,
+            };
+            let has_dict = kind.physical() == Physical::Text && kind != FieldType::Choice;
+            columns.push(ColumnMeta {
+                name,
+                kind,
+                width,
+                target: to.and_then(|t| model.object_index(t)),
+                dict: has_dict.then(Arc::default),
+                options: Arc::new(options.to_vec()),
+            });
+        };
+        for field in object.fields.values().filter(|f| f.facts && f.kind.physical() != Physical::List) {
+            add(field.name.clone(), field.kind, field.to.as_ref(), &field.options);
+            if field.kind == FieldType::Money {
+                // As entered: ticks of its own currency, and which one.
+                add(format!("{}__raw", field.name), FieldType::Int, None, &[]);
+                add(format!("{}__cur", field.name), FieldType::Percent, None, &[]);
+            }
+        }
+        let by_name = columns.iter().enumerate().map(|(i, c)| (c.name.clone(), i)).collect();
+        Self { name: object.name.clone(), derived: object.derived, title: object.title.clone(), columns, by_name }
+    }
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    pub columns: Vec<Column>,
+    pub flags: Vec<u8>,
+    /// Record ids; empty in derived tables.
+    pub ids: Vec<Uuid>,
+    /// Changes whenever anything in the chunk does; keys cached partial results.
+    pub version: u64,
+    /// Smallest and largest value of each number column, nulls aside; (1, 0) when all are null.
+    pub ranges: Vec<(i64, i64)>,
+    pub dirty: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub schema: Arc<Schema>,
+    pub chunks: Vec<Arc<Chunk>>,
+    pub len: u32,
+    /// Rows that exist; lists show that many.
+    pub existing: u32,
+}
+
+impl Table {
+    pub fn new(schema: Arc<Schema>) -> Self {
+        Self { schema, chunks: Vec::new(), len: 0, existing: 0 }
+    }
+    pub fn get(&self, column: usize, row: u32) -> i64 {
+        self.chunks[(row >> SHIFT) as usize].columns[column].get(row as usize & (CHUNK - 1))
+    }
+    pub fn flags(&self, row: u32) -> u8 {
+        self.chunks[(row >> SHIFT) as usize].flags[row as usize & (CHUNK - 1)]
+    }
+    pub fn id(&self, row: u32) -> Option<Uuid> {
+        self.chunks.get((row >> SHIFT) as usize)?.ids.get(row as usize & (CHUNK - 1)).copied()
+    }
+    pub fn text(&self, column: usize, row: u32) -> Option<Arc<str>> {
+        let code = u32::try_from(self.get(column, row)).ok()?;
+        let meta = &self.schema.columns[column];
+        match &meta.dict {
+            Some(dict) => dict.text(code),
+            None => meta.options.get(code as usize).map(|o| o.as_str().into()),
+        }
+    }
+    pub fn set(&mut self, column: usize, row: u32, value: i64) {
+        let at = (row >> SHIFT) as usize;
+        let local = row as usize & (CHUNK - 1);
+        if self.chunks[at].columns[column].get(local) == value {
+            return;
+        }
+        let chunk = Arc::make_mut(&mut self.chunks[at]);
+        chunk.columns[column].set(local, value);
+        chunk.dirty = true;
+    }
+    pub fn set_flags(&mut self, row: u32, flags: u8) {
+        let at = (row >> SHIFT) as usize;
+        let local = row as usize & (CHUNK - 1);
+        let old = self.chunks[at].flags[local];
+        if old == flags {
+            return;
+        }
+        self.existing = self.existing + u32::from(flags & EXISTS) - u32::from(old & EXISTS);
+        let chunk = Arc::make_mut(&mut self.chunks[at]);
+        chunk.flags[local] = flags;
+        chunk.dirty = true;
+    }
+    /// Appends a row of nulls.
+    pub fn push(&mut self, id: Option<Uuid>) -> u32 {
+        let row = self.len;
+        if row as usize % CHUNK == 0 {
+            self.chunks.push(Arc::new(Chunk {
+                columns: self.schema.columns.iter().map(|c| Column::new(c.width)).collect(),
+                flags: Vec::new(),
+                ids: Vec::new(),
+                version: 0,
+                ranges: Vec::new(),
+                dirty: true,
+            }));
+        }
+        if let Some(last) = self.chunks.last_mut() {
+            let chunk = Arc::make_mut(last);
+            for column in &mut chunk.columns {
+                column.push(NULL);
+            }
+            chunk.flags.push(0);
+            if let Some(id) = id {
+                chunk.ids.push(id);
+            }
+            chunk.dirty = true;
+        }
+        self.len += 1;
+        row
+    }
+    /// Gives changed chunks a new version and measures their ranges.
+    pub fn seal(&mut self, counter: &mut u64) {
+        for chunk in self.chunks.iter_mut().filter(|c| c.dirty) {
+            let chunk = Arc::make_mut(chunk);
+            *counter += 1;
+            chunk.version = *counter;
+            chunk.dirty = false;
+            chunk.ranges = chunk.columns.iter().map(range).collect();
+        }
+    }
+    pub fn bytes(&self) -> usize {
+        self.chunks.iter().map(|c| c.columns.iter().map(Column::bytes).sum::<usize>() + c.flags.len() + c.ids.len() * 16).sum()
+    }
+}
+
+fn range(column: &Column) -> (i64, i64) {
+    match column {
+        Column::Number(values) => {
+            let (mut low, mut high) = (i64::MAX, i64::MIN);
+            for v in values {
+                if *v != NULL {
+                    low = low.min(*v);
+                    high = high.max(*v);
+                }
+            }
+            if low > high { (1, 0) } else { (low, high) }
+        }
+        Column::Same(_, v, n) if *v != NULL && *n > 0 => (*v, *v),
+        Column::Same(..) => (1, 0),
+        _ => (i64::MIN, i64::MAX),
+    }
+}

@@ -1,0 +1,143 @@
+//! The `attribute` modifier: a flow's value credited to the touches before it.
+//!
+//! Credits are integers split by largest remainder, so they add up to the value; what has no touch within the
+//! look-back is "(none)".
+
+use crate::answer::Cell;
+use crate::evaluate::{Compiled, Series};
+use crate::plan::{Frame, steps};
+use crate::{MetricError, Result};
+use northing_facts::eval::{self, TRUE};
+use northing_facts::table::COUNTED;
+use northing_facts::{NONE, NULL};
+use northing_model::Expr;
+use northing_model::metric::{Attribute, Measure, TouchModel};
+use northing_model::money::TICKS;
+use std::collections::HashMap;
+
+/// Rows of a table that count and meet a condition: (time, customer, value, code of `by`).
+fn rows(frame: &Frame<'_>, table: usize, time: &str, filter: Option<Expr>, value: Option<&str>, by: Option<&str>) -> Result<Vec<(i64, u32, i64, u32)>> {
+    let snapshot = frame.snapshot;
+    let bind = |e: &Expr| eval::bind(snapshot, table, e, frame.now).map_err(MetricError::Question);
+    let filter = filter.as_ref().map(bind).transpose()?;
+    let value = value.map(|v| Expr::parse(v).map_err(MetricError::Question).and_then(|e| bind(&e))).transpose()?;
+    let time = frame.path(table, &steps(time))?;
+    let customer = frame.path(table, &["customer".to_string()])?;
+    let by = by.map(|b| frame.path(table, &steps(b))).transpose()?;
+    let mut found = Vec::new();
+    for (c, chunk) in snapshot.tables[table].chunks.iter().enumerate() {
+        let n = chunk.flags.len();
+        let times = time.numbers(snapshot, table, c, 0, n);
+        let who = customer.codes(snapshot, table, c, 0, n);
+        let truth = filter.as_ref().map(|f| f.truth(snapshot, table, c, 0, n));
+        let values = value.as_ref().map(|v| v.numbers(snapshot, table, c, 0, n));
+        let codes = by.as_ref().map(|p| p.codes(snapshot, table, c, 0, n));
+        for i in 0..n {
+            let fits = truth.as_ref().is_none_or(|t| t[i] & TRUE != 0);
+            if chunk.flags[i] & COUNTED != 0 && times[i] != NULL && fits {
+                let value = values.as_ref().map_or(0, |v| v[i]);
+                found.push((times[i], who[i], value, codes.as_ref().map_or(NONE, |c| c[i])));
+            }
+        }
+    }
+    Ok(found)
+}
+
+pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, measure: &Measure) -> Result<Series> {
+    let parse = |t: &Option<String>| t.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question);
+    let (table, touched) = (frame.table(&measure.from)?, frame.table(&attribute.touch)?);
+    if !frame.allowed(table) || !frame.allowed(touched) {
+        return Err(MetricError::Forbidden(c.def.id.clone()));
+    }
+    let by_touch = frame.by.iter().all(|d| *d == attribute.by);
+    if !by_touch {
+        return Err(MetricError::Question(format!("{} can be cut by '{}' only", c.def.id, attribute.by)));
+    }
+    let filter = match (parse(&measure.filter)?, frame.filter(table).map_err(MetricError::Question)?) {
+        (Some(a), Some(b)) => Some(a.and(b)),
+        (a, b) => a.or(b),
+    };
+    let flows = rows(frame, table, &measure.time, filter, measure.value.as_deref(), None)?;
+    let mut touches: HashMap<u32, Vec<(i64, u32)>> = HashMap::new();
+    for (at, who, _, code) in rows(frame, touched, &attribute.at, parse(&attribute.filter)?, None, Some(&attribute.by))? {
+        touches.entry(who).or_default().push((at, code));
+    }
+    touches.values_mut().for_each(|list| list.sort_unstable());
+    let path = frame.path(touched, &steps(&attribute.by))?;
+    let names = |code: u32| -> String {
+        let Some((t, column)) = path.steps.last().filter(|_| code != NONE) else { return "(none)".into() };
+        if let Some(target) = path.target {
+            return frame.snapshot.title(target, code);
+        }
+        let meta = &frame.snapshot.tables[*t].schema.columns[*column];
+        let text = meta.dict.as_ref().and_then(|d| d.text(code).map(|t| t.to_string()));
+        text.or_else(|| meta.options.get(code as usize).cloned()).unwrap_or_else(|| "(none)".into())
+    };
+    let mut sums: HashMap<u32, Vec<(i128, u64)>> = HashMap::new();
+    let lookback = attribute.lookback_days * 86_400;
+    for (at, who, value, _) in flows.into_iter().filter(|f| f.2 != NULL) {
+        let places: Vec<usize> = c.spans.iter().enumerate().filter(|(_, s)| s.start <= at && at < s.end).map(|(i, _)| i).collect();
+        if places.is_empty() {
+            continue;
+        }
+        let seen: Vec<u32> = touches
+            .get(&who)
+            .filter(|_| who != NONE)
+            .map(|list| list.iter().filter(|(t, _)| *t <= at && *t >= at - lookback).map(|(_, code)| *code).collect())
+            .unwrap_or_default();
+        let credits = split(value, seen.len(), attribute.model);
+        let mut give = |code: u32, credit: i64| {
+            let cells = sums.entry(if frame.by.is_empty() { NONE } else { code }).or_insert_with(|| vec![(0, 0); c.spans.len()]);
+            for place in &places {
+                cells[*place].0 += i128::from(credit);
+                cells[*place].1 += 1;
+            }
+        };
+        if seen.is_empty() {
+            give(NONE, value);
+        }
+        for (code, credit) in seen.into_iter().zip(credits) {
+            give(code, credit);
+        }
+    }
+    let mut series = Series::new();
+    for (code, cells) in sums {
+        let group = frame.by.iter().map(|_| (names(code), None)).collect();
+        let cells = cells.into_iter().map(|(sum, n)| {
+            let value = sum as f64 / TICKS as f64;
+            Cell { value: Some(value), numerator: Some(value), n, mature: true, ..Cell::default() }
+        });
+        series.insert(group, cells.collect());
+    }
+    Ok(series)
+}
+
+/// Integer credits of a value for touches in order of time; they add up to the value.
+fn split(value: i64, touches: usize, model: TouchModel) -> Vec<i64> {
+    if touches == 0 {
+        return Vec::new();
+    }
+    let mut weights = vec![0i128; touches];
+    match model {
+        TouchModel::First => weights[0] = 1,
+        TouchModel::Last => weights[touches - 1] = 1,
+        TouchModel::Linear => weights.fill(1),
+        TouchModel::Position if touches <= 2 => weights.fill(1),
+        TouchModel::Position => {
+            let between = (touches - 2) as i128;
+            weights.fill(20);
+            weights[0] = 40 * between;
+            weights[touches - 1] = 40 * between;
+        }
+    }
+    let whole: i128 = weights.iter().sum();
+    let (sign, size) = (i128::from(value.signum()), i128::from(value).abs());
+    let mut parts: Vec<i128> = weights.iter().map(|w| size * w / whole).collect();
+    let mut order: Vec<usize> = (0..touches).collect();
+    order.sort_by_key(|i| (-(size * weights[*i] % whole), *i));
+    let rest = size - parts.iter().sum::<i128>();
+    for i in order.into_iter().take(rest as usize) {
+        parts[i] += 1;
+    }
+    parts.into_iter().map(|p| (p * sign) as i64).collect()
+}

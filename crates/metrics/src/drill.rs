@@ -1,0 +1,246 @@
+//! The records behind a number: the same compiled requests, with rows instead of sums.
+//!
+//! Re-aggregating what is returned gives the number; a property test holds that for every metric.
+
+use crate::evaluate::{Compiled, compile};
+use crate::plan::{Frame, Plan, Request, What};
+use crate::question::Question;
+use crate::span::Span;
+use crate::{MetricError, Result};
+use northing_facts::eval::{self, Path, TRUE};
+use northing_facts::table::COUNTED;
+use northing_facts::{CHUNK, NULL, Snapshot};
+use northing_model::{Expr, Scope};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// Which rows are wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Side {
+    Numerator,
+    Denominator,
+    /// Left out, for this reason.
+    Excluded(String),
+}
+
+/// One row behind a number and what it adds.
+#[derive(Debug, Clone, Serialize, PartialEq)]
+pub struct DrillRow {
+    /// The object whose record stands behind the row.
+    pub object: String,
+    pub id: Uuid,
+    pub title: String,
+    /// The instant that places it, RFC 3339.
+    pub at: Option<String>,
+    /// What it adds to the side: 1 for counts, major units for money, seconds for durations.
+    pub adds: f64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Drill {
+    pub metric: String,
+    pub seq: u64,
+    /// All rows there are; `rows` may hold fewer.
+    pub total: usize,
+    /// Sum of `adds` over all rows (distinct metrics: over distinct records).
+    pub sum: f64,
+    pub rows: Vec<DrillRow>,
+    /// For derived metrics: the metrics to look into instead.
+    pub inputs: Vec<String>,
+}
+
+/// The records of the first metric of a question over its whole period.
+pub fn drill(snapshot: &Snapshot, question: &Question, side: &Side, scope: &Scope, offset: usize, limit: usize) -> Result<Drill> {
+    let wanted = question.metrics.first().ok_or_else(|| MetricError::Question("name a metric".into()))?;
+    let def = crate::evaluate::definition(snapshot, &wanted.metric, wanted.variant.as_deref())?;
+    let frame = Frame { snapshot, scope, filter: question.filter.clone(), by: Vec::new(), now: question.now };
+    let mut plan = Plan::default();
+    let span = Span::of(question.period, &snapshot.settings, question.now);
+    let compiled = compile(&mut plan, &frame, &def, &[span])?;
+    let mut answer = Drill { metric: def.id.clone(), seq: snapshot.seq, total: 0, sum: 0.0, rows: Vec::new(), inputs: Vec::new() };
+    if let crate::evaluate::Shape::Derived { .. } = &compiled.shape {
+        answer.inputs = def.inputs.values().map(|i| i.metric.clone()).filter(|m| !m.starts_with("setting:")).collect();
+        return Ok(answer);
+    }
+    let found = collect(&compiled, &plan, &frame, side)?;
+    answer.total = found.len();
+    let mut sum = 0i128;
+    let mut scale = 1;
+    for hit in &found {
+        sum += i128::from(hit.adds);
+        scale = hit.scale;
+    }
+    answer.sum = sum as f64 / scale as f64;
+    answer.rows = found.into_iter().skip(offset).take(limit).filter_map(|hit| row(snapshot, &hit)).collect();
+    Ok(answer)
+}
+
+/// A row of a table that belongs to a side.
+struct Hit {
+    table: usize,
+    row: u32,
+    at: i64,
+    adds: i64,
+    scale: i64,
+}
+
+fn row(snapshot: &Snapshot, hit: &Hit) -> Option<DrillRow> {
+    let (mut table, mut row) = (hit.table, hit.row);
+    let object = snapshot.model.objects.get(table)?;
+    if let Some(of) = &object.of {
+        let column = snapshot.tables[table].schema.column(of)?;
+        row = u32::try_from(snapshot.tables[table].get(column, row)).ok()?;
+        table = snapshot.table_index(of)?;
+    }
+    Some(DrillRow {
+        object: snapshot.model.objects.get(table)?.name.clone(),
+        id: snapshot.tables[table].id(row)?,
+        title: snapshot.title(table, row),
+        at: (hit.at != NULL).then(|| northing_model::value::time_text(hit.at)),
+        adds: hit.adds as f64 / hit.scale as f64,
+    })
+}
+
+fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<Vec<Hit>> {
+    use crate::evaluate::Shape;
+    let span = c.spans[0];
+    let within = |terms: &crate::evaluate::TermSide| -> Result<Vec<Hit>> {
+        let mut hits = Vec::new();
+        for term in &terms.terms {
+            let request = &plan.requests[term.handle];
+            let sign = if term.minus { -1 } else { 1 };
+            hits.extend(rows(frame, request, Some(span.start), span.end, sign, term.scale)?);
+        }
+        Ok(hits)
+    };
+    if let Side::Excluded(reason) = side {
+        return match c.excluded.iter().find(|(r, _)| r == reason) {
+            Some((_, terms)) => within(terms),
+            None => Ok(Vec::new()),
+        };
+    }
+    let denominator = *side == Side::Denominator;
+    match &c.shape {
+        Shape::Sums { num, den, .. } => match den {
+            Some(den) if denominator => within(den),
+            _ => within(num),
+        },
+        Shape::Conversion { num, den, .. } => within(if denominator { den } else { num }),
+        Shape::Score { handle, .. } => {
+            let mut request = plan.requests[*handle].clone();
+            if let What::Rows(value, _) = request.what {
+                request.what = What::Sum(value);
+            }
+            rows(frame, &request, Some(span.start), span.end, 1, 1)
+        }
+        Shape::Stock { entered, left, .. } => {
+            let Some((inside, outside)) = entered.terms.first().zip(left.terms.first()) else { return Ok(Vec::new()) };
+            let came = rows(frame, &plan.requests[inside.handle], None, span.end, 1, inside.scale)?;
+            let gone: BTreeSet<u32> = rows(frame, &plan.requests[outside.handle], None, span.end, 1, 1)?.into_iter().map(|h| h.row).collect();
+            Ok(came.into_iter().filter(|h| !gone.contains(&h.row)).collect())
+        }
+        Shape::Retention { handle, outcome, table } => states(c, plan, frame, *handle, *outcome, *table, denominator),
+        Shape::Attributed { measure, .. } => {
+            let table = frame.table(&measure.from)?;
+            let filter = measure.filter.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question)?;
+            let value = measure.value.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question)?;
+            let what = value.map_or(What::Count, What::Sum);
+            let request = Request { table, time: crate::plan::steps(&measure.time), filter, what, dims: Vec::new() };
+            rows(frame, &request, Some(span.start), span.end, 1, northing_model::money::TICKS)
+        }
+        Shape::Derived { .. } => Ok(Vec::new()),
+    }
+}
+
+/// Rows of a request within [start, end). A distinct request gives each record once.
+fn rows(frame: &Frame<'_>, request: &Request, start: Option<i64>, end: i64, sign: i64, scale: i64) -> Result<Vec<Hit>> {
+    let snapshot = frame.snapshot;
+    let bind = |e: &Expr| eval::bind(snapshot, request.table, e, frame.now).map_err(MetricError::Question);
+    let filter = request.filter.as_ref().map(bind).transpose()?;
+    let value = match &request.what {
+        What::Sum(e) | What::Values(e) | What::Rows(e, _) => Some(bind(e)?),
+        _ => None,
+    };
+    let key = match &request.what {
+        What::Distinct(path) => Some(frame.path(request.table, path)?),
+        _ => None,
+    };
+    let time = frame.path(request.table, &request.time)?;
+    let mut seen = BTreeSet::new();
+    let mut hits = Vec::new();
+    for (c, chunk) in snapshot.tables[request.table].chunks.iter().enumerate() {
+        let n = chunk.flags.len();
+        let times = time.numbers(snapshot, request.table, c, 0, n);
+        let truth = filter.as_ref().map(|f| f.truth(snapshot, request.table, c, 0, n));
+        let values = value.as_ref().map(|v| v.numbers(snapshot, request.table, c, 0, n));
+        let keys = key.as_ref().map(|k| k.codes(snapshot, request.table, c, 0, n));
+        for i in 0..n {
+            let at = times[i];
+            let inside = at != NULL && start.is_none_or(|s| at >= s) && at < end;
+            if chunk.flags[i] & COUNTED == 0 || !inside || truth.as_ref().is_some_and(|t| t[i] & TRUE == 0) {
+                continue;
+            }
+            let adds = values.as_ref().map_or(1, |v| v[i]);
+            if adds == NULL {
+                continue;
+            }
+            let row = (c * CHUNK + i) as u32;
+            match (&keys, key.as_ref().and_then(|k| k.target)) {
+                (Some(keys), Some(target)) => {
+                    if keys[i] != northing_facts::NONE && seen.insert(keys[i]) {
+                        hits.push(Hit { table: target, row: keys[i], at, adds: sign, scale: 1 });
+                    }
+                }
+                _ => hits.push(Hit { table: request.table, row, at, adds: sign * adds, scale }),
+            }
+        }
+    }
+    Ok(hits)
+}
+
+fn states(
+    c: &Compiled,
+    plan: &Plan,
+    frame: &Frame<'_>,
+    handle: usize,
+    outcome: northing_model::metric::Outcome,
+    table: usize,
+    denominator: bool,
+) -> Result<Vec<Hit>> {
+    let request = &plan.requests[handle];
+    let What::States { until, key } = &request.what else { return Ok(Vec::new()) };
+    let (until, key): (Path, Path) = (frame.path(request.table, until)?, frame.path(request.table, key)?);
+    let all = rows(frame, &Request { what: What::Count, ..request.clone() }, None, i64::MAX, 1, 1)?;
+    let span = c.spans[0];
+    let keep = match frame.filter(table).map_err(MetricError::Question)? {
+        None => None,
+        Some(filter) => Some(eval::bind(frame.snapshot, table, &filter, frame.now).map_err(MetricError::Question)?),
+    };
+    let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
+    for hit in all {
+        let (chunk, i) = (hit.row as usize / CHUNK, hit.row as usize % CHUNK);
+        let end = until.numbers(frame.snapshot, request.table, chunk, i, i + 1)[0];
+        let who = key.codes(frame.snapshot, request.table, chunk, i, i + 1)[0];
+        let holds = |p: i64| hit.at < p && (end == NULL || p <= end);
+        if who == northing_facts::NONE {
+            continue;
+        }
+        if let Some(node) = &keep {
+            let (chunk, i) = (who as usize / CHUNK, who as usize % CHUNK);
+            if node.truth(frame.snapshot, table, chunk, i, i + 1)[0] & TRUE == 0 {
+                continue;
+            }
+        }
+        if holds(span.start) {
+            before.insert(who);
+        }
+        if holds(span.end) {
+            after.insert(who);
+        }
+    }
+    let chosen = before.iter().filter(|who| {
+        denominator || after.contains(who) == (outcome == northing_model::metric::Outcome::Kept)
+    });
+    Ok(chosen.map(|row| Hit { table, row: *row, at: NULL, adds: 1, scale: 1 }).collect())
+}

@@ -1,0 +1,160 @@
+//! From a question to an answer: compile every metric into scan requests, run them once, finish each cell.
+
+mod cells;
+mod compile;
+mod retain;
+
+use crate::answer::{Answer, Bucket, Cell, Change, Earlier, MetricAnswer};
+use crate::plan::{Frame, Plan};
+use crate::question::Question;
+use crate::scan::{Cache, run};
+use crate::span::{Span, spans};
+use crate::stats::differs;
+use crate::{MetricError, Result};
+use northing_facts::Snapshot;
+use northing_model::metric::Unit;
+use northing_model::{MetricDef, MetricKind, Scope};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+pub(crate) use compile::{Compiled, Shape, Side as TermSide, compile};
+
+/// The values of a group's dimensions: what they are called, and the record's id where they are records.
+pub(crate) type Group = Vec<(String, Option<Uuid>)>;
+/// Cells of each group, one per span that was asked for.
+pub(crate) type Series = BTreeMap<Group, Vec<Cell>>;
+
+/// The definition of a wanted metric, with its variant put in.
+pub fn definition(snapshot: &Snapshot, metric: &str, variant: Option<&str>) -> Result<MetricDef> {
+    let def = snapshot.model.metrics.get(metric).ok_or_else(|| MetricError::Unknown(metric.to_string()))?;
+    match variant {
+        None | Some("") => Ok(def.clone()),
+        Some(name) => def.variant(name).map_err(|e| MetricError::Question(e.to_string())),
+    }
+}
+
+/// Answers a question from one snapshot.
+pub fn ask(snapshot: &Snapshot, question: &Question, scope: &Scope, cache: &Cache) -> Result<Answer> {
+    if question.period.start >= question.period.end {
+        return Err(MetricError::Question("the period is empty: its end must come after its start".into()));
+    }
+    if question.period.end - question.period.start > 40_000 {
+        return Err(MetricError::Question("the period is longer than a century".into()));
+    }
+    let times = spans(question, &snapshot.settings);
+    if times.buckets.len() > 4_000 {
+        return Err(MetricError::Question(format!("{} buckets are too many to show; choose a coarser grain", times.buckets.len())));
+    }
+    let plain = Frame { snapshot, scope, filter: question.filter.clone(), by: Vec::new(), now: question.now };
+    let cut = Frame { snapshot, scope, filter: question.filter.clone(), by: question.by.clone(), now: question.now };
+    let mut wanted: Vec<Span> = times.buckets.clone();
+    let mut totals = vec![times.total];
+    if let Some((earlier, total)) = &times.earlier {
+        wanted.extend(earlier.iter().flatten());
+        totals.push(*total);
+    }
+    let mut plan = Plan::default();
+    let mut compiled = Vec::new();
+    for want in &question.metrics {
+        let def = definition(snapshot, &want.metric, want.variant.as_deref())?;
+        let buckets = compile(&mut plan, &cut, &def, &wanted)?;
+        let total = compile(&mut plan, &plain, &def, &totals)?;
+        compiled.push((want, def, buckets, total));
+    }
+    let grids = run(&plan, &cut, cache)?;
+    let mut metrics = Vec::new();
+    for (want, def, buckets, total) in compiled {
+        let series = cells::finish(&buckets, &plan, &grids, &cut)?;
+        let whole = cells::finish(&total, &plan, &grids, &plain)?;
+        metrics.push(assemble(&want.variant, &def, &times, &wanted, &series, &whole, &cut.by));
+    }
+    Ok(Answer {
+        seq: snapshot.seq,
+        as_of: northing_model::value::time_text(question.now),
+        zone: snapshot.settings.zone.name().to_string(),
+        calendar: question.calendar.name().to_string(),
+        currency: snapshot.settings.currency.to_string(),
+        metrics,
+    })
+}
+
+fn assemble(
+    variant: &Option<String>,
+    def: &MetricDef,
+    times: &crate::span::Spans,
+    wanted: &[Span],
+    series: &Series,
+    whole: &Series,
+    by: &[String],
+) -> MetricAnswer {
+    let empty = |span: &Span| cells::nothing(def, span);
+    let groups: BTreeSet<&Group> = series.keys().collect();
+    let mut buckets = Vec::new();
+    let places: Vec<Option<usize>> = match &times.earlier {
+        None => vec![None; times.buckets.len()],
+        Some((earlier, _)) => {
+            let mut next = times.buckets.len();
+            earlier.iter().map(|e| e.map(|_| { next += 1; next - 1 })).collect()
+        }
+    };
+    for (i, span) in times.buckets.iter().enumerate() {
+        for group in &groups {
+            let cell = series[*group][i].clone();
+            let earlier = places[i].map(|p| (wanted[p], series[*group][p].clone()));
+            buckets.push(bucket(def, span, Some((by, group)), cell, earlier));
+        }
+        if groups.is_empty() && by.is_empty() {
+            buckets.push(bucket(def, span, None, empty(span), places[i].map(|p| (wanted[p], empty(&wanted[p])))));
+        }
+    }
+    let totals = whole.values().next();
+    let cell = totals.map_or_else(|| empty(&times.total), |t| t[0].clone());
+    let earlier = times.earlier.as_ref().map(|(_, span)| (*span, totals.map_or_else(|| empty(span), |t| t[1].clone())));
+    MetricAnswer {
+        id: def.id.clone(),
+        variant: variant.clone(),
+        version: def.version,
+        unit: word(&def.unit),
+        good: word(&def.good),
+        buckets,
+        total: bucket(def, &times.total, None, cell, earlier),
+    }
+}
+
+pub(crate) fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_string)).unwrap_or_default()
+}
+
+fn bucket(def: &MetricDef, span: &Span, by: Option<(&[String], &Group)>, cell: Cell, earlier: Option<(Span, Cell)>) -> Bucket {
+    let (mut names, mut ids) = (BTreeMap::new(), BTreeMap::new());
+    if let Some((dims, group)) = by {
+        for (dim, (name, id)) in dims.iter().zip(group) {
+            names.insert(dim.clone(), name.clone());
+            if let Some(id) = id {
+                ids.insert(dim.clone(), id.to_string());
+            }
+        }
+    }
+    let change = earlier.as_ref().and_then(|(_, old)| change(def, &cell, old));
+    let day = northing_model::value::date_text;
+    Bucket {
+        start: day(span.days.start),
+        end: day(span.days.end),
+        by: names,
+        by_id: ids,
+        compare: earlier.map(|(s, cell)| Earlier { start: day(s.days.start), end: day(s.days.end), cell }),
+        change,
+        cell,
+    }
+}
+
+/// The difference to the earlier value: in points for shares and scores, also relative for amounts.
+fn change(def: &MetricDef, now: &Cell, old: &Cell) -> Option<Change> {
+    let (a, b) = (now.value?, old.value?);
+    let points = matches!(def.unit, Unit::Ratio | Unit::Points);
+    Some(Change {
+        absolute: a - b,
+        relative: (!points && b > 0.0).then(|| (a - b) / b),
+        certain: if def.kind == MetricKind::Derived { None } else { differs(a, now.variance, b, old.variance) },
+    })
+}

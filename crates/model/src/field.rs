@@ -1,0 +1,252 @@
+//! Business types of fields: how each is checked, read and stored.
+//!
+//! Store and facts know only the physical kinds; a new business type is one more arm in each match below.
+
+use crate::value::{self, Value};
+use crate::{Currency, money};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldType {
+    Text,
+    LongText,
+    Email,
+    Phone,
+    Url,
+    Int,
+    Decimal,
+    Percent,
+    Money,
+    Date,
+    Datetime,
+    Duration,
+    Bool,
+    /// One of the declared options; its label is translated.
+    Choice,
+    /// A short word from an open vocabulary (source, segment, country), shown as typed.
+    Label,
+    Ref,
+    Refs,
+    Tags,
+    Shares,
+    Currency,
+    Json,
+}
+
+/// What store and facts distinguish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Physical {
+    Int,
+    Decimal,
+    Money,
+    Text,
+    Date,
+    Time,
+    Bool,
+    Ref,
+    List,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldDef {
+    #[serde(default, skip_deserializing)]
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: FieldType,
+    /// The object a `ref` or `refs` points at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    #[serde(default)]
+    pub required: bool,
+    /// Keeps an interval row for each value it had; every field that a stock metric reads has it.
+    #[serde(default)]
+    pub history: bool,
+    /// Computed by facts, never written by people.
+    #[serde(default)]
+    pub derived: bool,
+    /// False for texts that stay in the store (bodies, notes) or that are unique per row and never filtered.
+    #[serde(default = "yes")]
+    pub facts: bool,
+    /// Headings in other systems' exports that mean this field; compared without case and punctuation.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headings: Vec<String>,
+    /// The value a new record gets when none is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Json>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl FieldType {
+    pub fn physical(self) -> Physical {
+        use FieldType::*;
+        match self {
+            Text | LongText | Email | Phone | Url | Choice | Label | Shares | Currency | Json => Physical::Text,
+            Int | Percent | Duration => Physical::Int,
+            Decimal => Physical::Decimal,
+            Money => Physical::Money,
+            Date => Physical::Date,
+            Datetime => Physical::Time,
+            Bool => Physical::Bool,
+            Ref => Physical::Ref,
+            Refs | Tags => Physical::List,
+        }
+    }
+    /// May stand in `--by`: a bounded set of values.
+    pub fn is_dimension(self) -> bool {
+        matches!(self, FieldType::Choice | FieldType::Label | FieldType::Ref | FieldType::Bool | FieldType::Currency)
+    }
+}
+
+impl FieldDef {
+    /// Checks a JSON value against this field. `currency` is the workspace's, for plain amounts.
+    pub fn read(&self, json: &Json, currency: Currency) -> Result<Value, String> {
+        let text = || json.as_str().map(str::trim).ok_or_else(|| format!("expected text, got {json}"));
+        if json.is_null() || json.as_str().is_some_and(|s| s.trim().is_empty()) {
+            return Ok(Value::Null);
+        }
+        match self.kind {
+            FieldType::Shares => read_shares(json, &self.options),
+            FieldType::Refs | FieldType::Tags => {
+                let list = json.as_array().ok_or("expected a list")?;
+                let texts: Option<Vec<String>> = list.iter().map(|v| v.as_str().map(|s| s.trim().to_string())).collect();
+                let texts = texts.ok_or("expected a list of texts")?;
+                if self.kind == FieldType::Refs {
+                    for id in &texts {
+                        Uuid::parse_str(id).map_err(|_| format!("'{id}' is not a record id"))?;
+                    }
+                }
+                Ok(Value::List(texts))
+            }
+            FieldType::Money => value::money_from_json(json, currency).map(Value::Money),
+            FieldType::Json => Ok(Value::Text(json.as_str().map_or_else(|| json.to_string(), str::to_string))),
+            FieldType::Bool => match json {
+                Json::Bool(b) => Ok(Value::Bool(*b)),
+                _ => self.read_text(text()?, currency),
+            },
+            FieldType::Int | FieldType::Percent | FieldType::Duration | FieldType::Decimal => match json {
+                Json::Number(n) => self.read_text(&n.to_string(), currency),
+                _ => self.read_text(text()?, currency),
+            },
+            _ => self.read_text(text()?, currency),
+        }
+    }
+
+    /// Reads the value out of a text in the product's own notation.
+    pub fn read_text(&self, text: &str, currency: Currency) -> Result<Value, String> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(Value::Null);
+        }
+        let bounded = |limit: usize| {
+            if text.chars().count() > limit {
+                return Err(format!("longer than {limit} characters"));
+            }
+            Ok(Value::Text(text.to_string()))
+        };
+        match self.kind {
+            FieldType::Text | FieldType::Label | FieldType::Phone => bounded(500),
+            FieldType::LongText | FieldType::Json => bounded(200_000),
+            FieldType::Url => {
+                if !(text.starts_with("https://") || text.starts_with("http://")) {
+                    return Err(format!("'{text}' must begin with https:// or http://"));
+                }
+                bounded(2_000)
+            }
+            FieldType::Email => {
+                let fine = text.split_once('@').is_some_and(|(a, b)| !a.is_empty() && b.contains('.') && !text.contains(' '));
+                if !fine {
+                    return Err(format!("'{text}' is not an e-mail address"));
+                }
+                bounded(320)
+            }
+            FieldType::Int | FieldType::Duration => {
+                money::parse_fixed(text, 0).map(Value::Int).map_err(|_| format!("'{text}' is not a whole number"))
+            }
+            FieldType::Percent => match money::parse_fixed(text, 0) {
+                Ok(n) if (0..=100).contains(&n) => Ok(Value::Int(n)),
+                _ => Err(format!("'{text}' is not a whole percentage from 0 to 100")),
+            },
+            FieldType::Decimal => money::parse_fixed(text, 6)
+                .map(Value::Decimal)
+                .map_err(|_| format!("'{text}' is not a number with at most 6 digits after the point")),
+            FieldType::Money => {
+                let (amount, currency) = match text.rsplit_once(' ') {
+                    Some((a, code)) => {
+                        (a, Currency::parse(code).ok_or_else(|| format!("'{code}' is not an ISO 4217 currency code"))?)
+                    }
+                    None => (text, currency),
+                };
+                money::Money::parse(amount, currency).map(Value::Money)
+            }
+            FieldType::Currency => Currency::parse(text)
+                .map(|c| Value::Text(c.as_str().to_string()))
+                .ok_or_else(|| format!("'{text}' is not an ISO 4217 currency code")),
+            FieldType::Date => value::parse_date(text)
+                .map(Value::Date)
+                .ok_or_else(|| format!("'{text}' is not a date; write it like 2024-05-31")),
+            FieldType::Datetime => value::parse_instant(text)
+                .map(Value::Time)
+                .ok_or_else(|| format!("'{text}' is not an instant; write it like 2024-05-31T09:30:00Z")),
+            FieldType::Bool => match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "1" | "y" => Ok(Value::Bool(true)),
+                "false" | "no" | "0" | "n" => Ok(Value::Bool(false)),
+                _ => Err(format!("'{text}' is neither true nor false")),
+            },
+            FieldType::Choice => {
+                if !self.options.iter().any(|o| o == text) {
+                    return Err(format!("'{text}' is not one of: {}", self.options.join(", ")));
+                }
+                Ok(Value::Text(text.to_string()))
+            }
+            FieldType::Ref => {
+                Uuid::parse_str(text).map(Value::Ref).map_err(|_| format!("'{text}' is not a record id"))
+            }
+            FieldType::Refs | FieldType::Tags => {
+                Ok(Value::List(text.split([';', ',']).map(|s| s.trim().to_string()).filter(|s| !s.is_empty()).collect()))
+            }
+            FieldType::Shares => {
+                let mut shares = std::collections::BTreeMap::new();
+                for part in text.split(';').map(str::trim).filter(|p| !p.is_empty()) {
+                    let (name, share) = part.split_once('=').unwrap_or((part, "100"));
+                    let share: u8 = share.trim().parse().map_err(|_| format!("'{part}' is not like sales_acquisition=60"))?;
+                    shares.insert(name.trim().to_string(), share);
+                }
+                check_shares(shares, &self.options)
+            }
+        }
+    }
+}
+
+fn read_shares(json: &Json, options: &[String]) -> Result<Value, String> {
+    if let Some(text) = json.as_str() {
+        let parsed: Json = serde_json::from_str(text).map_err(|_| "expected shares like {\"overhead\": 100}".to_string())?;
+        return read_shares(&parsed, options);
+    }
+    let map = json.as_object().ok_or("expected shares like {\"overhead\": 100}")?;
+    let mut shares = std::collections::BTreeMap::new();
+    for (name, share) in map {
+        let share = share.as_u64().and_then(|n| u8::try_from(n).ok()).ok_or("a share is a whole percentage")?;
+        shares.insert(name.clone(), share);
+    }
+    check_shares(shares, options)
+}
+
+fn check_shares(shares: std::collections::BTreeMap<String, u8>, options: &[String]) -> Result<Value, String> {
+    if let Some(name) = shares.keys().find(|k| !options.contains(k)) {
+        return Err(format!("'{name}' is not one of: {}", options.join(", ")));
+    }
+    let sum: u32 = shares.values().map(|s| u32::from(*s)).sum();
+    if sum != 100 {
+        return Err(format!("the shares add up to {sum} %, not to 100 %"));
+    }
+    Ok(Value::Shares(shares))
+}

@@ -1,0 +1,382 @@
+//! Metric definitions: eight kinds and the `attribute` modifier, as TOML.
+//!
+//! A definition names tables, columns and conditions; comparison, currency, windows, incomplete periods and
+//! drill-down belong to the engine and never stand here. Unknown keys are refused.
+
+use crate::formula::Formula;
+use crate::object::Model;
+use crate::{Expr, ModelError, expr};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricKind {
+    Flow,
+    Stock,
+    Ratio,
+    Conversion,
+    Duration,
+    Retention,
+    Score,
+    Derived,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    Money,
+    MoneyPerYear,
+    Count,
+    /// 0.63, shown as 63 %.
+    Ratio,
+    /// Seconds.
+    Duration,
+    /// Per customer and year.
+    PerYear,
+    Years,
+    /// A plain multiple, 3.2×.
+    Times,
+    /// Points of a score.
+    Points,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Good {
+    Up,
+    Down,
+    Neutral,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Agg {
+    #[default]
+    Count,
+    Sum,
+    /// Distinct records that `value`, a reference, leads to.
+    Distinct,
+}
+
+/// One aggregated column of one table: what a scan computes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measure {
+    /// A table; `purchase` stands for orders or won deals, as the workspace chose.
+    pub from: String,
+    #[serde(default)]
+    pub agg: Agg,
+    /// The instant that places a row in a period.
+    pub time: String,
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// A column or expression to sum, or the reference to count distinctly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The sum is taken away instead of added.
+    #[serde(default)]
+    pub minus: bool,
+    /// A dimension that this table does not know counts as "(none)" instead of being refused.
+    #[serde(default)]
+    pub loose: bool,
+    /// Measures that stand in when a dimension is known on a finer table only (order lines).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub finer: Vec<Measure>,
+}
+
+/// A state that holds from one instant to another (open deals, active customers).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    pub from: String,
+    pub since: String,
+    pub until: String,
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// A money or number column to add up; without it rows are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// For retention: the reference whose records are followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Kept,
+    Lost,
+}
+
+/// Classes of answers for a score; without classes the mean is taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Classes {
+    /// [from, to], inclusive.
+    pub top: [i64; 2],
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bottom: Option<[i64; 2]>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TouchModel {
+    First,
+    Last,
+    Linear,
+    /// 40 % to the first, 40 % to the last, the rest shared by those between.
+    Position,
+}
+
+/// Credits a flow's value to the touches before it; credits are integers and add up to the value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    pub touch: String,
+    pub at: String,
+    /// The column of the touch that is credited; it is the breakdown of the metric.
+    pub by: String,
+    pub model: TouchModel,
+    pub lookback_days: i64,
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+}
+
+/// A number of days: fixed, or the name of a workspace setting.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Days {
+    Fixed(i64),
+    Setting(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    pub metric: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// Compound the metric over that many whole months ending with the bucket: 1 − Π(1 − x).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compound_months: Option<u32>,
+    /// Take the metric over the trailing days ending with the bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trailing: Option<Days>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricDef {
+    #[serde(default)]
+    pub id: String,
+    pub kind: MetricKind,
+    pub unit: Unit,
+    pub good: Good,
+    /// sales, marketing, customers, service, …: the catalogue's headings.
+    pub group: String,
+    /// Bumped when the meaning changes; answers carry it.
+    #[serde(default = "one")]
+    pub version: u32,
+    /// Dimensions offered first; any other that the tables reach is allowed too.
+    #[serde(default)]
+    pub dims: Vec<String>,
+    // flow, ratio, conversion, duration, retention over due rows
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub num: Vec<Measure>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub den: Vec<Measure>,
+    /// Ask for median and 90th percentile of the numerator's values too.
+    #[serde(default)]
+    pub spread: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trailing: Option<Days>,
+    /// Null with reason `no_cost_recorded` while this table has no row at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs_rows: Option<String>,
+    // stock, retention
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    // conversion: column of seconds from base to goal
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Days>,
+    // score
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Classes>,
+    /// Only the latest row of each of these references counts in a period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_per: Option<String>,
+    // derived
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, Input>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formula: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<Attribute>,
+    /// Rows of the population that could not be used, by reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub excluded: BTreeMap<String, Measure>,
+    /// Present value: `median` or `p90` instead of the mean (set by a variant).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stat: Option<String>,
+    /// Other readings, each the keys that it changes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variants: BTreeMap<String, toml::Table>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// Tables that `purchase` may stand for.
+pub const PURCHASE_TABLES: [&str; 2] = ["order", "deal"];
+
+pub(crate) fn parse_file(place: &str, text: &str, into: &mut BTreeMap<String, MetricDef>) -> Result<(), ModelError> {
+    let metrics: BTreeMap<String, MetricDef> = crate::object::parse_toml(place, text)?;
+    for (id, mut metric) in metrics {
+        metric.id.clone_from(&id);
+        if metric.spread {
+            for stat in ["median", "p90"] {
+                let mut table = toml::Table::new();
+                table.insert("stat".into(), stat.into());
+                metric.variants.entry(stat.into()).or_insert(table);
+            }
+        }
+        if into.insert(id.clone(), metric).is_some() {
+            return Err(ModelError::new(place, format!("metric '{id}' is declared twice"), "give it another name"));
+        }
+    }
+    Ok(())
+}
+
+impl MetricDef {
+    /// The definition with a variant's keys put in.
+    pub fn variant(&self, name: &str) -> Result<MetricDef, ModelError> {
+        let place = format!("metric {}", self.id);
+        let Some(changes) = self.variants.get(name) else {
+            let known = self.variants.keys().cloned().collect::<Vec<_>>().join(", ");
+            let cure = if known.is_empty() { "it has no variants".into() } else { format!("choose one of {known}") };
+            return Err(ModelError::new(place, format!("there is no variant '{name}'"), cure));
+        };
+        let whole = toml::Table::try_from(self).map_err(|e| ModelError::new(&place, e.to_string(), ""))?;
+        let mut merged = whole;
+        for (key, value) in changes {
+            // An empty text removes a key (a window, say).
+            if value.as_str() == Some("") {
+                merged.remove(key);
+            } else {
+                merged.insert(key.clone(), value.clone());
+            }
+        }
+        merged.try_into().map_err(|e: toml::de::Error| ModelError::new(format!("{place}.variants.{name}"), e.message().to_string(), ""))
+    }
+
+    /// Every measure with the key that it stands under.
+    pub fn measures(&self) -> Vec<(&'static str, &Measure)> {
+        let mut all: Vec<(&'static str, &Measure)> = Vec::new();
+        all.extend(self.num.iter().map(|m| ("num", m)));
+        all.extend(self.den.iter().map(|m| ("den", m)));
+        all.extend(self.excluded.values().map(|m| ("excluded", m)));
+        let finer: Vec<_> = all.iter().flat_map(|(k, m)| m.finer.iter().map(|f| (*k, f))).collect();
+        all.extend(finer);
+        all
+    }
+
+    pub(crate) fn check(&self, model: &Model) -> Result<(), ModelError> {
+        self.check_one(model)?;
+        for name in self.variants.keys() {
+            self.variant(name)?.check_one(model)?;
+        }
+        Ok(())
+    }
+
+    fn check_one(&self, model: &Model) -> Result<(), ModelError> {
+        let fail = |key: &str, problem: String| Err(ModelError::new(format!("metric {}.{key}", self.id), problem, "see METRICS in CONTRIBUTING.md"));
+        use MetricKind::*;
+        let missing = match self.kind {
+            Flow => self.num.is_empty().then_some("num"),
+            Ratio | Conversion if self.num.is_empty() && self.kind == Ratio => Some("num"),
+            Ratio => self.den.is_empty().then_some("den"),
+            Conversion => (self.den.is_empty() || self.goal.is_none()).then_some("den and goal"),
+            Duration => self.num.is_empty().then_some("num"),
+            Stock => self.state.is_none().then_some("state"),
+            Retention => (self.outcome.is_none() || self.state.as_ref().is_none_or(|s| s.key.is_none()))
+                .then_some("outcome and state with key"),
+            Score => self.num.is_empty().then_some("num"),
+            Derived => (self.formula.is_none() || self.inputs.is_empty()).then_some("formula and inputs"),
+        };
+        if let Some(key) = missing {
+            return fail(key, format!("a metric of kind {:?} needs {key}", self.kind));
+        }
+        for (key, measure) in self.measures() {
+            for table in tables_of(&measure.from) {
+                if let Err(e) = check_measure(model, table, measure) {
+                    return fail(key, e);
+                }
+            }
+        }
+        if let Some(goal) = &self.goal {
+            for table in self.den.iter().flat_map(|m| tables_of(&m.from)) {
+                if let Err(e) = Expr::parse(goal).and_then(|e| e.check(model, table)) {
+                    return fail("goal", e);
+                }
+            }
+        }
+        if let Some(state) = &self.state {
+            for text in [Some(&state.since), Some(&state.until), state.filter.as_ref(), state.value.as_ref(), state.key.as_ref()].into_iter().flatten() {
+                if let Err(e) = Expr::parse(text).and_then(|e| e.check(model, &state.from)) {
+                    return fail("state", e);
+                }
+            }
+        }
+        if let Some(formula) = &self.formula {
+            let formula = match Formula::parse(formula) {
+                Ok(f) => f,
+                Err(e) => return fail("formula", e),
+            };
+            if let Some(name) = formula.names().into_iter().find(|n| !self.inputs.contains_key(*n)) {
+                return fail("formula", format!("'{name}' is not one of its inputs"));
+            }
+        }
+        for input in self.inputs.values() {
+            if input.metric.starts_with("setting:") {
+                continue;
+            }
+            let Some(other) = model.metrics.get(&input.metric) else {
+                return fail("inputs", format!("there is no metric '{}'", input.metric));
+            };
+            if other.inputs.values().any(|i| i.metric == self.id) || input.metric == self.id {
+                return fail("inputs", format!("'{}' depends on this metric, which depends on it", input.metric));
+            }
+            if let Some(variant) = &input.variant {
+                other.variant(variant)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The tables behind a name: `purchase` has two.
+pub fn tables_of(from: &str) -> Vec<&str> {
+    if from == "purchase" { PURCHASE_TABLES.to_vec() } else { vec![from] }
+}
+
+fn check_measure(model: &Model, table: &str, m: &Measure) -> Result<(), String> {
+    let time: Vec<String> = m.time.split('.').map(str::to_string).collect();
+    let (kind, _) = expr::path_type(model, table, &time)?;
+    if kind != expr::Type::Time {
+        return Err(format!("'{}' is not an instant", m.time));
+    }
+    if let Some(filter) = &m.filter {
+        Expr::parse(filter)?.check(model, table)?;
+    }
+    match (&m.value, m.agg) {
+        (None, Agg::Count) => Ok(()),
+        (None, _) => Err("sum and distinct need 'value'".into()),
+        (Some(v), _) => Expr::parse(v)?.check(model, table).map(|_| ()),
+    }
+}

@@ -1,0 +1,272 @@
+//! Objects as declared, and the checked whole of them: the `Model`.
+//!
+//! A custom field or object is the same declaration kept in the workspace; `Model::build` merges both.
+
+use crate::field::{FieldDef, FieldType};
+use crate::metric::{self, MetricDef};
+use crate::{ModelError, source};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectDef {
+    pub name: String,
+    /// The name in URLs and lists: `deals`.
+    pub plural: String,
+    /// The field that names a record on screens.
+    pub title: String,
+    /// The field that leads to the customer whose facts this record takes part in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// Records that no KPI counts (KPIS.md G4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclude: Option<String>,
+    /// Computed whole by facts; has no table in the store and no write routes.
+    #[serde(default)]
+    pub derived: bool,
+    /// A change of such a record changes the meaning of others (stages, rates, settings): facts are rebuilt.
+    #[serde(default)]
+    pub structural: bool,
+    /// For derived tables: the object whose history makes the rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// Columns that a list shows first.
+    #[serde(default)]
+    pub list: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sort: Vec<String>,
+    pub fields: BTreeMap<String, FieldDef>,
+    #[serde(default)]
+    pub derive: BTreeMap<String, FieldDef>,
+}
+
+/// Fields that every stored object has without declaring them.
+pub const SYSTEM_FIELDS: [(&str, FieldType); 5] = [
+    ("external_id", FieldType::Text),
+    ("created_at", FieldType::Datetime),
+    ("updated_at", FieldType::Datetime),
+    ("is_test", FieldType::Bool),
+    ("merged_into", FieldType::Ref),
+];
+
+impl ObjectDef {
+    /// Declared, system and derived fields.
+    pub fn field(&self, name: &str) -> Option<&FieldDef> {
+        self.fields.get(name)
+    }
+    pub fn history_fields(&self) -> impl Iterator<Item = &FieldDef> {
+        self.fields.values().filter(|f| f.history)
+    }
+    /// Fields that people write.
+    pub fn stored_fields(&self) -> impl Iterator<Item = &FieldDef> {
+        self.fields.values().filter(|f| !f.derived)
+    }
+
+    fn complete(&mut self) {
+        let derive = std::mem::take(&mut self.derive);
+        for (name, mut field) in derive {
+            field.derived = true;
+            self.fields.insert(name, field);
+        }
+        if !self.derived {
+            for (name, kind) in SYSTEM_FIELDS {
+                let to = (kind == FieldType::Ref).then(|| self.name.clone());
+                let name = name.to_string();
+                let facts = name != "external_id";
+                self.fields.entry(name).or_insert(FieldDef {
+                    name: String::new(),
+                    kind,
+                    to,
+                    options: Vec::new(),
+                    required: false,
+                    history: false,
+                    derived: false,
+                    facts,
+                    headings: Vec::new(),
+                    default: None,
+                });
+            }
+        }
+        for (name, field) in &mut self.fields {
+            field.name.clone_from(name);
+        }
+    }
+}
+
+/// Every object and metric of one workspace, checked against each other.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    pub objects: Vec<ObjectDef>,
+    pub metrics: BTreeMap<String, MetricDef>,
+    /// Other names under which a table knows a dimension: `source` is `expense.source` on `expense_share`.
+    pub aliases: BTreeMap<String, BTreeMap<String, String>>,
+    /// The tiles of the overview, in order.
+    pub dashboards: BTreeMap<String, Dashboard>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dashboard {
+    pub tiles: Vec<String>,
+    pub trend: String,
+    pub funnel: Vec<String>,
+    pub breakdown: String,
+    pub breakdown_by: String,
+}
+
+/// A declaration kept in the workspace: its kind (`object`, `fields`, `metric`) and TOML text.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    pub kind: String,
+    pub name: String,
+    pub body: String,
+}
+
+impl Model {
+    /// The model that ships with the product.
+    pub fn builtin() -> Result<Self, ModelError> {
+        Self::build(&[])
+    }
+
+    /// The product's model with a workspace's own declarations merged in.
+    pub fn build(custom: &[Definition]) -> Result<Self, ModelError> {
+        let mut model = Model::default();
+        for (path, text) in source::files("objects/") {
+            model.add_object(&path, &text)?;
+        }
+        for (path, text) in source::files("metrics/") {
+            metric::parse_file(&path, &text, &mut model.metrics)?;
+        }
+        for (path, text) in source::files("dimensions.toml") {
+            model.aliases = parse_toml(&path, &text)?;
+        }
+        for (path, text) in source::files("dashboards/") {
+            let name = path.trim_start_matches("dashboards/").trim_end_matches(".toml").to_string();
+            model.dashboards.insert(name, parse_toml(&path, &text)?);
+        }
+        for definition in custom {
+            model.add_definition(definition)?;
+        }
+        model.check()?;
+        Ok(model)
+    }
+
+    fn add_object(&mut self, place: &str, text: &str) -> Result<(), ModelError> {
+        let mut object: ObjectDef = parse_toml(place, text)?;
+        object.complete();
+        if self.object(&object.name).is_some() {
+            return Err(ModelError::new(place, format!("object '{}' is declared twice", object.name), "give it another name"));
+        }
+        self.objects.push(object);
+        Ok(())
+    }
+
+    fn add_definition(&mut self, definition: &Definition) -> Result<(), ModelError> {
+        let place = format!("definition {}", definition.name);
+        match definition.kind.as_str() {
+            "object" => self.add_object(&place, &definition.body),
+            "metric" => metric::parse_file(&place, &definition.body, &mut self.metrics),
+            "fields" => {
+                let fields: BTreeMap<String, FieldDef> = parse_toml(&place, &definition.body)?;
+                let known = self.names();
+                let Some(object) = self.objects.iter_mut().find(|o| o.name == definition.name && !o.derived) else {
+                    return Err(ModelError::new(place, "there is no such object", format!("name one of {known}")));
+                };
+                for (name, field) in fields {
+                    if object.fields.contains_key(&name) {
+                        return Err(ModelError::new(place, format!("field '{name}' exists already"), "give it another name"));
+                    }
+                    object.fields.insert(name, field);
+                }
+                object.complete();
+                Ok(())
+            }
+            other => Err(ModelError::new(place, format!("unknown kind '{other}'"), "use object, fields or metric")),
+        }
+    }
+
+    pub fn object(&self, name: &str) -> Option<&ObjectDef> {
+        self.objects.iter().find(|o| o.name == name)
+    }
+    pub fn object_index(&self, name: &str) -> Option<usize> {
+        self.objects.iter().position(|o| o.name == name)
+    }
+    /// An object by its singular or plural name.
+    pub fn object_by_path(&self, path: &str) -> Option<&ObjectDef> {
+        self.objects.iter().find(|o| o.plural == path || o.name == path)
+    }
+    fn names(&self) -> String {
+        self.objects.iter().map(|o| o.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    fn check(&self) -> Result<(), ModelError> {
+        for object in &self.objects {
+            let place = format!("object {}", object.name);
+            check_name(&place, &object.name)?;
+            if !object.fields.contains_key(&object.title) {
+                return Err(ModelError::new(place, format!("its title '{}' is not a field", object.title), "name one of its fields"));
+            }
+            for column in object.list.iter().chain(&object.sort) {
+                if !object.fields.contains_key(column.trim_start_matches('-')) {
+                    return Err(ModelError::new(place, format!("the list shows '{column}', which is not a field"), "name one of its fields"));
+                }
+            }
+            for field in object.fields.values() {
+                self.check_field(object, field)?;
+            }
+            if let Some(text) = &object.exclude {
+                crate::Expr::parse(text)
+                    .and_then(|e| e.check(self, &object.name))
+                    .map_err(|e| ModelError::new(format!("{place}.exclude"), e, "mend the expression"))?;
+            }
+        }
+        for definition in self.metrics.values() {
+            definition.check(self)?;
+        }
+        for (name, board) in &self.dashboards {
+            for id in board.tiles.iter().chain(&board.funnel).chain([&board.trend, &board.breakdown]) {
+                if !self.metrics.contains_key(id) {
+                    return Err(ModelError::new(format!("dashboards/{name}.toml"), format!("there is no metric '{id}'"), "see `northing metrics`"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_field(&self, object: &ObjectDef, field: &FieldDef) -> Result<(), ModelError> {
+        let place = format!("object {}.fields.{}", object.name, field.name);
+        check_name(&place, &field.name)?;
+        let is_ref = matches!(field.kind, FieldType::Ref | FieldType::Refs);
+        match &field.to {
+            Some(to) if is_ref => {
+                if self.object(to).is_none() {
+                    return Err(ModelError::new(place, format!("points to '{to}', which is not an object"), format!("name one of {}", self.names())));
+                }
+            }
+            None if is_ref => return Err(ModelError::new(place, "a ref needs 'to'", "add to = \"customer\", say")),
+            Some(_) => return Err(ModelError::new(place, "only ref and refs have 'to'", "remove it")),
+            None => {}
+        }
+        let wants_options = matches!(field.kind, FieldType::Choice | FieldType::Shares);
+        if wants_options == field.options.is_empty() {
+            return Err(ModelError::new(place, "options belong to choice and shares, and those need them", "list them in 'options'"));
+        }
+        Ok(())
+    }
+}
+
+fn check_name(place: &str, name: &str) -> Result<(), ModelError> {
+    let fine = name.len() <= 48
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if fine { Ok(()) } else { Err(ModelError::new(place, format!("'{name}' is not a name"), "use a-z, 0-9 and _, beginning with a letter, at most 48 characters")) }
+}
+
+/// Reads TOML, naming file and line on failure.
+pub fn parse_toml<T: serde::de::DeserializeOwned>(place: &str, text: &str) -> Result<T, ModelError> {
+    toml::from_str(text).map_err(|e| {
+        let line = e.span().map_or(1, |s| text[..s.start].matches('\n').count() + 1);
+        ModelError::new(format!("{place}:{line}"), e.message().to_string(), "see the other files of that folder for the keys")
+    })
+}

@@ -1,0 +1,93 @@
+//! Brings a database to the schema that the model asks for. Only adds; never drops or rewrites.
+
+use crate::row::{column_sql, quote, table_columns};
+use crate::{Result, StoreError};
+use northing_model::object::Definition;
+use northing_model::{Model, ObjectDef};
+use rusqlite::{Connection, OptionalExtension};
+use std::collections::BTreeSet;
+
+/// Steps of the tables that do not follow from the model; their count is kept in `user_version`.
+const STEPS: &[&str] = &[
+    "create table change (
+        seq integer primary key, at integer not null, actor text not null, object text not null, id text not null,
+        op text not null, version integer not null, before text, after text, moments text
+     ) strict;
+     create index change_record on change (object, id, seq);
+     create table history (
+        object text not null, id text not null, field text not null, at integer, value text, seq integer not null
+     ) strict;
+     create index history_record on history (object, id, seq);
+     create table idempotency (key text primary key, hash text not null, at integer not null, answer text not null) strict;
+     create table session (
+        token_hash text primary key, actor text not null, created_at integer not null, seen_at integer not null, expires_at integer not null
+     ) strict;
+     create table sign_in (token_hash text primary key, actor text not null, expires_at integer not null) strict;",
+];
+
+pub(crate) fn core(connection: &mut Connection) -> Result<()> {
+    let done: usize = connection.query_row("pragma user_version", [], |r| r.get::<_, i64>(0)).map(|v| v as usize)?;
+    if done > STEPS.len() {
+        return Err(StoreError::ReadOnly("this database was made by a newer version of Northing; upgrade the program".into()));
+    }
+    for (i, step) in STEPS.iter().enumerate().skip(done) {
+        let tx = connection.transaction()?;
+        tx.execute_batch(step)?;
+        tx.pragma_update(None, "user_version", (i + 1) as i64)?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+/// The product's model with the declarations kept in this database.
+pub(crate) fn load_model(connection: &mut Connection) -> Result<Model> {
+    let exists: Option<i64> = connection
+        .query_row("select 1 from sqlite_master where type = 'table' and name = 'definition'", [], |r| r.get(0))
+        .optional()?;
+    let mut custom = Vec::new();
+    if exists.is_some() {
+        let mut statement = connection.prepare("select kind, name, body from definition where not deleted order by rowid")?;
+        let rows = statement.query_map([], |r| Ok(Definition { kind: r.get(0)?, name: r.get(1)?, body: r.get(2)? }))?;
+        for row in rows {
+            custom.push(row?);
+        }
+    }
+    Ok(Model::build(&custom)?)
+}
+
+pub(crate) fn tables(connection: &mut Connection, model: &Model) -> Result<()> {
+    let tx = connection.transaction()?;
+    for object in model.objects.iter().filter(|o| !o.derived) {
+        table(&tx, object)?;
+    }
+    tx.commit()?;
+    Ok(())
+}
+
+fn table(connection: &Connection, object: &ObjectDef) -> Result<()> {
+    let name = quote(&object.name);
+    let mut present = BTreeSet::new();
+    {
+        let mut statement = connection.prepare("select name from pragma_table_info(?1)")?;
+        for row in statement.query_map([&object.name], |r| r.get::<_, String>(0))? {
+            present.insert(row?);
+        }
+    }
+    let columns = table_columns(object);
+    if present.is_empty() {
+        let list: Vec<String> = columns.iter().map(|(c, p)| column_sql(c, *p)).collect();
+        connection.execute_batch(&format!(
+            "create table {name} (id text primary key, version integer not null, deleted integer not null default 0, {}) strict;
+             create unique index {} on {name} (external_id) where external_id is not null and not deleted;",
+            list.join(", "),
+            quote(&format!("{}_external", object.name)),
+        ))?;
+        return Ok(());
+    }
+    for (column, physical) in columns {
+        if !present.contains(&column) {
+            connection.execute_batch(&format!("alter table {name} add column {}", column_sql(&column, physical)))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Reading records by id, by external id, and whole tables for facts. No filter ever reaches SQL.
+
+use crate::change::Moment;
+use crate::row::{quote, take};
+use crate::{Result, Store, StoreError};
+use northing_model::{FieldDef, ObjectDef, Record, Value};
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+fn select(object: &ObjectDef, fields: &[&FieldDef]) -> String {
+    let mut columns = String::new();
+    for field in fields {
+        columns.push_str(", ");
+        columns.push_str(&quote(&field.name));
+        if field.kind.physical() == northing_model::Physical::Money {
+            columns.push_str(", ");
+            columns.push_str(&quote(&format!("{}__currency", field.name)));
+        }
+    }
+    format!("select id, version, deleted{columns} from {}", quote(&object.name))
+}
+
+/// Fields, version and whether it is deleted.
+pub(crate) fn row(connection: &Connection, object: &ObjectDef, id: Uuid) -> Result<Option<(Record, u64, bool)>> {
+    let fields: Vec<&FieldDef> = object.stored_fields().collect();
+    let sql = format!("{} where id = ?1", select(object, &fields));
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([id.to_string()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let mut record = Record::new();
+    let mut at = 3;
+    for field in fields {
+        let value = take(field, row, &mut at)?;
+        if !value.is_null() {
+            record.insert(field.name.clone(), value);
+        }
+    }
+    Ok(Some((record, row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? != 0)))
+}
+
+pub(crate) fn latest_moment(connection: &Connection, object: &ObjectDef, id: Uuid, field: &FieldDef) -> Result<Option<Value>> {
+    let text: Option<String> = connection
+        .prepare_cached("select value from history where object = ?1 and id = ?2 and field = ?3 order by at desc, seq desc limit 1")?
+        .query_row(params![object.name, id.to_string(), field.name], |r| r.get(0))
+        .optional()?;
+    let Some(text) = text else { return Ok(None) };
+    let json = serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("history".into()))?;
+    let eur = northing_model::Currency::parse("EUR").ok_or_else(|| StoreError::Corrupt("EUR".into()))?;
+    field.read(&json, eur).map(Some).map_err(|_| StoreError::Corrupt("history".into()))
+}
+
+impl Store {
+    /// One record with its version; deleted ones are not found.
+    pub fn get(&self, object: &str, id: Uuid) -> Result<(Record, u64)> {
+        let model = self.model();
+        let missing = || StoreError::NotFound { object: object.to_string(), id: id.to_string() };
+        let def = model.object(object).filter(|o| !o.derived).ok_or_else(missing)?;
+        let found = self.read(|c| row(c, def, id))?;
+        found.filter(|(_, _, deleted)| !deleted).map(|(r, v, _)| (r, v)).ok_or_else(missing)
+    }
+
+    /// Several records in the order asked; those that are gone are left out.
+    pub fn get_many(&self, object: &str, ids: &[Uuid]) -> Result<Vec<(Uuid, Record, u64)>> {
+        let model = self.model();
+        let Some(def) = model.object(object).filter(|o| !o.derived) else { return Ok(Vec::new()) };
+        self.read(|c| {
+            let mut found = Vec::with_capacity(ids.len());
+            for id in ids {
+                if let Some((record, version, false)) = row(c, def, *id)? {
+                    found.push((*id, record, version));
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// Ids of records by their external id; absent ones give `None`.
+    pub fn ids_by_external(&self, object: &str, external: &[String]) -> Result<Vec<Option<Uuid>>> {
+        let sql = format!("select id from {} where external_id = ?1 and not deleted", quote(object));
+        self.read(|c| {
+            let mut statement = c.prepare_cached(&sql)?;
+            let mut found = Vec::with_capacity(external.len());
+            for key in external {
+                let id: Option<String> = statement.query_row([key], |r| r.get(0)).optional()?;
+                found.push(id.and_then(|t| Uuid::parse_str(&t).ok()));
+            }
+            Ok(found)
+        })
+    }
+
+    /// Calls `f` with id, version and the values of `fields` for every record that is not deleted.
+    pub fn scan(&self, object: &str, fields: &[&FieldDef], mut f: impl FnMut(Uuid, u64, &[Value])) -> Result<()> {
+        let model = self.model();
+        let Some(def) = model.object(object).filter(|o| !o.derived) else { return Ok(()) };
+        let sql = format!("{} where not deleted order by rowid", select(def, fields));
+        self.read(|c| {
+            let mut statement = c.prepare(&sql)?;
+            let mut rows = statement.query([])?;
+            let mut values = Vec::with_capacity(fields.len());
+            while let Some(row) = rows.next()? {
+                values.clear();
+                let mut at = 3;
+                for field in fields {
+                    values.push(take(field, row, &mut at)?);
+                }
+                let text = row.get_ref(0)?.as_str().map_err(|_| StoreError::Corrupt("id".into()))?;
+                let id = Uuid::parse_str(text).map_err(|_| StoreError::Corrupt("id".into()))?;
+                f(id, row.get::<_, i64>(1)? as u64, &values);
+            }
+            Ok(())
+        })
+    }
+
+    /// Calls `f` for every moment of an object's records, in the order in which they were entered.
+    pub fn scan_moments(&self, object: &str, mut f: impl FnMut(Uuid, u64, Moment)) -> Result<()> {
+        let model = self.model();
+        let currency = self.currency();
+        let Some(def) = model.object(object) else { return Ok(()) };
+        self.read(|c| {
+            let mut statement = c.prepare("select id, field, at, value, seq from history where object = ?1 order by rowid")?;
+            let mut rows = statement.query([object])?;
+            while let Some(row) = rows.next()? {
+                let corrupt = || StoreError::Corrupt("history".into());
+                let name: String = row.get(1)?;
+                let Some(field) = def.field(&name) else { continue };
+                let json = serde_json::from_str(row.get_ref(3)?.as_str().map_err(|_| corrupt())?).map_err(|_| corrupt())?;
+                let value = field.read(&json, currency).map_err(|_| corrupt())?;
+                let id = Uuid::parse_str(row.get_ref(0)?.as_str().map_err(|_| corrupt())?).map_err(|_| corrupt())?;
+                f(id, row.get::<_, i64>(4)? as u64, Moment { field: name, at: row.get(2)?, value });
+            }
+            Ok(())
+        })
+    }
+
+    /// The workspace's settings record, once there is one.
+    pub fn workspace(&self) -> Result<Option<(Uuid, Record, u64)>> {
+        let model = self.model();
+        let Some(def) = model.object("workspace") else { return Ok(None) };
+        self.read(|c| {
+            let id: Option<String> = c
+                .prepare_cached("select id from workspace where not deleted order by rowid limit 1")?
+                .query_row([], |r| r.get(0))
+                .optional()?;
+            let Some(id) = id.and_then(|t| Uuid::parse_str(&t).ok()) else { return Ok(None) };
+            Ok(row(c, def, id)?.map(|(record, version, _)| (id, record, version)))
+        })
+    }
+
+    pub(crate) fn workspace_text(&self, field: &str) -> Option<String> {
+        self.workspace().ok().flatten().and_then(|(_, r, _)| r.get(field).and_then(Value::as_text).map(str::to_string))
+    }
+
+    /// `ok`, or what SQLite finds wrong with the file.
+    pub fn integrity(&self) -> Result<String> {
+        self.read(|c| Ok(c.query_row("pragma integrity_check", [], |r| r.get(0))?))
+    }
+
+    /// Records that are not deleted.
+    pub fn count(&self, object: &str) -> Result<u64> {
+        let sql = format!("select count(*) from {} where not deleted", quote(object));
+        self.read(|c| Ok(c.query_row(&sql, [], |r| r.get::<_, i64>(0))? as u64))
+    }
+}

@@ -1,0 +1,397 @@
+//! The one write path: a thread that takes commits from a queue and writes as many as wait in one transaction.
+
+use crate::change::{Change, Commit, Committed, Moment, Op};
+use crate::row::{bind, quote};
+use crate::{Inner, Result, Store, StoreError, log, migrate, read};
+use northing_model::{FieldDef, Model, ObjectDef, Physical, Record, Value};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use serde_json::json;
+use std::collections::HashSet;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
+use uuid::Uuid;
+
+pub(crate) type Effect = Box<dyn FnOnce(&Connection) -> Result<()> + Send>;
+
+pub(crate) enum Job {
+    Commit(Commit, SyncSender<Result<Committed>>),
+    /// Something beside the records: sessions, expiry of keys.
+    Effect(Effect, SyncSender<Result<Committed>>),
+}
+
+/// At most that many commits share one transaction (and its one sync to disk).
+const GROUP: usize = 256;
+
+impl Store {
+    /// Writes a set of changes: all or none. Returns when they are on disk.
+    pub fn commit(&self, commit: Commit) -> Result<Committed> {
+        self.send(|answer| Job::Commit(commit, answer))
+    }
+
+    pub(crate) fn effect(&self, f: impl FnOnce(&Connection) -> Result<()> + Send + 'static) -> Result<()> {
+        self.send(|answer| Job::Effect(Box::new(f), answer)).map(|_| ())
+    }
+
+    fn send(&self, job: impl FnOnce(SyncSender<Result<Committed>>) -> Job) -> Result<Committed> {
+        let (answer, wait) = sync_channel(1);
+        let sender = self.inner.writer.lock().ok().and_then(|w| w.clone());
+        let sender = sender.ok_or_else(|| StoreError::ReadOnly("it is shutting down".into()))?;
+        sender.send(job(answer)).map_err(|_| StoreError::ReadOnly("the writer has stopped".into()))?;
+        wait.recv().map_err(|_| StoreError::ReadOnly("the writer has stopped".into()))?
+    }
+}
+
+pub(crate) fn run(mut connection: Connection, jobs: &Receiver<Job>, store: &Weak<Inner>) {
+    while let Ok(first) = jobs.recv() {
+        let Some(inner) = store.upgrade() else { return };
+        let mut group = vec![first];
+        while group.len() < GROUP {
+            let Ok(job) = jobs.try_recv() else { break };
+            group.push(job);
+        }
+        write_group(&mut connection, group, &inner);
+    }
+}
+
+fn write_group(connection: &mut Connection, group: Vec<Job>, inner: &Arc<Inner>) {
+    let model = inner.model.read().map(|m| m.clone()).unwrap_or_default();
+    let before = inner.seq.lock().map(|s| *s).unwrap_or(0);
+    let mut seq = before;
+    let mut answers = Vec::new();
+    let mut redefined = false;
+    let outcome: Result<()> = (|| {
+        let mut tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        for job in group {
+            let mut point = tx.savepoint()?;
+            let (result, answer) = match job {
+                Job::Commit(commit, answer) => {
+                    let mut state = seq;
+                    let result = apply(&point, &model, &commit, &mut state);
+                    if result.is_ok() {
+                        seq = state;
+                        redefined |= commit.changes.iter().any(|c| c.object == "definition");
+                    }
+                    (result, answer)
+                }
+                Job::Effect(effect, answer) => {
+                    (effect(&point).map(|()| Committed { seq, versions: Vec::new() }), answer)
+                }
+            };
+            if result.is_err() {
+                point.rollback()?;
+            }
+            point.commit()?;
+            answers.push((answer, result));
+        }
+        tx.commit()?;
+        Ok(())
+    })();
+    if let Err(error) = outcome {
+        let words = error.to_string();
+        for (answer, _) in answers {
+            let _ = answer.send(Err(StoreError::ReadOnly(words.clone())));
+        }
+        return;
+    }
+    if redefined {
+        // Checked when it was written, so this only fails if the disk does; the old model then stays.
+        if let Ok(model) = migrate::load_model(connection) {
+            if migrate::tables(connection, &model).is_ok() {
+                inner.set_model(model);
+            }
+        }
+    }
+    if seq != before {
+        inner.set_seq(seq);
+    }
+    for (answer, result) in answers {
+        // A caller that has gone away does not need its answer.
+        let _ = answer.send(result);
+    }
+}
+
+fn apply(connection: &Connection, model: &Model, commit: &Commit, seq: &mut u64) -> Result<Committed> {
+    if let Some((key, hash)) = &commit.key {
+        if let Some(answer) = remembered(connection, key, hash)? {
+            return Ok(answer);
+        }
+    }
+    let mut versions = Vec::with_capacity(commit.changes.len());
+    let mut known: HashSet<Uuid> = commit.changes.iter().filter(|c| c.op == Op::Create).map(|c| c.id).collect();
+    for change in &commit.changes {
+        let object = model.object(&change.object).filter(|o| !o.derived).ok_or_else(|| StoreError::Invalid {
+            object: change.object.clone(),
+            field: "object".into(),
+            problem: "there is no such object".into(),
+        })?;
+        if let Some(version) = apply_one(connection, model, object, change, commit, &mut known, seq)? {
+            versions.push((change.id, version));
+        }
+    }
+    let answer = Committed { seq: *seq, versions };
+    if commit.changes.iter().any(|c| c.object == "definition") {
+        check_definitions(connection)?;
+    }
+    if let Some((key, hash)) = &commit.key {
+        let text = json!({"seq": answer.seq, "versions": answer.versions}).to_string();
+        connection.prepare_cached("insert into idempotency (key, hash, at, answer) values (?1, ?2, ?3, ?4)")?.execute(params![key, hash, commit.at, text])?;
+    }
+    Ok(answer)
+}
+
+fn check_definitions(connection: &Connection) -> Result<()> {
+    let mut statement = connection.prepare("select kind, name, body from definition where not deleted order by rowid")?;
+    let rows = statement.query_map([], |r| {
+        Ok(northing_model::object::Definition { kind: r.get(0)?, name: r.get(1)?, body: r.get(2)? })
+    })?;
+    let custom: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
+    Model::build(&custom)?;
+    Ok(())
+}
+
+fn remembered(connection: &Connection, key: &str, hash: &str) -> Result<Option<Committed>> {
+    let found: Option<(String, String)> = connection
+        .prepare_cached("select hash, answer from idempotency where key = ?1")?
+        .query_row([key], |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()?;
+    let Some((stored, answer)) = found else { return Ok(None) };
+    if stored != hash {
+        return Err(StoreError::KeyReused);
+    }
+    let json: serde_json::Value = serde_json::from_str(&answer).map_err(|_| StoreError::Corrupt("idempotency".into()))?;
+    let seq = json["seq"].as_u64().unwrap_or(0);
+    let versions = serde_json::from_value(json["versions"].clone()).unwrap_or_default();
+    Ok(Some(Committed { seq, versions }))
+}
+
+/// Writes one change; `None` when it changed nothing.
+fn apply_one(
+    connection: &Connection,
+    model: &Model,
+    object: &ObjectDef,
+    change: &Change,
+    commit: &Commit,
+    known: &mut HashSet<Uuid>,
+    seq: &mut u64,
+) -> Result<Option<u64>> {
+    let existing = if change.op == Op::Create { None } else { read::row(connection, object, change.id)? };
+    let missing = || StoreError::NotFound { object: object.name.clone(), id: change.id.to_string() };
+    let (before, version, deleted) = match (change.op, existing) {
+        (Op::Create, _) => (None, 0, false),
+        (Op::Restore, Some((record, version, true))) => (Some(record), version, true),
+        (Op::Update | Op::Delete, Some((record, version, false))) => (Some(record), version, false),
+        _ => return Err(missing()),
+    };
+    if let Some(expected) = change.expected.filter(|e| *e != version) {
+        return Err(StoreError::Conflict { object: object.name.clone(), id: change.id.to_string(), expected, actual: version });
+    }
+    let mut after = before.clone().unwrap_or_default();
+    for (name, value) in &change.fields {
+        let field = object.field(name).filter(|f| !f.derived).ok_or_else(|| invalid(object, name, "there is no such field"))?;
+        check_value(connection, model, object, field, value, change.id, known)?;
+        after.insert(name.clone(), value.clone());
+    }
+    after.retain(|_, v| !v.is_null());
+    if change.op == Op::Create && !change.fields.contains_key("created_at") {
+        after.insert("created_at".into(), Value::Time(commit.at));
+    }
+    for field in object.stored_fields().filter(|f| f.required) {
+        if !after.contains_key(&field.name) {
+            return Err(invalid(object, &field.name, "a value is required"));
+        }
+    }
+    let moments = moments(object, change, before.as_ref(), &after, commit.at);
+    settle_history(connection, object, change.id, &moments, &mut after)?;
+    let unchanged = before.as_ref().is_some_and(|b| *b == after) && !deleted && change.op == Op::Update;
+    if unchanged && moments.is_empty() {
+        return Ok(None);
+    }
+    after.insert("updated_at".into(), Value::Time(commit.at));
+    let version = version + 1;
+    match change.op {
+        Op::Create => insert(connection, object, change.id, &after)?,
+        Op::Delete => {
+            let sql = format!("update {} set deleted = 1, version = ?2 where id = ?1", quote(&object.name));
+            connection.prepare_cached(&sql)?.execute(params![change.id.to_string(), version as i64])?;
+        }
+        Op::Update | Op::Restore => update(connection, object, change.id, version, &after)?,
+    }
+    *seq += 1;
+    log::append(connection, *seq, commit, object, change, version, before.as_ref(), &after, &moments)?;
+    for moment in &moments {
+        connection
+            .prepare_cached("insert into history (object, id, field, at, value, seq) values (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .execute(params![object.name, change.id.to_string(), moment.field, moment.at, moment.value.to_json().to_string(), *seq as i64])?;
+    }
+    known.insert(change.id);
+    Ok(Some(version))
+}
+
+/// The moments to keep: those given, and one for every changed history field without.
+fn moments(object: &ObjectDef, change: &Change, before: Option<&Record>, after: &Record, now: i64) -> Vec<Moment> {
+    let mut kept = change.moments.clone();
+    if change.op == Op::Delete || change.op == Op::Restore {
+        return kept;
+    }
+    for field in object.history_fields() {
+        if kept.iter().any(|m| m.field == field.name) {
+            continue;
+        }
+        let value = after.get(&field.name).cloned().unwrap_or_default();
+        let old = before.and_then(|b| b.get(&field.name)).cloned().unwrap_or_default();
+        if value == old {
+            continue;
+        }
+        let at = match (before, after.get("created_at")) {
+            (None, Some(Value::Time(t))) => Some(*t),
+            (None, _) => None,
+            (Some(_), _) => Some(now),
+        };
+        kept.push(Moment { field: field.name.clone(), at, value });
+    }
+    kept
+}
+
+/// A history field shows the value of its latest moment, whatever order they were entered in.
+fn settle_history(connection: &Connection, object: &ObjectDef, id: Uuid, moments: &[Moment], after: &mut Record) -> Result<()> {
+    for field in object.history_fields() {
+        let mut latest: Option<&Moment> = None;
+        for moment in moments.iter().filter(|m| m.field == field.name) {
+            if latest.is_none_or(|l| moment.at >= l.at) {
+                latest = Some(moment);
+            }
+        }
+        let Some(latest) = latest else { continue };
+        let stored: Option<Option<i64>> = connection
+            .prepare_cached("select max(at) from history where object = ?1 and id = ?2 and field = ?3")?
+            .query_row(params![object.name, id.to_string(), field.name], |r| r.get(0))
+            .optional()?;
+        if stored.flatten().is_none_or(|s| latest.at.is_some_and(|a| a >= s)) {
+            if latest.value.is_null() {
+                after.remove(&field.name);
+            } else {
+                after.insert(field.name.clone(), latest.value.clone());
+            }
+        } else if let Some(value) = read::latest_moment(connection, object, id, field)? {
+            after.insert(field.name.clone(), value);
+        }
+    }
+    Ok(())
+}
+
+fn check_value(
+    connection: &Connection,
+    model: &Model,
+    object: &ObjectDef,
+    field: &FieldDef,
+    value: &Value,
+    id: Uuid,
+    known: &mut HashSet<Uuid>,
+) -> Result<()> {
+    let fits = matches!(
+        (field.kind.physical(), value),
+        (_, Value::Null)
+            | (Physical::Int, Value::Int(_))
+            | (Physical::Decimal, Value::Decimal(_))
+            | (Physical::Money, Value::Money(_))
+            | (Physical::Text, Value::Text(_) | Value::Shares(_))
+            | (Physical::Date, Value::Date(_))
+            | (Physical::Time, Value::Time(_))
+            | (Physical::Bool, Value::Bool(_))
+            | (Physical::Ref, Value::Ref(_))
+            | (Physical::List, Value::List(_))
+    );
+    if !fits {
+        return Err(invalid(object, &field.name, format!("cannot hold {value:?}")));
+    }
+    if let (Value::Ref(target), Some(to)) = (value, field.to.as_deref()) {
+        if !known.contains(target) {
+            let sql = format!("select 1 from {} where id = ?1", quote(to));
+            let there: Option<i64> = connection.prepare_cached(&sql)?.query_row([target.to_string()], |r| r.get(0)).optional()?;
+            if there.is_none() {
+                return Err(invalid(object, &field.name, format!("there is no {to} with the id {target}")));
+            }
+            // Enough to spare most look-ups of a bulk load, small enough to forget.
+            if known.len() < 100_000 {
+                known.insert(*target);
+            }
+        }
+        if field.name == "merged_into" {
+            check_merge(connection, object, id, *target)?;
+        }
+    }
+    if let (Value::Text(zone), "zone", "workspace") = (value, field.name.as_str(), object.name.as_str()) {
+        if northing_model::Zone::parse(zone).is_none() {
+            return Err(invalid(object, "zone", format!("'{zone}' is not a time zone; write one like Europe/Warsaw")));
+        }
+    }
+    let _ = model;
+    Ok(())
+}
+
+fn check_merge(connection: &Connection, object: &ObjectDef, loser: Uuid, winner: Uuid) -> Result<()> {
+    let sql = format!("select merged_into from {} where id = ?1", quote(&object.name));
+    let mut at = winner;
+    for _ in 0..100 {
+        if at == loser {
+            return Err(invalid(object, "merged_into", "a record cannot be merged into itself or into one that was merged into it"));
+        }
+        let next: Option<Option<String>> = connection.prepare_cached(&sql)?.query_row([at.to_string()], |r| r.get(0)).optional()?;
+        match next.flatten().and_then(|t| Uuid::parse_str(&t).ok()) {
+            Some(id) => at = id,
+            None => return Ok(()),
+        }
+    }
+    Err(invalid(object, "merged_into", "too long a chain of merges"))
+}
+
+fn insert(connection: &Connection, object: &ObjectDef, id: Uuid, record: &Record) -> Result<()> {
+    let fields: Vec<&FieldDef> = object.stored_fields().collect();
+    let mut columns = String::from("id, version");
+    let mut marks = String::from("?1, 1");
+    let mut values = vec![rusqlite::types::Value::Text(id.to_string())];
+    for field in fields {
+        let first = values.len();
+        bind(field, record.get(&field.name), &mut values);
+        for (i, n) in (first + 1..=values.len()).enumerate() {
+            let suffix = if i == 1 { "__currency" } else { "" };
+            columns.push_str(", ");
+            columns.push_str(&quote(&format!("{}{suffix}", field.name)));
+            marks.push_str(&format!(", ?{n}"));
+        }
+    }
+    let sql = format!("insert into {} ({columns}) values ({marks})", quote(&object.name));
+    connection.prepare_cached(&sql)?.execute(params_from_iter(values)).map_err(|e| constraint(object, record, e))?;
+    Ok(())
+}
+
+fn update(connection: &Connection, object: &ObjectDef, id: Uuid, version: u64, record: &Record) -> Result<()> {
+    let mut sets = String::from("version = ?2, deleted = 0");
+    let mut values = vec![rusqlite::types::Value::Text(id.to_string()), rusqlite::types::Value::Integer(version as i64)];
+    for field in object.stored_fields() {
+        let first = values.len();
+        bind(field, record.get(&field.name), &mut values);
+        for (i, n) in (first + 1..=values.len()).enumerate() {
+            let suffix = if i == 1 { "__currency" } else { "" };
+            sets.push_str(&format!(", {} = ?{n}", quote(&format!("{}{suffix}", field.name))));
+        }
+    }
+    let sql = format!("update {} set {sets} where id = ?1", quote(&object.name));
+    connection.prepare_cached(&sql)?.execute(params_from_iter(values)).map_err(|e| constraint(object, record, e))?;
+    Ok(())
+}
+
+fn constraint(object: &ObjectDef, record: &Record, error: rusqlite::Error) -> StoreError {
+    if let rusqlite::Error::SqliteFailure(code, _) = &error {
+        if code.code == rusqlite::ErrorCode::ConstraintViolation {
+            let what = record.get("external_id").and_then(Value::as_text).unwrap_or("this id");
+            return invalid(object, "external_id", format!("'{what}' belongs to another {} already", object.name));
+        }
+    }
+    error.into()
+}
+
+pub(crate) fn invalid(object: &ObjectDef, field: &str, problem: impl Into<String>) -> StoreError {
+    StoreError::Invalid { object: object.name.clone(), field: field.to_string(), problem: problem.into() }
+}
+
