@@ -29,14 +29,14 @@ tables! {
     lead: LeadColumns { customer, created_at, is_convertible, converted_at, convert_secs, first_response_at, response_secs }
     deal: DealColumns {
         customer, lead, stage, owner, created_at, amount, amount__raw, amount__cur, outcome, closed_at, cycle_secs,
-        created_cycle_secs, revenue_at, purchased_at, purchase_value, is_first, is_repeat, is_new, has_lines
+        created_cycle_secs, revenue_at, purchased_at, purchase_value, is_first, is_repeat, is_another_day, is_new, has_lines
     }
     deal_version: VersionColumns { deal, since, until, is_open, stage, owner, amount, amount__raw, amount__cur }
     deal_stage_visit: VisitColumns { deal, stage, entered_at, left_at, visit_secs, is_first_visit, pass_secs }
     stage: StageColumns { kind, position, pipeline }
     order: OrderColumns {
         customer, deal, status, confirmed_at, currency, net__raw, net__cur, net, amount, has_lines, revenue_at, purchased_at,
-        purchase_value, is_first, is_repeat, is_new
+        purchase_value, is_first, is_repeat, is_another_day, is_new
     }
     order_line: LineColumns { order, quantity, unit_price, discount, amount }
     refund: RefundColumns { order, at, amount, amount__raw, amount__cur, refunded_at, is_new, customer }

@@ -11,6 +11,7 @@ pub struct Settings {
     /// 0 = Monday.
     pub week_start: i32,
     pub purchases_are_deals: bool,
+    pub free_orders_count: bool,
     pub activity_window_days: i64,
     pub conversion_window_days: i64,
     pub stage_window_days: i64,
@@ -32,6 +33,7 @@ impl Settings {
             calendar: text("calendar").and_then(Calendar::parse).unwrap_or_default(),
             week_start: int("week_start", 0) as i32,
             purchases_are_deals: text("purchases") == Some("deals"),
+            free_orders_count: record.get("free_orders_count").is_some_and(Value::is_true),
             activity_window_days: int("activity_window_days", 365),
             conversion_window_days: int("conversion_window_days", 90),
             stage_window_days: int("stage_window_days", 90),

@@ -56,3 +56,50 @@ impl Snapshot {
         self.tables.iter().map(|t| u64::from(t.len)).sum()
     }
 }
+
+/// Where two snapshots disagree about what counts: rows by record id, columns by what they hold. Row numbers
+/// and dictionary codes may differ; meanings must not.
+pub fn differences(a: &Snapshot, b: &Snapshot) -> Vec<String> {
+    let mut found = Vec::new();
+    for (t, table) in a.tables.iter().enumerate() {
+        let (left, right) = (described(a, t), described(b, t));
+        let name = &table.schema.name;
+        for (key, row) in &left {
+            match right.get(key) {
+                None => found.push(format!("{name} {key} is missing")),
+                Some(other) if other != row => {
+                    let column = row.iter().zip(other).find(|(x, y)| x != y);
+                    found.push(format!("{name} {key}: {column:?}"));
+                }
+                Some(_) => {}
+            }
+        }
+        found.extend(right.keys().filter(|k| !left.contains_key(*k)).map(|k| format!("{name} {k} is too many")));
+    }
+    found
+}
+
+/// Rows that exist, by id (derived rows by all they hold), with every column in words.
+fn described(s: &Snapshot, table: usize) -> std::collections::BTreeMap<String, Vec<String>> {
+    let source = &s.tables[table];
+    let mut rows = std::collections::BTreeMap::new();
+    for row in 0..source.len {
+        let flags = source.flags(row);
+        if flags & crate::table::EXISTS == 0 {
+            continue;
+        }
+        let mut cells = vec![format!("flags={flags}")];
+        for (c, meta) in source.schema.columns.iter().enumerate() {
+            let value = source.get(c, row);
+            let words = match (meta.target, u32::try_from(value)) {
+                (Some(target), Ok(other)) => s.tables[target].id(other).map_or_else(|| other.to_string(), |id| id.to_string()),
+                _ if meta.name.ends_with("__cur") => s.fx.currency(value).map_or_else(String::new, |c| c.to_string()),
+                _ => source.text(c, row).filter(|_| meta.dict.is_some()).map_or_else(|| value.to_string(), |t| t.to_string()),
+            };
+            cells.push(format!("{}={words}", meta.name));
+        }
+        let key = source.id(row).map_or_else(|| cells.join(" "), |id| id.to_string());
+        rows.insert(key, cells);
+    }
+    rows
+}

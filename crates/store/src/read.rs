@@ -132,6 +132,27 @@ impl Store {
         })
     }
 
+    /// The moments of one record's history fields, in the order in which they were entered.
+    pub fn moments(&self, object: &str, id: Uuid) -> Result<Vec<Moment>> {
+        let model = self.model();
+        let currency = self.currency();
+        let Some(def) = model.object(object) else { return Ok(Vec::new()) };
+        self.read(|c| {
+            let mut statement = c.prepare_cached("select field, at, value from history where object = ?1 and id = ?2 order by seq")?;
+            let mut rows = statement.query(params![object, id.to_string()])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let corrupt = || StoreError::Corrupt("history".into());
+                let name: String = row.get(0)?;
+                let Some(field) = def.field(&name) else { continue };
+                let json = serde_json::from_str(row.get_ref(2)?.as_str().map_err(|_| corrupt())?).map_err(|_| corrupt())?;
+                let value = field.read(&json, currency).map_err(|_| corrupt())?;
+                found.push(Moment { field: name, at: row.get(1)?, value });
+            }
+            Ok(found)
+        })
+    }
+
     /// The workspace's settings record, once there is one.
     pub fn workspace(&self) -> Result<Option<(Uuid, Record, u64)>> {
         let model = self.model();

@@ -191,6 +191,9 @@ fn apply_one(
         check_value(connection, model, object, field, value, change.id, known)?;
         after.insert(name.clone(), value.clone());
     }
+    if change.op == Op::Create {
+        defaults(object, &mut after);
+    }
     after.retain(|_, v| !v.is_null());
     if change.op == Op::Create && !change.fields.contains_key("created_at") {
         after.insert("created_at".into(), Value::Time(commit.at));
@@ -225,6 +228,17 @@ fn apply_one(
     }
     known.insert(change.id);
     Ok(Some(version))
+}
+
+/// Declared defaults for what a new record does not say; an explicit null stays empty.
+fn defaults(object: &ObjectDef, record: &mut Record) {
+    let Some(euro) = northing_model::Currency::parse("EUR") else { return };
+    for field in object.stored_fields() {
+        let Some(default) = field.default.as_ref().filter(|_| !record.contains_key(&field.name)) else { continue };
+        if let Ok(value) = field.read(default, euro) {
+            record.insert(field.name.clone(), value);
+        }
+    }
 }
 
 /// The moments to keep: those given, and one for every changed history field without.

@@ -107,7 +107,9 @@ impl Facts {
             let at = self.get(table, revenue_at, row);
             let place = places.get(&row).copied();
             let new = place == Some(0) || first.is_none_or(|f| at <= f.saturating_add(grace));
-            self.set_classes(table, row, place == Some(0), place.is_some_and(|p| p > 0), new);
+            let repeat = place.is_some_and(|p| p > 0);
+            let another_day = repeat && purchases.first().is_some_and(|p| self.settings.zone.day(p.0) < self.settings.zone.day(at));
+            self.set_classes(table, row, [place == Some(0), repeat, another_day, new]);
         }
     }
 

@@ -42,7 +42,7 @@ impl Facts {
         self.set(d.table, d.purchased_at, row, if purchase { closed_at } else { NULL });
         self.set(d.table, d.purchase_value, row, if purchase { amount } else { NULL });
         if customer < 0 || !self.settings.purchases_are_deals {
-            self.set_classes(d.table, row, false, false, false);
+            self.set_classes(d.table, row, [false; 4]);
         }
         self.derive_cycle(row, NULL, &[]);
     }

@@ -40,7 +40,8 @@ impl Facts {
         let net = self.convert(raw, raw_currency, day);
         self.set(o.table, o.net, row, net);
         let amount = if lines > 0 { lines_total.unwrap_or(NULL) } else { net };
-        let priced = if lines > 0 { amount != 0 } else { raw > 0 };
+        let free = self.settings.free_orders_count;
+        let priced = free || if lines > 0 { amount != 0 } else { raw > 0 };
         self.set(o.table, o.amount, row, amount);
         self.set(o.table, o.has_lines, row, i64::from(lines > 0));
 
@@ -63,11 +64,13 @@ impl Facts {
             }
         }
         let kept = if amount == NULL { NULL } else { amount - refunded };
-        let purchase = valid && priced && (amount == NULL || (amount > 0 && kept > 0));
+        // Free orders may count; orders refunded in full never do.
+        let kept_something = amount == NULL || (amount > 0 && kept > 0) || (free && amount == 0);
+        let purchase = valid && priced && kept_something;
         self.set(o.table, o.purchased_at, row, if purchase { confirmed_at } else { NULL });
         self.set(o.table, o.purchase_value, row, if purchase { kept } else { NULL });
         if customer < 0 || self.settings.purchases_are_deals {
-            self.set_classes(o.table, row, false, false, false);
+            self.set_classes(o.table, row, [false; 4]);
         }
     }
 
@@ -119,12 +122,15 @@ impl Facts {
         div_half_even(exact, 100_000_000).unwrap_or(NULL)
     }
 
-    pub(crate) fn set_classes(&mut self, table: usize, row: u32, first: bool, repeat: bool, new: bool) {
+    /// First purchase, not the first, on a later day than the first, revenue from a new customer.
+    pub(crate) fn set_classes(&mut self, table: usize, row: u32, classes: [bool; 4]) {
         let k = self.known;
-        let (f, r, n) = if table == k.order.table { (k.order.is_first, k.order.is_repeat, k.order.is_new) } else { (k.deal.is_first, k.deal.is_repeat, k.deal.is_new) };
-        self.set(table, f, row, i64::from(first));
-        self.set(table, r, row, i64::from(repeat));
-        self.set(table, n, row, i64::from(new));
+        let (o, d) = (k.order, k.deal);
+        let columns = if table == o.table { [o.is_first, o.is_repeat, o.is_another_day, o.is_new] } else { [d.is_first, d.is_repeat, d.is_another_day, d.is_new] };
+        for (column, class) in columns.into_iter().zip(classes) {
+            self.set(table, column, row, i64::from(class));
+        }
+        let new = classes[3];
         if table == k.order.table {
             for refund in self.children(k.refund.table, k.refund.order, &[row]) {
                 self.set(k.refund.table, k.refund.is_new, refund, i64::from(new));

@@ -217,6 +217,7 @@ impl Ask<'_, '_> {
             self.bounds.push(ripe);
             self.bounds.extend(spans.iter().map(|s| ripe.clamp(s.start, s.end)));
         }
+        let open = window.is_some_and(|w| spans.iter().any(|s| s.end > self.frame.now - w));
         let den = self.side(&def.den)?;
         let goal = def.goal.clone().unwrap_or_default();
         let reached = match window {
@@ -226,7 +227,11 @@ impl Ask<'_, '_> {
         let num: Vec<Measure> = def
             .den
             .iter()
-            .map(|m| Measure { filter: Some(m.filter.as_ref().map_or(reached.clone(), |f| format!("({f}) and {reached}"))), ..m.clone() })
+            .map(|m| {
+                // While windows are open, what is dated after the clock has not happened yet.
+                let reached = if open { format!("{reached} and {} + {goal} <= now()", m.time) } else { reached.clone() };
+                Measure { filter: Some(m.filter.as_ref().map_or(reached.clone(), |f| format!("({f}) and {reached}"))), ..m.clone() }
+            })
             .collect();
         Ok(Shape::Conversion { num: self.side(&num)?, den, window })
     }

@@ -21,9 +21,6 @@ impl Bitmap {
     pub fn set(&mut self, at: u32) {
         self.words[at as usize >> 6] |= 1 << (at & 63);
     }
-    pub fn has(&self, at: u32) -> bool {
-        self.words.get(at as usize >> 6).is_some_and(|w| w & (1 << (at & 63)) != 0)
-    }
     pub fn join(&mut self, other: &Bitmap) {
         if self.words.len() < other.words.len() {
             self.words.resize(other.words.len(), 0);

@@ -1,0 +1,45 @@
+//! A first plan out of a file's name and headings, to be looked at before it runs.
+
+use super::plan::{FilePlan, Make, Plan, Source};
+use northing_model::{FieldDef, Model, ObjectDef};
+use std::collections::BTreeMap;
+
+/// Compares headings without case and punctuation.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+fn answers(field: &FieldDef, heading: &str) -> bool {
+    plain(&field.name) == heading || field.headings.iter().any(|h| plain(h) == heading)
+}
+
+/// The object whose fields answer to most headings, and a plan that fills them.
+pub fn guess(model: &Model, file: &str, headings: &[String]) -> Option<Plan> {
+    let name = plain(file);
+    let score = |object: &ObjectDef| {
+        let matched = headings.iter().filter(|h| object.stored_fields().any(|f| answers(f, &plain(h)))).count();
+        let named = name.contains(&plain(&object.plural)) || name.contains(&plain(&object.name));
+        (matched + if named { 3 } else { 0 }, matched)
+    };
+    let object = model.objects.iter().filter(|o| !o.derived && !o.structural).max_by_key(|o| score(o).0)?;
+    if score(object).1 == 0 {
+        return None;
+    }
+    let mut fields = BTreeMap::new();
+    for heading in headings {
+        let field = object.stored_fields().find(|f| answers(f, &plain(heading)) && !fields.contains_key(&f.name));
+        if let Some(field) = field {
+            fields.insert(field.name.clone(), Source::Short(heading.clone()));
+        }
+    }
+    let id = headings.iter().find(|h| matches!(plain(h).as_str(), "id" | "recordid" | "externalid") || plain(h) == format!("{}id", plain(&object.name)));
+    let key = id.cloned().unwrap_or_else(|| format!("{file}:{{@row}}"));
+    for field in object.stored_fields().filter(|f| f.required && f.default.is_none()) {
+        if !fields.contains_key(&field.name) {
+            fields.insert(field.name.clone(), Source::Short(key.clone()));
+        }
+    }
+    let make = Make { object: object.name.clone(), key, when: Vec::new(), fields, moment: Vec::new() };
+    let file = FilePlan { name: file.into(), delimiter: ",".into(), skip: 0, columns: Vec::new(), dates: None, make: vec![make] };
+    Some(Plan { name: String::new(), workspace: BTreeMap::new(), record: Vec::new(), file: vec![file] })
+}

@@ -1,0 +1,121 @@
+//! Rows of a file, streamed: CSV with any delimiter, columns separated by runs of spaces, gzip.
+
+use super::plan::FilePlan;
+use crate::{CrmError, Result};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+/// One field longer than this is not data but a broken quote.
+const LONGEST_ROW: usize = 1 << 20;
+
+pub(crate) struct Rows {
+    pub headings: Vec<String>,
+    source: Source,
+    number: u64,
+}
+
+enum Source {
+    Csv(Box<csv::Reader<Box<dyn Read>>>, csv::StringRecord),
+    Spaced(Box<dyn BufRead>),
+}
+
+pub(crate) enum Row {
+    Fields(u64, Vec<String>),
+    /// The row could not even be split.
+    Broken(u64, String),
+    End,
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read>> {
+    let problem = |e: std::io::Error| CrmError::File { file: path.display().to_string(), problem: e.to_string() };
+    let file = File::open(path).map_err(problem)?;
+    if path.extension().is_some_and(|e| e == "gz") {
+        return Ok(Box::new(flate2::read::MultiGzDecoder::new(file)));
+    }
+    Ok(Box::new(file))
+}
+
+fn csv_reader(path: &Path, delimiter: &str, has_headings: bool) -> Result<csv::Reader<Box<dyn Read>>> {
+    let byte = match delimiter {
+        "tab" | "\t" => b'\t',
+        other => other.bytes().next().unwrap_or(b','),
+    };
+    Ok(csv::ReaderBuilder::new().delimiter(byte).has_headers(has_headings).flexible(true).from_reader(open(path)?))
+}
+
+/// The first row of a file.
+pub fn headings(path: &Path, delimiter: &str) -> Result<Vec<String>> {
+    let problem = |e: csv::Error| CrmError::File { file: path.display().to_string(), problem: e.to_string() };
+    let mut reader = csv_reader(path, delimiter, true)?;
+    let headings = reader.headers().map_err(problem)?;
+    Ok(clean(headings.iter()))
+}
+
+fn clean<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    // A byte order mark belongs to the file, not to its first heading.
+    names.map(|h| h.trim_start_matches('\u{feff}').trim().to_string()).collect()
+}
+
+impl Rows {
+    pub fn open(path: &Path, plan: &FilePlan) -> Result<Self> {
+        let given = !plan.columns.is_empty();
+        if plan.delimiter == "spaces" {
+            let mut reader = BufReader::new(open(path)?);
+            let mut passed = String::new();
+            for _ in 0..plan.skip {
+                reader.read_line(&mut passed).map_err(|e| CrmError::File { file: path.display().to_string(), problem: e.to_string() })?;
+            }
+            let source = Source::Spaced(Box::new(reader));
+            return Ok(Self { headings: plan.columns.clone(), source, number: 0 });
+        }
+        let mut reader = csv_reader(path, &plan.delimiter, !given)?;
+        let headings = if given {
+            plan.columns.clone()
+        } else {
+            let found = reader.headers().map_err(|e| CrmError::File { file: path.display().to_string(), problem: e.to_string() })?;
+            clean(found.iter())
+        };
+        Ok(Self { headings, source: Source::Csv(Box::new(reader), csv::StringRecord::new()), number: 0 })
+    }
+
+    pub fn next(&mut self) -> Row {
+        match &mut self.source {
+            Source::Csv(reader, record) => match reader.read_record(record) {
+                Ok(false) => Row::End,
+                Ok(true) => {
+                    self.number += 1;
+                    if record.as_slice().len() > LONGEST_ROW {
+                        return Row::Broken(self.number, "the row is longer than a megabyte; a quote is probably not closed".into());
+                    }
+                    Row::Fields(self.number, record.iter().map(|f| f.trim().to_string()).collect())
+                }
+                Err(e) if e.is_io_error() => {
+                    self.number += 1;
+                    let words = format!("the file cannot be read further: {e}");
+                    self.source = Source::Spaced(Box::new(std::io::empty()));
+                    Row::Broken(self.number, words)
+                }
+                Err(e) => {
+                    self.number += 1;
+                    Row::Broken(self.number, e.to_string())
+                }
+            },
+            Source::Spaced(reader) => {
+                let mut line = String::new();
+                match reader.read_line(&mut line) {
+                    Ok(0) => Row::End,
+                    Ok(_) => {
+                        self.number += 1;
+                        Row::Fields(self.number, line.split_whitespace().map(str::to_string).collect())
+                    }
+                    Err(e) => {
+                        self.number += 1;
+                        self.source = Source::Spaced(Box::new(std::io::empty()));
+                        Row::Broken(self.number, e.to_string())
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,379 @@
+//! Running a plan: rows in batches through the store's one write path.
+
+use super::convert::{Fault, Fields, Reading, column_of};
+use super::plan::{FilePlan, Make, Plan, Source};
+use super::reader::{Row, Rows};
+use crate::{CrmError, Env, Result, workspace};
+use northing_model::{Currency, FieldType, Model, Record, Value, Zone};
+use northing_store::{Change, Commit, Moment, Op, Store, StoreError};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Changes in one commit.
+const BATCH: usize = 4_000;
+/// Keys kept in memory; beyond, they are looked up in the store again.
+const KEPT_KEYS: usize = 300_000;
+
+/// A row that was not imported.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reject {
+    pub file: String,
+    pub row: u64,
+    pub column: String,
+    pub reason: String,
+    pub values: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    pub rows: u64,
+    /// By object: created, changed, unchanged.
+    pub objects: std::collections::BTreeMap<String, [u64; 3]>,
+    pub rejected: u64,
+    /// The first of them, with their rows; all are in the rejects file.
+    pub rejects: Vec<Reject>,
+    pub headings: Vec<String>,
+    pub seq: u64,
+}
+
+const SHOWN_REJECTS: usize = 1_000;
+
+/// Imports one file by its part of the plan; `on_reject` gets every row that is set aside.
+pub fn import(store: &Store, env: &Env, plan: &Plan, path: &Path, on_reject: &mut dyn FnMut(&[String], &Reject)) -> Result<Report> {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let file = plan.for_file(&name).ok_or_else(|| {
+        let known = plan.file.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
+        CrmError::Plan(format!("the plan has no part for '{name}' (it has: {known})"))
+    })?;
+    let mut run = Run::new(store, env, plan, file, &name)?;
+    run.fixed_records(plan)?;
+    let mut rows = Rows::open(path, file)?;
+    run.report.headings.clone_from(&rows.headings);
+    let columns: HashMap<String, usize> = rows.headings.iter().enumerate().map(|(i, h)| (h.clone(), i)).rev().collect();
+    run.check_columns(&columns)?;
+    // A corrected rejects file says itself which row of the first file each of its rows was.
+    let original_row = columns.get("northing_row").copied();
+    loop {
+        let (number, values) = match rows.next() {
+            Row::End => break,
+            Row::Broken(number, reason) => {
+                let reject = Reject { file: name.clone(), row: number, column: String::new(), reason, values: Vec::new() };
+                run.reject(reject, on_reject);
+                continue;
+            }
+            Row::Fields(number, values) => (number, values),
+        };
+        run.report.rows += 1;
+        let number = original_row.and_then(|c| values.get(c)).and_then(|v| v.parse().ok()).unwrap_or(number);
+        run.row(&Fields { columns: &columns, values: &values, number }, on_reject);
+        if run.pending.len() >= BATCH {
+            run.flush(on_reject)?;
+        }
+    }
+    run.flush(on_reject)?;
+    run.report.seq = store.seq();
+    Ok(run.report)
+}
+
+struct Pending {
+    change: Change,
+    row: u64,
+    values: Vec<String>,
+}
+
+struct Run<'a> {
+    store: &'a Store,
+    env: &'a Env,
+    file: &'a FilePlan,
+    name: String,
+    model: Arc<Model>,
+    zone: Zone,
+    currency: Currency,
+    /// Ids by object and external id.
+    keys: HashMap<(String, String), Option<Uuid>>,
+    /// Records made in this run: a later row with the same key adds nothing.
+    made: HashSet<u64>,
+    pending: Vec<Pending>,
+    report: Report,
+}
+
+impl<'a> Run<'a> {
+    fn new(store: &'a Store, env: &'a Env, plan: &Plan, file: &'a FilePlan, name: &str) -> Result<Self> {
+        let model = store.model();
+        let def = model.object("workspace").ok_or_else(|| CrmError::Plan("the model has no workspace".into()))?;
+        let mut settings = Record::new();
+        for (key, value) in &plan.workspace {
+            let field = def.field(key).ok_or_else(|| CrmError::Plan(format!("the plan's [workspace] has no setting '{key}'")))?;
+            let json = serde_json::to_value(value).unwrap_or_default();
+            let value = field.read(&json, store.currency()).map_err(|e| CrmError::Plan(format!("the plan's [workspace].{key}: {e}")))?;
+            settings.insert(key.clone(), value);
+        }
+        workspace::ensure(store, env, &settings)?;
+        let record = store.workspace()?.map(|(_, r, _)| r).unwrap_or_default();
+        let zone = record.get("zone").and_then(Value::as_text).and_then(Zone::parse).unwrap_or_else(Zone::utc);
+        for make in &file.make {
+            let object = model.object(&make.object).filter(|o| !o.derived).ok_or_else(|| CrmError::Plan(format!("the plan makes '{}', which is not an object", make.object)))?;
+            for field in make.fields.keys().chain(make.moment.iter().map(|m| &m.field)) {
+                if object.field(field).is_none_or(|f| f.derived) {
+                    return Err(CrmError::Plan(format!("the plan fills '{field}', which {} does not have", make.object)));
+                }
+            }
+        }
+        let currency = store.currency();
+        Ok(Self { store, env, file, name: name.into(), model, zone, currency, keys: HashMap::new(), made: HashSet::new(), pending: Vec::new(), report: Report::default() })
+    }
+
+    fn check_columns(&self, columns: &HashMap<String, usize>) -> Result<()> {
+        let empty: Vec<String> = Vec::new();
+        let row = Fields { columns, values: &empty, number: 0 };
+        for make in &self.file.make {
+            let sources = make.fields.values().chain(make.moment.iter().flat_map(|m| [&m.value, &m.at]));
+            let reading = self.reading();
+            let missing = sources.filter_map(|s| reading.text(&row, s).err()).chain(row.fill(&make.key).err()).find(|f| !columns.contains_key(&f.column) && f.reason.contains("no such column"));
+            if let Some(fault) = missing {
+                let known = self.report.headings.join(", ");
+                return Err(CrmError::Plan(format!("{}: the plan reads the column '{}', the file has: {known}", self.name, fault.column)));
+            }
+        }
+        Ok(())
+    }
+
+    fn reading(&self) -> Reading<'_> {
+        Reading { zone: &self.zone, currency: self.currency, dates: self.file.dates.as_deref() }
+    }
+
+    fn fixed_records(&mut self, plan: &Plan) -> Result<()> {
+        for fixed in &plan.record {
+            if self.lookup(&fixed.object, &fixed.key)?.is_some() {
+                continue;
+            }
+            let model = self.model.clone();
+            let object = model.object(&fixed.object).ok_or_else(|| CrmError::Plan(format!("the plan creates '{}', which is not an object", fixed.object)))?;
+            let mut record = Record::new();
+            record.insert("external_id".into(), Value::Text(fixed.key.clone()));
+            for (name, text) in &fixed.fields {
+                let field = object.field(name).ok_or_else(|| CrmError::Plan(format!("{} has no field '{name}'", fixed.object)))?;
+                let value = if let (FieldType::Ref, Some(to)) = (field.kind, field.to.as_deref()) {
+                    let id = self.lookup(to, text)?.ok_or_else(|| CrmError::Plan(format!("the plan refers to {to} '{text}', which does not exist")))?;
+                    Value::Ref(id)
+                } else {
+                    field.read_text(text, self.currency).map_err(|e| CrmError::Plan(format!("{}.{name}: {e}", fixed.object)))?
+                };
+                record.insert(name.clone(), value);
+            }
+            let id = self.env.id();
+            self.commit(vec![Change::create(&fixed.object, id, record)])?;
+            self.keys.insert((fixed.object.clone(), fixed.key.clone()), Some(id));
+        }
+        Ok(())
+    }
+
+    fn commit(&self, changes: Vec<Change>) -> std::result::Result<u64, StoreError> {
+        self.store.commit(Commit { actor: "import".into(), at: self.env.now(), changes, key: None }).map(|c| c.seq)
+    }
+
+    fn lookup(&mut self, object: &str, key: &str) -> Result<Option<Uuid>> {
+        let at = (object.to_string(), key.to_string());
+        if let Some(id) = self.keys.get(&at) {
+            return Ok(*id);
+        }
+        let found = self.store.ids_by_external(object, std::slice::from_ref(&at.1))?.pop().flatten();
+        if self.keys.len() >= KEPT_KEYS {
+            // Those of records still waiting to be written must stay findable.
+            let waiting: HashSet<Uuid> = self.pending.iter().map(|p| p.change.id).collect();
+            self.keys.retain(|_, id| id.is_some_and(|id| waiting.contains(&id)));
+        }
+        if found.is_some() {
+            self.keys.insert(at, found);
+        }
+        Ok(found)
+    }
+
+    /// Every record that a row makes, or none of them.
+    fn row(&mut self, row: &Fields<'_>, on_reject: &mut dyn FnMut(&[String], &Reject)) {
+        let before = self.pending.len();
+        let file = self.file;
+        let mut seen = Vec::new();
+        for make in &file.make {
+            match self.make(make, row, &mut seen) {
+                Ok(()) => {}
+                Err(fault) => {
+                    for pending in self.pending.drain(before..) {
+                        if let (Op::Create, Some(Value::Text(key))) = (pending.change.op, pending.change.fields.get("external_id")) {
+                            self.keys.remove(&(pending.change.object.clone(), key.clone()));
+                        }
+                    }
+                    for hash in seen {
+                        self.made.remove(&hash);
+                    }
+                    let reject = Reject { file: self.name.clone(), row: row.number, column: fault.column, reason: fault.reason, values: row.values.to_vec() };
+                    self.reject(reject, on_reject);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn make(&mut self, make: &Make, row: &Fields<'_>, seen: &mut Vec<u64>) -> std::result::Result<(), Fault> {
+        if !row.holds(&make.when)? {
+            return Ok(());
+        }
+        let key = self.key(make, row)?;
+        if key.is_empty() {
+            return Ok(());
+        }
+        let hash = fingerprint(&make.object, &key);
+        if !self.made.insert(hash) {
+            return Ok(());
+        }
+        seen.push(hash);
+        let model = self.model.clone();
+        let Some(object) = model.object(&make.object) else { return Ok(()) };
+        let mut fields = Record::new();
+        for (name, source) in &make.fields {
+            let Some(field) = object.field(name) else { continue };
+            let value = self.field(row, field, source)?;
+            fields.insert(name.clone(), value);
+        }
+        let mut moments = Vec::new();
+        for plan in &make.moment {
+            let Some(field) = object.field(&plan.field) else { continue };
+            if !row.holds(&plan.when)? {
+                continue;
+            }
+            let reading = self.reading();
+            let text = reading.text(row, &plan.at)?;
+            let format = if let Source::Full(f) = &plan.at { f.format.clone() } else { None };
+            let at = if text.trim().is_empty() {
+                None
+            } else {
+                let format = format.as_deref().or(reading.dates);
+                Some(reading.instant(text.trim(), format).map_err(|reason| Fault { column: column_of(&plan.at), reason })?)
+            };
+            let value = self.field(row, field, &plan.value)?;
+            moments.push(Moment { field: plan.field.clone(), at, value });
+        }
+        let fault = |e: CrmError| Fault { column: String::new(), reason: e.to_string() };
+        let existing = self.lookup(&make.object, &key).map_err(fault)?;
+        let change = match existing {
+            None => {
+                // Empty cells take the declared default, but an unknown beginning stays unknown.
+                fields.retain(|name, v| !v.is_null() || name == "created_at");
+                let mut record = fields;
+                record.insert("external_id".into(), Value::Text(key.clone()));
+                let id = self.env.id();
+                self.keys.insert((make.object.clone(), key), Some(id));
+                Change::create(&make.object, id, record).with_moments(moments)
+            }
+            Some(id) => match self.difference(&make.object, id, fields, moments).map_err(fault)? {
+                Some(change) => change,
+                None => {
+                    self.report.objects.entry(make.object.clone()).or_default()[2] += 1;
+                    return Ok(());
+                }
+            },
+        };
+        self.pending.push(Pending { change, row: row.number, values: row.values.to_vec() });
+        Ok(())
+    }
+
+    fn key(&self, make: &Make, row: &Fields<'_>) -> std::result::Result<String, Fault> {
+        let text = row.fill(&make.key)?;
+        let cut = match make.fields.get("external_id") {
+            Some(source) => self.reading().text(row, source)?,
+            None => text,
+        };
+        Ok(cut.trim().to_string())
+    }
+
+    fn field(&mut self, row: &Fields<'_>, field: &northing_model::FieldDef, source: &Source) -> std::result::Result<Value, Fault> {
+        let text = self.reading().text(row, source)?;
+        let fault = |reason: String| Fault { column: column_of(source), reason };
+        if let (FieldType::Ref, Some(to)) = (field.kind, field.to.clone()) {
+            if text.trim().is_empty() {
+                return Ok(Value::Null);
+            }
+            let id = self.lookup(&to, text.trim()).map_err(|e| fault(e.to_string()))?;
+            return id.map(Value::Ref).ok_or_else(|| fault(format!("there is no {to} '{}'; import it first", text.trim())));
+        }
+        self.reading().value(field, source, &text).map_err(fault)
+    }
+
+    /// What a row changes of a record that exists; `None` when nothing.
+    fn difference(&self, object: &str, id: Uuid, mut fields: Record, moments: Vec<Moment>) -> Result<Option<Change>> {
+        if self.pending.iter().any(|p| p.change.id == id) {
+            return Ok(Some(Change::update(object, id, fields).with_moments(moments)));
+        }
+        let (current, _) = self.store.get(object, id)?;
+        let known = if moments.is_empty() { Vec::new() } else { self.store.moments(object, id)? };
+        let moments: Vec<Moment> = moments.into_iter().filter(|m| !known.contains(m)).collect();
+        fields.retain(|name, value| current.get(name).cloned().unwrap_or_default() != *value);
+        // A history field that earlier imports moved on keeps its place unless a new moment moves it.
+        fields.retain(|name, _| !known.iter().any(|m| m.field == *name) || moments.iter().any(|m| m.field == *name));
+        if fields.is_empty() && moments.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Change::update(object, id, fields).with_moments(moments)))
+    }
+
+    fn flush(&mut self, on_reject: &mut dyn FnMut(&[String], &Reject)) -> Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        self.write(pending, on_reject)
+    }
+
+    /// Writes a batch; when something in it is refused, its halves, down to the row at fault.
+    fn write(&mut self, mut pending: Vec<Pending>, on_reject: &mut dyn FnMut(&[String], &Reject)) -> Result<()> {
+        if pending.is_empty() {
+            return Ok(());
+        }
+        match self.commit(pending.iter().map(|p| p.change.clone()).collect()) {
+            Ok(_) => {
+                for p in &pending {
+                    let counts = self.report.objects.entry(p.change.object.clone()).or_default();
+                    counts[usize::from(p.change.op != Op::Create)] += 1;
+                }
+                Ok(())
+            }
+            Err(e @ (StoreError::ReadOnly(_) | StoreError::Database(_))) => Err(e.into()),
+            Err(e) if pending.iter().all(|p| p.row == pending[0].row) => {
+                let (column, reason) = match e {
+                    StoreError::Invalid { field, problem, .. } => (field, problem),
+                    other => (String::new(), other.to_string()),
+                };
+                let first = pending.swap_remove(0);
+                let reject = Reject { file: self.name.clone(), row: first.row, column, reason, values: first.values };
+                self.reject(reject, on_reject);
+                Ok(())
+            }
+            Err(_) => {
+                // Records of one row stay together.
+                let middle = pending.len() / 2;
+                let row = pending[middle].row;
+                let mut cut = pending.iter().position(|p| p.row == row).unwrap_or(middle);
+                if cut == 0 {
+                    cut = pending.iter().position(|p| p.row != row).unwrap_or(pending.len());
+                }
+                let rest = pending.split_off(cut);
+                self.write(pending, on_reject)?;
+                self.write(rest, on_reject)
+            }
+        }
+    }
+
+    fn reject(&mut self, reject: Reject, on_reject: &mut dyn FnMut(&[String], &Reject)) {
+        self.report.rejected += 1;
+        on_reject(&self.report.headings, &reject);
+        if self.report.rejects.len() < SHOWN_REJECTS {
+            self.report.rejects.push(reject);
+        }
+    }
+}
+
+fn fingerprint(object: &str, key: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (object, key).hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,289 @@
+//! `kpi`, `drill` and `metrics` at the terminal: the same questions and answers as over HTTP.
+
+use crate::{Data, table};
+use clap::Args;
+use northing_crm::Env;
+use northing_facts::{Facts, Snapshot};
+use northing_metrics::drill::{Side, drill};
+use northing_metrics::{Answer, Bucket, Cache, Compare, Question, Wanted};
+use northing_model::{Calendar, Expr, Grain, Labels, Period, Scope};
+use northing_store::Store;
+use std::error::Error;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+#[derive(Args)]
+struct Asked {
+    #[command(flatten)]
+    data: Data,
+    /// First day, 2017-01-01 (in the workspace's zone)
+    #[arg(long)]
+    from: String,
+    /// The day after the last, 2018-01-01
+    #[arg(long)]
+    to: String,
+    /// Count only records that meet this condition: "owner.team = '…'", "source = 'web'"
+    #[arg(long = "where", value_name = "EXPR")]
+    filter: Option<String>,
+    /// Facts as they were known at this instant (RFC 3339)
+    #[arg(long, value_name = "INSTANT")]
+    as_of: Option<String>,
+    /// Another reading of the metric; `northing metrics NAME` lists them
+    #[arg(long)]
+    variant: Option<String>,
+    /// Months of this calendar
+    #[arg(long, value_parser = ["gregorian", "solar_hijri"])]
+    calendar: Option<String>,
+    /// Print JSON, the same object as the API answers
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub struct Kpi {
+    /// One or several metrics, separated by commas
+    metric: String,
+    #[command(flatten)]
+    asked: Asked,
+    /// Cut the period
+    #[arg(long, value_parser = ["day", "week", "month", "quarter", "year", "total"], default_value = "total")]
+    grain: String,
+    /// Break down by a dimension; repeat for several
+    #[arg(long, value_delimiter = ',')]
+    by: Vec<String>,
+    /// Compare with an earlier period
+    #[arg(long, value_parser = ["previous", "year"])]
+    compare: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Drill {
+    metric: String,
+    #[command(flatten)]
+    asked: Asked,
+    /// Which records: numerator, denominator, or excluded:REASON
+    #[arg(long, default_value = "numerator")]
+    side: String,
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+}
+
+#[derive(Args)]
+pub struct Metrics {
+    /// Describe this metric only
+    metric: Option<String>,
+    #[command(flatten)]
+    data: Data,
+    #[arg(long)]
+    json: bool,
+    /// en, pl, ru, zh, hu or fa
+    #[arg(long, default_value = "en")]
+    lang: String,
+}
+
+impl Asked {
+    /// The facts that the question is about, and the clock it is asked at.
+    fn snapshot(&self, env: &Env) -> Result<(Snapshot, i64), Box<dyn Error>> {
+        let store = open(&self.data)?;
+        let Some(text) = &self.as_of else {
+            return Ok((Facts::load(&store)?.snapshot(), env.now()));
+        };
+        let settings = Facts::load(&store)?.snapshot().settings;
+        let instant = northing_model::value::parse_instant(text)
+            .or_else(|| northing_model::value::parse_date(text).map(|d| settings.zone.midnight(d)))
+            .ok_or_else(|| format!("--as-of: '{text}' is not an instant; write it like 2024-05-31T09:30:00Z"))?;
+        let seq = store.seq_at(instant)?;
+        Ok((Facts::replay(&store, seq)?.snapshot(), instant))
+    }
+
+    fn question(&self, metrics: &str, snapshot: &Snapshot, now: i64) -> Result<Question, Box<dyn Error>> {
+        let day = |text: &str, what: &str| {
+            northing_model::value::parse_date(text).ok_or_else(|| format!("--{what}: '{text}' is not a day; write it like 2017-01-01"))
+        };
+        let wanted = |id: &str| Wanted { metric: id.trim().to_string(), variant: self.variant.clone() };
+        Ok(Question {
+            metrics: metrics.split(',').map(wanted).collect(),
+            period: Period { start: day(&self.from, "from")?, end: day(&self.to, "to")? },
+            grain: Grain::Total,
+            calendar: self.calendar.as_deref().and_then(Calendar::parse).unwrap_or(snapshot.settings.calendar),
+            by: Vec::new(),
+            filter: self.filter.as_deref().map(Expr::parse).transpose()?,
+            compare: None,
+            now,
+        })
+    }
+}
+
+fn open(data: &Data) -> Result<Store, Box<dyn Error>> {
+    if !data.data.join("northing.db").exists() {
+        return Err(format!("there is no workspace in {}; make one with `northing demo` or `northing import`", data.data.display()).into());
+    }
+    Ok(Store::open(&data.data)?)
+}
+
+impl Kpi {
+    pub fn run(self, env: &Env) -> Outcome {
+        let (snapshot, now) = self.asked.snapshot(env)?;
+        let mut question = self.asked.question(&self.metric, &snapshot, now)?;
+        question.grain = Grain::parse(&self.grain).ok_or("--grain: day, week, month, quarter, year or total")?;
+        question.by = self.by.clone();
+        question.compare = match self.compare.as_deref() {
+            Some("previous") => Some(Compare::Previous),
+            Some(_) => Some(Compare::Year),
+            None => None,
+        };
+        let answer = northing_metrics::ask(&snapshot, &question, &Scope::all(), &Cache::default())?;
+        if self.asked.json {
+            say!("{}", serde_json::to_string(&answer)?);
+            return Ok(());
+        }
+        show(&answer, &question)
+    }
+}
+
+fn show(answer: &Answer, question: &Question) -> Outcome {
+    let labels = Labels::load()?;
+    for metric in &answer.metrics {
+        say!("{}{}", labels.text("en", &format!("metric.{}", metric.id)), metric.variant.as_ref().map_or(String::new(), |v| format!(" ({v})")));
+        let mut headings: Vec<String> = vec!["from".into(), "to".into()];
+        headings.extend(question.by.iter().cloned());
+        headings.extend(["value", "numerator", "denominator", "n"].map(String::from));
+        if question.compare.is_some() {
+            headings.extend(["before", "change"].map(String::from));
+        }
+        headings.push("notes".into());
+        let right: Vec<bool> = headings.iter().map(|h| matches!(h.as_str(), "value" | "numerator" | "denominator" | "n" | "before" | "change")).collect();
+        let row = |bucket: &Bucket, total: bool| {
+            let mut cells = vec![bucket.start.clone(), bucket.end.clone()];
+            cells.extend(question.by.iter().map(|d| if total { "all".into() } else { bucket.by.get(d).cloned().unwrap_or_default() }));
+            let cell = &bucket.cell;
+            cells.push(cell.value.map_or_else(|| "–".into(), |v| value(&metric.unit, v)));
+            cells.push(cell.numerator.map_or_else(String::new, plain));
+            cells.push(cell.denominator.map_or_else(String::new, plain));
+            cells.push(cell.n.to_string());
+            if question.compare.is_some() {
+                cells.push(bucket.compare.as_ref().and_then(|c| c.cell.value).map_or_else(|| "–".into(), |v| value(&metric.unit, v)));
+                cells.push(bucket.change.as_ref().map_or_else(String::new, |c| c.relative.map_or_else(|| value(&metric.unit, c.absolute), |r| format!("{:+.1} %", r * 100.0))));
+            }
+            cells.push(notes(bucket, &metric.unit));
+            cells
+        };
+        let mut rows: Vec<Vec<String>> = metric.buckets.iter().map(|b| row(b, false)).collect();
+        if rows.len() != 1 {
+            rows.push(row(&metric.total, true));
+        }
+        table::print(&headings, &right, &rows);
+        say!();
+    }
+    say!("seq {} · {} · {} · money in {}", answer.seq, answer.zone, answer.calendar, answer.currency);
+    Ok(())
+}
+
+fn plain(value: f64) -> String {
+    table::number(value, if value.fract() == 0.0 { 0 } else { 2 })
+}
+
+fn value(unit: &str, value: f64) -> String {
+    match unit {
+        "ratio" => format!("{:.2} %", value * 100.0),
+        "money" | "money_per_year" => table::number(value, 2),
+        "count" => table::number(value, 0),
+        "duration" => table::duration(value),
+        "years" => format!("{value:.2} y"),
+        _ => table::number(value, 2),
+    }
+}
+
+fn notes(bucket: &Bucket, unit: &str) -> String {
+    let cell = &bucket.cell;
+    let mut notes: Vec<String> = Vec::new();
+    notes.extend(cell.reason.clone());
+    if !cell.complete && cell.reason.as_deref() != Some("not_yet") {
+        notes.push("running".into());
+    }
+    if !cell.mature {
+        notes.push(cell.mature_share.map_or("not mature".into(), |s| format!("{:.0} % mature", s * 100.0)));
+    }
+    if cell.low_n {
+        notes.push("few records".into());
+    }
+    notes.extend(cell.flags.iter().cloned());
+    notes.extend(cell.excluded.iter().map(|(reason, n)| format!("{n} left out: {reason}")));
+    if let Some(median) = cell.median {
+        notes.push(format!("median {}", value(unit, median)));
+    }
+    notes.join(", ")
+}
+
+impl Drill {
+    pub fn run(self, env: &Env) -> Outcome {
+        let (snapshot, now) = self.asked.snapshot(env)?;
+        let question = self.asked.question(&self.metric, &snapshot, now)?;
+        let side = match self.side.as_str() {
+            "numerator" => Side::Numerator,
+            "denominator" => Side::Denominator,
+            other => Side::Excluded(other.strip_prefix("excluded:").ok_or("--side: numerator, denominator or excluded:REASON")?.to_string()),
+        };
+        let found = drill(&snapshot, &question, &side, &Scope::all(), 0, self.limit)?;
+        if self.asked.json {
+            say!("{}", serde_json::to_string(&found)?);
+            return Ok(());
+        }
+        if !found.inputs.is_empty() {
+            say!("{} is made of other metrics; drill into: {}", found.metric, found.inputs.join(", "));
+            return Ok(());
+        }
+        let headings: Vec<String> = ["record", "id", "at", "adds"].map(String::from).to_vec();
+        let rows: Vec<Vec<String>> =
+            found.rows.iter().map(|r| vec![format!("{} {}", r.object, r.title), r.id.to_string(), r.at.clone().unwrap_or_default(), plain(r.adds)]).collect();
+        table::print(&headings, &[false, false, false, true], &rows);
+        say!("\n{} of {} rows; all of them add up to {}", rows.len(), found.total, plain(found.sum));
+        Ok(())
+    }
+}
+
+impl Metrics {
+    pub fn run(self, _env: &Env) -> Outcome {
+        let labels = Labels::load()?;
+        let model = if self.data.data.join("northing.db").exists() { Store::open(&self.data.data)?.model() } else { northing_model::Model::builtin()?.into() };
+        let text = |key: String| labels.text(&self.lang, &key);
+        let chosen: Vec<_> = model.metrics.values().filter(|m| self.metric.as_ref().is_none_or(|id| *id == m.id)).collect();
+        if chosen.is_empty() {
+            return Err(format!("there is no metric '{}'", self.metric.unwrap_or_default()).into());
+        }
+        if self.json {
+            let list: Vec<serde_json::Value> = chosen
+                .iter()
+                .map(|m| {
+                    let mut json = serde_json::to_value(northing_metrics::explain::describe(m)).unwrap_or_default();
+                    json["name"] = text(format!("metric.{}", m.id)).into();
+                    json["explanation"] = text(format!("explain.{}", m.id)).into();
+                    json
+                })
+                .collect();
+            say!("{}", serde_json::to_string_pretty(&list)?);
+            return Ok(());
+        }
+        if self.metric.is_some() {
+            for m in chosen {
+                let d = northing_metrics::explain::describe(m);
+                say!("{} ({})\n{}\n", text(format!("metric.{}", m.id)), m.id, text(format!("explain.{}", m.id)));
+                for part in d.measures {
+                    let filter = part.filter.map_or(String::new(), |f| format!(" where {f}"));
+                    say!("  {:5} {} {} of {} by {}{filter}", part.side, part.agg, part.value.unwrap_or_default(), part.from, part.time);
+                }
+                if let Some(formula) = d.formula {
+                    say!("  = {formula}   with {}", d.inputs.iter().map(|(n, m)| format!("{n} = {m}")).collect::<Vec<_>>().join(", "));
+                }
+                say!("  dimensions: {}\n  variants: {}", d.dims.join(", "), d.variants.join(", "));
+            }
+            return Ok(());
+        }
+        let rows: Vec<Vec<String>> = chosen
+            .iter()
+            .map(|m| vec![m.id.clone(), text(format!("metric.{}", m.id)), m.group.clone(), format!("{:?}", m.kind).to_lowercase(), m.variants.keys().cloned().collect::<Vec<_>>().join(", ")])
+            .collect();
+        table::print(&["id", "name", "group", "kind", "variants"].map(String::from), &[], &rows);
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! Metrics over HTTP: the model and its words, the catalogue, questions, explanations, drill-down.
+
+use crate::app::{App, Caller, blocking};
+use crate::problem::Problem;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::{Extension, Json};
+use northing_facts::Snapshot;
+use northing_metrics::drill::{Drill, Side};
+use northing_metrics::{Answer, Compare, Question, Wanted, explain};
+use northing_model::{Calendar, Expr, Grain, Period};
+use serde::Deserialize;
+use serde_json::{Value as Js, json};
+use std::sync::Arc;
+
+type Params<T> = Result<Query<T>, QueryRejection>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Language {
+    lang: Option<String>,
+}
+
+/// Objects with their fields, and every label in one language.
+pub async fn model(State(app): State<Arc<App>>, params: Params<Language>) -> Result<Json<Js>, Problem> {
+    let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
+    let lang = params.lang.unwrap_or_else(|| "en".into());
+    if !northing_model::labels::LANGUAGES.contains(&lang.as_str()) {
+        return Err(Problem::bad(format!("lang: one of {}", northing_model::labels::LANGUAGES.join(", "))));
+    }
+    let model = app.store.model();
+    let objects: Vec<Js> = model
+        .objects
+        .iter()
+        .map(|o| {
+            let fields: Vec<Js> = o
+                .fields
+                .values()
+                .map(|f| {
+                    json!({
+                        "name": f.name, "label": app.labels.field(&lang, &o.name, &f.name), "type": f.kind, "to": f.to, "options": f.options, "required": f.required,
+                        "derived": f.derived, "filterable": f.facts, "dimension": f.kind.is_dimension() && f.facts,
+                    })
+                })
+                .collect();
+            json!({"name": o.name, "plural": o.plural, "label": app.labels.text(&lang, &format!("object.{}", o.name)), "title": o.title, "derived": o.derived, "list": o.list, "sort": o.sort, "fields": fields})
+        })
+        .collect();
+    Ok(Json(json!({"objects": objects, "labels": app.labels.all(&lang), "dashboards": model.dashboards})))
+}
+
+fn described(app: &App, snapshot: &Snapshot, id: &str, lang: &str) -> Option<Js> {
+    let def = snapshot.model.metrics.get(id)?;
+    let mut json = serde_json::to_value(explain::describe(def)).ok()?;
+    json["name"] = app.labels.text(lang, &format!("metric.{id}")).into();
+    json["explanation"] = app.labels.text(lang, &format!("explain.{id}")).into();
+    Some(json)
+}
+
+pub async fn catalogue(State(app): State<Arc<App>>, params: Params<Language>) -> Result<Json<Js>, Problem> {
+    let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
+    let lang = params.lang.unwrap_or_else(|| "en".into());
+    let snapshot = app.feed.now();
+    let list: Vec<Js> = snapshot.model.metrics.keys().filter_map(|id| described(&app, &snapshot, id, &lang)).collect();
+    Ok(Json(json!({"metrics": list})))
+}
+
+pub async fn describe(State(app): State<Arc<App>>, Path(id): Path<String>, params: Params<Language>) -> Result<Json<Js>, Problem> {
+    let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
+    let snapshot = app.feed.now();
+    let found = described(&app, &snapshot, &id, &params.lang.unwrap_or_else(|| "en".into()));
+    found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no metric '{id}'; GET /api/metrics lists them")))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Metrics separated by commas; `id:variant` for another reading.
+    #[serde(default)]
+    metrics: String,
+    from: String,
+    to: String,
+    grain: Option<String>,
+    by: Option<String>,
+    #[serde(rename = "where")]
+    filter: Option<String>,
+    compare: Option<String>,
+    variant: Option<String>,
+    as_of: Option<String>,
+    calendar: Option<String>,
+    /// Wait until the facts include this change.
+    after: Option<u64>,
+    // drill only
+    side: Option<String>,
+    limit: Option<usize>,
+    offset: Option<usize>,
+}
+
+impl Asked {
+    fn snapshot(&self, app: &App) -> Result<(Arc<Snapshot>, i64), Problem> {
+        let Some(text) = &self.as_of else {
+            let snapshot = match self.after {
+                Some(seq) => app.feed.at_least(seq, std::time::Duration::from_secs(3)),
+                None => app.feed.now(),
+            };
+            return Ok((snapshot, app.env.now()));
+        };
+        let zone = &app.feed.now().settings.zone;
+        let instant = northing_model::value::parse_instant(text)
+            .or_else(|| northing_model::value::parse_date(text).map(|d| zone.midnight(d)))
+            .ok_or_else(|| Problem::bad(format!("as_of: '{text}' is not an instant; write it like 2024-05-31T09:30:00Z")))?;
+        Ok((app.snapshot_at(app.store.seq_at(instant)?)?, instant))
+    }
+
+    fn question(&self, metrics: &str, snapshot: &Snapshot, now: i64) -> Result<Question, Problem> {
+        let day = |text: &str, what: &str| northing_model::value::parse_date(text).ok_or_else(|| Problem::bad(format!("{what}: '{text}' is not a day; write it like 2024-05-31")));
+        let wanted = |text: &str| {
+            let (metric, variant) = text.split_once(':').map_or((text, None), |(m, v)| (m, Some(v)));
+            Wanted { metric: metric.trim().into(), variant: variant.map(str::to_string).or_else(|| self.variant.clone()).filter(|v| !v.is_empty()) }
+        };
+        let grain = self.grain.as_deref().unwrap_or("total");
+        let calendar = match self.calendar.as_deref() {
+            None | Some("") => snapshot.settings.calendar,
+            Some(name) => Calendar::parse(name).ok_or_else(|| Problem::bad("calendar: gregorian or solar_hijri"))?,
+        };
+        Ok(Question {
+            metrics: metrics.split(',').filter(|m| !m.is_empty()).map(wanted).collect(),
+            period: Period { start: day(&self.from, "from")?, end: day(&self.to, "to")? },
+            grain: Grain::parse(grain).ok_or_else(|| Problem::bad("grain: day, week, month, quarter, year or total"))?,
+            calendar,
+            by: self.by.as_deref().unwrap_or("").split(',').filter(|d| !d.is_empty()).map(str::to_string).collect(),
+            filter: self.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::bad)?,
+            compare: match self.compare.as_deref() {
+                None | Some("" | "none") => None,
+                Some("previous") => Some(Compare::Previous),
+                Some("year") => Some(Compare::Year),
+                Some(other) => return Err(Problem::bad(format!("compare: previous or year, not '{other}'"))),
+            },
+            now,
+        })
+    }
+}
+
+pub async fn ask(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Params<Asked>) -> Result<Json<Answer>, Problem> {
+    let Query(asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
+    blocking(move || {
+        let (snapshot, now) = asked.snapshot(&app)?;
+        let question = asked.question(&asked.metrics, &snapshot, now)?;
+        if question.metrics.is_empty() {
+            return Err(Problem::bad("metrics: name at least one; GET /api/metrics lists them"));
+        }
+        Ok(Json(northing_metrics::ask(&snapshot, &question, &caller.scope, &app.cache)?))
+    })
+    .await
+}
+
+pub async fn drill(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, params: Params<Asked>) -> Result<Json<Drill>, Problem> {
+    let Query(asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
+    blocking(move || {
+        let (snapshot, now) = asked.snapshot(&app)?;
+        let question = asked.question(&id, &snapshot, now)?;
+        let side = match asked.side.as_deref().unwrap_or("numerator") {
+            "numerator" => Side::Numerator,
+            "denominator" => Side::Denominator,
+            other => Side::Excluded(other.strip_prefix("excluded:").ok_or_else(|| Problem::bad("side: numerator, denominator or excluded:REASON"))?.into()),
+        };
+        let (offset, limit) = (asked.offset.unwrap_or(0), asked.limit.unwrap_or(50).clamp(1, 1_000));
+        Ok(Json(northing_metrics::drill::drill(&snapshot, &question, &side, &caller.scope, offset, limit)?))
+    })
+    .await
+}

@@ -1,0 +1,135 @@
+//! The OpenAPI 3.1 document, made from the model: a declared field is in it without more work.
+
+use crate::app::App;
+use axum::Json;
+use axum::extract::State;
+use northing_model::{FieldDef, FieldType, Model, ObjectDef};
+use serde_json::{Map, Value as Js, json};
+use std::sync::Arc;
+
+pub async fn document(State(app): State<Arc<App>>) -> Json<Js> {
+    Json(openapi(&app.store.model()))
+}
+
+pub fn openapi(model: &Model) -> Js {
+    let mut paths = Map::new();
+    let mut schemas = Map::new();
+    schemas.insert("Problem".into(), json!({"type": "object", "required": ["type", "title", "status", "detail"], "properties": {"type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"}, "field": {"type": "string"}}}));
+    schemas.insert("Written".into(), json!({"type": "object", "required": ["seq"], "properties": {"id": {"type": ["string", "null"], "format": "uuid"}, "version": {"type": ["integer", "null"]}, "seq": {"type": "integer"}}}));
+    schemas.insert("Money".into(), json!({"type": "object", "required": ["amount", "currency"], "properties": {"amount": {"type": "string", "examples": ["12.50"]}, "currency": {"type": "string", "minLength": 3, "maxLength": 3}}}));
+    schemas.insert("Cell".into(), cell());
+    for object in model.objects.iter().filter(|o| !o.derived) {
+        schemas.insert(object.name.clone(), schema(object));
+        record_paths(&mut paths, object);
+    }
+    let text = json!({"type": "string"});
+    let parameter = |name: &str, schema: &Js, required: bool| json!({"name": name, "in": "query", "required": required, "schema": schema});
+    let asked: Vec<Js> = [("from", true), ("to", true), ("by", false), ("where", false), ("variant", false), ("as_of", false)]
+        .iter()
+        .map(|(n, r)| parameter(n, &text, *r))
+        .chain([
+            parameter("grain", &json!({"enum": ["day", "week", "month", "quarter", "year", "total"]}), false),
+            parameter("compare", &json!({"enum": ["none", "previous", "year"]}), false),
+            parameter("calendar", &json!({"enum": ["gregorian", "solar_hijri"]}), false),
+        ])
+        .collect();
+    let mut with_metrics = asked.clone();
+    with_metrics.push(parameter("metrics", &text, true));
+    let mut drilling = asked;
+    drilling.extend([id_parameter(), parameter("side", &text, false), parameter("limit", &json!({"type": "integer"}), false), parameter("offset", &json!({"type": "integer"}), false)]);
+    let lang = [parameter("lang", &json!({"enum": northing_model::labels::LANGUAGES}), false)];
+    let mut get = |path: &str, summary: &str, parameters: &[Js]| {
+        paths.insert(path.into(), json!({"get": operation(summary, parameters, None)}));
+    };
+    get("/api/ask", "Compute metrics over a period", &with_metrics);
+    get("/api/metrics", "All metrics with names and definitions", &lang);
+    get("/api/metrics/{id}", "One metric's definition", &[vec![id_parameter()], lang.to_vec()].concat());
+    get("/api/metrics/{id}/drill", "The records behind a number", &drilling);
+    get("/api/model", "Objects, fields and labels", &lang);
+    get("/api/events", "Live changes (server-sent events)", &[]);
+    get("/livez", "Is the process alive", &[]);
+    get("/readyz", "Are store and facts in step", &[]);
+    let token = json!({"type": "object", "required": ["token"], "additionalProperties": false, "properties": {"token": {"type": "string"}}});
+    paths.insert("/api/session".into(), json!({
+        "get": operation("Who is signed in", &[], None), "post": operation("Sign in by a one-use token", &[], Some(token)), "delete": operation("Sign out", &[], None),
+    }));
+    json!({
+        "openapi": "3.1.0",
+        "info": {"title": "Northing", "version": env!("CARGO_PKG_VERSION"), "description": "A CRM that proves its numbers."},
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "sid"}}},
+        "security": [{"session": []}],
+    })
+}
+
+fn id_parameter() -> Js {
+    json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}})
+}
+
+fn operation(summary: &str, parameters: &[Js], body: Option<Js>) -> Js {
+    let problem = json!({"description": "What is wrong and what to do", "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}});
+    let mut op = json!({"summary": summary, "parameters": parameters, "responses": {"2XX": {"description": "Done"}, "4XX": problem, "5XX": problem}});
+    if let Some(schema) = body {
+        op["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": schema}}});
+    }
+    op
+}
+
+fn record_paths(paths: &mut Map<String, Js>, object: &ObjectDef) {
+    let reference = json!({"$ref": format!("#/components/schemas/{}", object.name)});
+    let query = |name: &str, kind: &str| json!({"name": name, "in": "query", "required": false, "schema": {"type": kind}});
+    let list = [query("filter", "string"), query("sort", "string"), query("cursor", "string"), query("limit", "integer"), query("after", "integer")];
+    let base = format!("/api/records/{}", object.plural);
+    let id = [id_parameter()];
+    let merge = json!({"type": "object", "additionalProperties": false, "properties": {"into": {"type": ["string", "null"], "format": "uuid"}}});
+    paths.insert(base.clone(), json!({
+        "get": operation(&format!("List {}", object.plural), &list, None),
+        "post": operation(&format!("Create a {}", object.name), &[], Some(reference.clone())),
+    }));
+    paths.insert(format!("{base}/{{id}}"), json!({
+        "get": operation(&format!("Get a {}", object.name), &id, None),
+        "patch": operation(&format!("Change a {}", object.name), &id, Some(reference)),
+        "delete": operation(&format!("Delete a {}", object.name), &id, None),
+    }));
+    paths.insert(format!("{base}/{{id}}/history"), json!({"get": operation(&format!("Everything that happened to a {}", object.name), &id, None)}));
+    paths.insert(format!("{base}/{{id}}/merge"), json!({"post": operation(&format!("Merge a {} into another, or take it back", object.name), &id, Some(merge))}));
+}
+
+fn schema(object: &ObjectDef) -> Js {
+    let properties: Map<String, Js> = object.fields.values().map(|f| (f.name.clone(), property(f))).collect();
+    json!({"type": "object", "properties": properties})
+}
+
+fn property(field: &FieldDef) -> Js {
+    let mut json = match field.kind {
+        FieldType::Text | FieldType::LongText | FieldType::Label | FieldType::Phone | FieldType::Json | FieldType::Currency | FieldType::Decimal => json!({"type": ["string", "null"]}),
+        FieldType::Email => json!({"type": ["string", "null"], "format": "email"}),
+        FieldType::Url => json!({"type": ["string", "null"], "format": "uri"}),
+        FieldType::Int | FieldType::Duration => json!({"type": ["integer", "null"]}),
+        FieldType::Percent => json!({"type": ["integer", "null"], "minimum": 0, "maximum": 100}),
+        FieldType::Money => json!({"oneOf": [{"$ref": "#/components/schemas/Money"}, {"type": "null"}]}),
+        FieldType::Date => json!({"type": ["string", "null"], "format": "date"}),
+        FieldType::Datetime => json!({"type": ["string", "null"], "format": "date-time"}),
+        FieldType::Bool => json!({"type": ["boolean", "null"]}),
+        FieldType::Choice => {
+            let options: Vec<Js> = field.options.iter().map(|o| json!(o)).chain([Js::Null]).collect();
+            json!({"enum": options})
+        }
+        FieldType::Ref => json!({"type": ["string", "null"], "format": "uuid"}),
+        FieldType::Refs | FieldType::Tags => json!({"type": ["array", "null"], "items": {"type": "string"}}),
+        FieldType::Shares => json!({"type": ["object", "null"], "additionalProperties": {"type": "integer"}}),
+    };
+    if field.derived || matches!(field.name.as_str(), "updated_at" | "merged_into") {
+        json["readOnly"] = true.into();
+    }
+    json
+}
+
+fn cell() -> Js {
+    let number = json!({"type": ["number", "null"]});
+    json!({"type": "object", "properties": {
+        "value": number, "numerator": number, "denominator": number, "n": {"type": "integer"}, "excluded": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "complete": {"type": "boolean"}, "mature": {"type": "boolean"}, "mature_share": number, "reason": {"type": ["string", "null"]},
+        "median": number, "p90": number, "interval": {"type": "array", "items": {"type": "number"}}, "low_n": {"type": "boolean"}, "flags": {"type": "array", "items": {"type": "string"}},
+    }})
+}

@@ -1,0 +1,79 @@
+//! Errors as problem details (RFC 9457) that say what to do.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use northing_metrics::MetricError;
+use northing_store::StoreError;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: &'static str,
+    pub status: u16,
+    pub detail: String,
+    /// The field at fault, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, code: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { kind: format!("urn:northing:problem:{code}"), title, status: status.as_u16(), detail: detail.into(), field: None }
+    }
+    pub fn bad(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request cannot be understood", detail)
+    }
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
+    }
+    pub fn sign_in() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "sign-in", "You are not signed in", "Open the sign-in link that `northing serve` prints when it starts.")
+    }
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "This is not allowed", detail)
+    }
+    /// Logs the cause once and tells the caller nothing of it.
+    pub fn internal(cause: impl std::fmt::Display) -> Self {
+        eprintln!("northing: {cause}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something failed on our side", "Nothing was changed. Try again; the server's log has the cause.")
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let words = error.to_string();
+        match error {
+            StoreError::NotFound { .. } => Self::not_found(words),
+            StoreError::Conflict { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "conflict", "The record was changed in the meantime", format!("{words}. Load it again and repeat your change.")),
+            StoreError::Invalid { field, .. } => Self { field: Some(field), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The record cannot be saved so", words) },
+            StoreError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "The Idempotency-Key belongs to another request", words),
+            StoreError::ReadOnly(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", "Nothing can be written at the moment", words),
+            StoreError::Model(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "definition", "The definition is not valid", words),
+            StoreError::Database(_) | StoreError::Corrupt(_) => Self::internal(words),
+        }
+    }
+}
+
+impl From<MetricError> for Problem {
+    fn from(error: MetricError) -> Self {
+        let words = error.to_string();
+        match error {
+            MetricError::Unknown(_) => Self::not_found(words),
+            MetricError::Question(_) => Self::bad(words),
+            MetricError::Overflow { .. } => Self::internal(words),
+            MetricError::Forbidden(_) => Self::forbidden(words),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(&self)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}

@@ -1,0 +1,276 @@
+//! Records of every object: list, get, create, change, delete, history, merge. Generic over the model.
+
+use crate::app::{App, Caller, blocking};
+use crate::problem::Problem;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use northing_facts::list::{ListQuery, list as facts_list};
+use northing_facts::{NULL, Snapshot};
+use northing_model::{Expr, ObjectDef, Record, Value};
+use northing_store::{Change, Commit, Committed};
+use serde::Deserialize;
+use serde_json::{Map, Value as Js, json};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How long a reader who has just written waits for the facts.
+const CATCH_UP: Duration = Duration::from_secs(3);
+const LARGEST_PAGE: usize = 500;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListParams {
+    filter: Option<String>,
+    /// Fields separated by commas, `-` in front for descending.
+    sort: Option<String>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+    /// Wait until the facts include this change.
+    after: Option<u64>,
+}
+
+fn object<'a>(model: &'a northing_model::Model, name: &str) -> Result<&'a ObjectDef, Problem> {
+    model.object_by_path(name).ok_or_else(|| Problem::not_found(format!("there is no object '{name}'; GET /api/model lists them")))
+}
+
+pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, params: Result<Query<ListParams>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {
+    let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
+    blocking(move || {
+        let snapshot = match params.after {
+            Some(seq) => app.feed.at_least(seq, CATCH_UP),
+            None => app.feed.now(),
+        };
+        let def = object(&snapshot.model, &name)?;
+        let offset = match &params.cursor {
+            None => 0,
+            Some(cursor) => cursor.strip_prefix("at").and_then(|n| n.parse().ok()).ok_or_else(|| Problem::bad("the cursor is not one of ours; leave it out to begin again"))?,
+        };
+        let sort = params.sort.as_deref().map_or_else(|| def.sort.clone(), |s| s.split(',').filter(|s| !s.is_empty()).map(str::to_string).collect());
+        let filter = params.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::bad)?;
+        let limit = params.limit.unwrap_or(50).clamp(1, LARGEST_PAGE);
+        let query = ListQuery { filter, sort, offset, limit };
+        let page = facts_list(&snapshot, &def.name, &query, &caller.scope, app.env.now()).map_err(Problem::bad)?;
+        let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name))?;
+        let items: Vec<Js> = if def.derived { Vec::new() } else { rows(&app, &snapshot, def, table, &page.rows)? };
+        let next = (offset + page.rows.len() < page.total).then(|| format!("at{}", offset + page.rows.len()));
+        Ok(Json(json!({"seq": snapshot.seq, "total": page.total, "items": items, "next": next})))
+    })
+    .await
+}
+
+/// Records of a page in order: stored fields from the store, derived ones from the facts.
+fn rows(app: &App, snapshot: &Snapshot, def: &ObjectDef, table: usize, rows: &[u32]) -> Result<Vec<Js>, Problem> {
+    let ids: Vec<Uuid> = rows.iter().filter_map(|r| snapshot.tables[table].id(*r)).collect();
+    let found = app.store.get_many(&def.name, &ids)?;
+    let by_id: std::collections::HashMap<Uuid, (Record, u64)> = found.into_iter().map(|(id, r, v)| (id, (r, v))).collect();
+    Ok(rows
+        .iter()
+        .filter_map(|row| {
+            let id = snapshot.tables[table].id(*row)?;
+            let (record, version) = by_id.get(&id)?;
+            Some(shown(snapshot, def, table, Some(*row), id, record, *version))
+        })
+        .collect())
+}
+
+/// A record as JSON: its fields, its derived values, and the titles of what it refers to.
+fn shown(snapshot: &Snapshot, def: &ObjectDef, table: usize, row: Option<u32>, id: Uuid, record: &Record, version: u64) -> Js {
+    let mut fields: Map<String, Js> = record.iter().map(|(k, v)| (k.clone(), v.to_json())).collect();
+    let mut titles = Map::new();
+    let source = &snapshot.tables[table];
+    if let Some(row) = row.or_else(|| snapshot.row_of(table, id)) {
+        for field in def.fields.values() {
+            let Some(column) = source.schema.column(&field.name) else { continue };
+            let value = source.get(column, row);
+            if let (Some(target), Ok(other)) = (source.schema.columns[column].target, u32::try_from(value)) {
+                titles.insert(field.name.clone(), json!(snapshot.title(target, other)));
+            }
+            if field.derived && value != NULL {
+                fields.insert(field.name.clone(), derived(snapshot, source, column, row, value).to_json());
+            }
+        }
+    }
+    json!({"id": id, "version": version, "fields": fields, "titles": titles})
+}
+
+fn derived(snapshot: &Snapshot, source: &northing_facts::Table, column: usize, row: u32, value: i64) -> Value {
+    use northing_model::Physical;
+    let meta = &source.schema.columns[column];
+    match meta.kind.physical() {
+        Physical::Money => {
+            let currency = snapshot.settings.currency;
+            let minor = northing_model::money::div_half_even(i128::from(value), i128::from(currency.ticks_per_minor())).unwrap_or(value);
+            Value::Money(northing_model::Money { minor, currency })
+        }
+        Physical::Time => Value::Time(value),
+        Physical::Date => Value::Date(value as i32),
+        Physical::Bool => Value::Bool(value != 0),
+        Physical::Decimal => Value::Decimal(value),
+        Physical::Text => source.text(column, row).map_or(Value::Null, |t| Value::Text(t.to_string())),
+        Physical::Ref => meta.target.and_then(|t| snapshot.tables[t].id(value as u32)).map_or(Value::Null, Value::Ref),
+        Physical::Int | Physical::List => Value::Int(value),
+    }
+}
+
+fn etag(response: &mut Response, version: u64) {
+    if let Ok(value) = HeaderValue::from_str(&format!("\"{version}\"")) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+}
+
+pub async fn get(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>) -> Result<Response, Problem> {
+    blocking(move || {
+        let snapshot = app.feed.now();
+        let def = object(&snapshot.model, &name)?;
+        let (record, version) = visible(&app, &caller, def, id)?;
+        let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name.clone()))?;
+        let mut response = Json(shown(&snapshot, def, table, None, id, &record, version)).into_response();
+        etag(&mut response, version);
+        Ok(response)
+    })
+    .await
+}
+
+fn visible(app: &App, caller: &Caller, def: &ObjectDef, id: Uuid) -> Result<(Record, u64), Problem> {
+    // What may not be seen does not exist.
+    if !caller.scope.sees(&def.name) {
+        return Err(Problem::not_found(format!("{} {id} does not exist", def.name)));
+    }
+    Ok(app.store.get(&def.name, id)?)
+}
+
+/// The fields of a request, checked against the declaration; derived and unknown ones are refused.
+fn fields(def: &ObjectDef, body: &Js, currency: northing_model::Currency) -> Result<Record, Problem> {
+    let map = body.as_object().ok_or_else(|| Problem::bad("send an object of fields: {\"name\": \"…\"}"))?;
+    let mut record = Record::new();
+    for (name, value) in map {
+        let refuse = |why: String| Problem { field: Some(name.clone()), ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The record cannot be saved so", why) };
+        let field = def.field(name).ok_or_else(|| refuse(format!("{} has no field '{name}'", def.name)))?;
+        if field.derived || matches!(name.as_str(), "updated_at" | "merged_into") {
+            return Err(refuse(format!("'{name}' is kept by Northing and cannot be set")));
+        }
+        let value = field.read(value, currency).map_err(|e| refuse(format!("{name}: {e}")))?;
+        record.insert(name.clone(), value);
+    }
+    Ok(record)
+}
+
+fn expected(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let Some(text) = headers.get(header::IF_MATCH).and_then(|h| h.to_str().ok()) else { return Ok(None) };
+    text.trim_matches('"').parse().map(Some).map_err(|_| Problem::bad("If-Match holds the version that you have seen: \"3\""))
+}
+
+async fn write(app: Arc<App>, caller: Caller, headers: HeaderMap, change: Change, request: String) -> Result<Committed, Problem> {
+    if !caller.scope.sees(&change.object) {
+        return Err(Problem::forbidden(format!("you may not change {}", change.object)));
+    }
+    let key = match headers.get("idempotency-key").and_then(|k| k.to_str().ok()) {
+        None => None,
+        Some(key) if key.is_empty() || key.len() > 200 => return Err(Problem::bad("Idempotency-Key: 1 to 200 characters")),
+        Some(key) => {
+            let hash: String = Sha256::digest(request.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+            Some((format!("{}:{key}", caller.actor), hash))
+        }
+    };
+    blocking(move || {
+        let commit = Commit { actor: caller.actor, at: app.env.now(), changes: vec![change], key };
+        let done = app.store.commit(commit)?;
+        app.feed.at_least(done.seq, CATCH_UP);
+        Ok(done)
+    })
+    .await
+}
+
+fn written(done: &Committed, status: StatusCode) -> Response {
+    let (id, version) = done.versions.first().copied().map_or((None, None), |(id, v)| (Some(id), Some(v)));
+    let mut response = (status, Json(json!({"id": id, "version": version, "seq": done.seq}))).into_response();
+    if let Some(version) = version {
+        etag(&mut response, version);
+    }
+    response
+}
+
+type Body = Result<Json<Js>, JsonRejection>;
+
+pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
+    let model = app.store.model();
+    let def = object(&model, &name)?;
+    let change = Change::create(&def.name, app.env.id(), fields(def, &body, app.feed.now().settings.currency)?);
+    let done = write(app, caller, headers, change, format!("create {} {body}", def.name)).await?;
+    Ok(written(&done, StatusCode::CREATED))
+}
+
+pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
+    let model = app.store.model();
+    let def = object(&model, &name)?;
+    let mut change = Change::update(&def.name, id, fields(def, &body, app.feed.now().settings.currency)?);
+    change.expected = expected(&headers)?;
+    let done = write(app, caller, headers, change, format!("change {} {id} {body}", def.name)).await?;
+    Ok(written(&done, StatusCode::OK))
+}
+
+pub async fn delete(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap) -> Result<Response, Problem> {
+    let model = app.store.model();
+    let def = object(&model, &name)?;
+    let mut change = Change::delete(&def.name, id);
+    change.expected = expected(&headers)?;
+    let done = write(app, caller, headers, change, format!("delete {} {id}", def.name)).await?;
+    Ok(written(&done, StatusCode::OK))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Merge {
+    /// The record that stays; null takes a merge back.
+    into: Option<Uuid>,
+}
+
+pub async fn merge(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap, body: Result<Json<Merge>, JsonRejection>) -> Result<Response, Problem> {
+    let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
+    let model = app.store.model();
+    let def = object(&model, &name)?;
+    let value = body.into.map_or(Value::Null, Value::Ref);
+    let mut change = Change::update(&def.name, id, Record::from([("merged_into".into(), value)]));
+    change.expected = expected(&headers)?;
+    let done = write(app, caller, headers, change, format!("merge {} {id} {:?}", def.name, body.into)).await?;
+    Ok(written(&done, StatusCode::OK))
+}
+
+pub async fn history(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>) -> Result<Json<Js>, Problem> {
+    blocking(move || {
+        let model = app.store.model();
+        let def = object(&model, &name)?;
+        if !caller.scope.sees(&def.name) {
+            return Err(Problem::not_found(format!("{} {id} does not exist", def.name)));
+        }
+        let log = app.store.record_log(&def.name, id, 200)?;
+        if log.is_empty() {
+            return Err(Problem::not_found(format!("{} {id} does not exist", def.name)));
+        }
+        let entries: Vec<Js> = log
+            .iter()
+            .map(|entry| {
+                let before = entry.before.clone().unwrap_or_default();
+                let names: std::collections::BTreeSet<&String> = before.keys().chain(entry.after.keys()).collect();
+                let changed: Map<String, Js> = names
+                    .into_iter()
+                    .filter(|n| *n != "updated_at" && before.get(*n) != entry.after.get(*n))
+                    .map(|n| {
+                        let side = |r: &Record| r.get(n).map_or(Js::Null, Value::to_json);
+                        (n.clone(), json!({"from": side(&before), "to": side(&entry.after)}))
+                    })
+                    .collect();
+                json!({"seq": entry.seq, "at": northing_model::value::time_text(entry.at), "actor": entry.actor, "op": entry.op.name(), "version": entry.version, "changed": changed})
+            })
+            .collect();
+        Ok(Json(json!({"entries": entries})))
+    })
+    .await
+}
