@@ -52,13 +52,13 @@ pub fn spans(question: &Question, settings: &Settings) -> Spans {
     let buckets: Vec<Span> = pieces.iter().map(of).collect();
     let total = of(&question.period);
     let earlier = question.compare.map(|compare| {
-        let shifted = match compare {
-            Compare::Previous => question.period.previous(question.calendar),
-            Compare::Year => question.period.year_before(question.calendar),
+        // Every bucket moves by the same distance as the whole range, so that each keeps its length.
+        let shift = |p: Period| match compare {
+            Compare::Previous => question.period.before(p, question.calendar),
+            Compare::Year => p.year_before(question.calendar),
         };
-        let cut = shifted.cut(question.grain, question.calendar, week_start);
-        let paired = buckets.iter().enumerate().map(|(i, b)| cut.get(i).map(|p| b.earlier(*p, settings))).collect();
-        (paired, total.earlier(shifted, settings))
+        let paired = buckets.iter().map(|b| Some(b.earlier(shift(b.days), settings))).collect();
+        (paired, total.earlier(shift(question.period), settings))
     });
     Spans { buckets, total, earlier }
 }

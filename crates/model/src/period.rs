@@ -69,9 +69,18 @@ impl Period {
 
     /// The range of the same calendar length just before this one.
     pub fn previous(self, calendar: Calendar) -> Period {
+        self.before(self, calendar)
+    }
+
+    /// A piece of this range as it lies in the range just before: moved by whole months where this range is
+    /// whole months long, else by days.
+    pub fn before(self, piece: Period, calendar: Calendar) -> Period {
         match self.whole_months(calendar) {
-            Some(months) => Period { start: calendar.add_months(self.start, -months), end: self.start },
-            None => Period { start: self.start - (self.end - self.start), end: self.start },
+            Some(months) => Period { start: calendar.add_months(piece.start, -months), end: calendar.add_months(piece.end, -months) },
+            None => {
+                let days = self.end - self.start;
+                Period { start: piece.start - days, end: piece.end - days }
+            }
         }
     }
 

@@ -1,0 +1,62 @@
+// Calls to the server: types of what it answers, and one fetch that understands problems.
+
+export interface Problem { title: string; detail: string; status: number; field?: string }
+
+export interface Cell {
+  value: number | null; numerator: number | null; denominator: number | null; n: number; excluded: Record<string, number>;
+  complete: boolean; mature: boolean; mature_share?: number; reason: string | null; median?: number; p90?: number;
+  interval?: [number, number]; low_n: boolean; flags?: string[]; parts?: Record<string, number | null>;
+}
+export interface Bucket extends Cell {
+  start: string; end: string; by: Record<string, string>; by_id?: Record<string, string>;
+  compare?: Cell & { start: string; end: string };
+  change?: { absolute: number; relative: number | null; certain: boolean | null };
+}
+export interface MetricAnswer { id: string; unit: Unit; good: Good; buckets: Bucket[]; total: Bucket }
+export type Unit = 'money' | 'money_per_year' | 'count' | 'ratio' | 'duration' | 'per_year' | 'years' | 'times' | 'points';
+export type Good = 'up' | 'down' | 'neutral';
+export interface Answer { seq: number; as_of: string; zone: string; calendar: string; currency: string; metrics: MetricAnswer[] }
+export interface Definition {
+  id: string; name: string; explanation: string; kind: string; unit: Unit; good: Good; group: string; dims: string[]; variants: string[];
+  measures: { side: string; from: string; agg: string; value: string | null; time: string; where: string | null; minus: boolean }[];
+  formula: string | null; inputs: [string, string][]; window: string | null; trailing: string | null; excluded: string[];
+}
+export interface FieldInfo { name: string; label: string; type: string; to: string | null; derived: boolean; filterable: boolean; dimension: boolean; options: string[] }
+export interface ObjectInfo { name: string; plural: string; label: string; title: string; derived: boolean; list: string[]; sort?: string[]; fields: FieldInfo[] }
+export interface Dashboard { tiles: string[]; trend: string; funnel: string[]; breakdown: string; breakdown_by: string }
+export interface ModelInfo { objects: ObjectInfo[]; labels: Record<string, string>; dashboards: Record<string, Dashboard> }
+export interface Session { actor: string; workspace: { name: string; zone: string; currency: string; calendar: string; week_start: number; today: string } }
+export interface Item { id: string; version: number; fields: Record<string, unknown>; titles: Record<string, string> }
+export interface Page { seq: number; total: number; items: Item[]; next: string | null }
+export interface Drill { total: number; sum: number; inputs: string[]; rows: { object: string; id: string; title: string; at: string | null; adds: number }[] }
+export interface Entry { seq: number; at: string; actor: string; op: string; version: number; changed: Record<string, { from: unknown; to: unknown }> }
+
+export class ApiError extends Error {
+  constructor(public problem: Problem) {
+    super(problem.detail);
+  }
+}
+
+type Query = Record<string, string | number | undefined>;
+
+export async function get<T>(path: string, query: Query = {}): Promise<T> {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined && value !== '') params.set(key, String(value));
+  const text = params.toString();
+  return send<T>(text ? `${path}?${text}` : path);
+}
+
+export async function send<T>(path: string, method = 'GET', body?: unknown): Promise<T> {
+  const headers: Record<string, string> = { accept: 'application/json' };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  let response: Response;
+  try {
+    response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch {
+    throw new ApiError({ title: '', detail: '', status: 0 });
+  }
+  if (response.status === 204) return undefined as T;
+  const json = (await response.json().catch(() => ({ title: response.statusText, detail: '', status: response.status }))) as unknown;
+  if (!response.ok) throw new ApiError(json as Problem);
+  return json as T;
+}

@@ -1,0 +1,57 @@
+// What every screen reads: the session, the model with its words, and live invalidation.
+import { keepPreviousData, queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { get, type Answer, type Definition, type ModelInfo, type Session } from './api';
+import { usePrefs, type Language } from './prefs';
+
+export const sessionQuery = queryOptions({ queryKey: ['session'], queryFn: () => get<Session>('/api/session'), staleTime: 60_000, retry: false });
+export const modelQuery = (lang: Language) => queryOptions({ queryKey: ['model', lang], queryFn: () => get<ModelInfo>('/api/model', { lang }), staleTime: Infinity });
+export const catalogueQuery = (lang: Language) =>
+  queryOptions({ queryKey: ['catalogue', lang], queryFn: () => get<{ metrics: Definition[] }>('/api/metrics', { lang }), staleTime: Infinity });
+
+export interface Asked { metrics: string; from: string; to: string; grain?: string; by?: string; compare?: string; variant?: string; calendar?: string; where?: string }
+export const askQuery = (asked: Asked) =>
+  queryOptions({ queryKey: ['live', 'ask', asked], queryFn: () => get<Answer>('/api/ask', { ...asked }), placeholderData: keepPreviousData });
+
+export function useSession(): Session {
+  const { data } = useQuery(sessionQuery);
+  if (!data) throw new Error('no session here');
+  return data;
+}
+
+export function useModel() {
+  const { lang } = usePrefs();
+  const { data } = useQuery(modelQuery(lang));
+  return data;
+}
+
+/** The word for a key such as `option.won`; unknown values are shown as they are. */
+export function useLabel() {
+  const model = useModel();
+  return (key: string, fallback?: string) => model?.labels[key] ?? fallback ?? key.split('.').at(-1)?.replaceAll('_', ' ') ?? key;
+}
+
+export function useCatalogue() {
+  const { lang } = usePrefs();
+  const { data } = useQuery(catalogueQuery(lang));
+  return data?.metrics;
+}
+
+/** Whether changes arrive; every change makes open screens ask again. */
+export function useLive(): boolean {
+  const client = useQueryClient();
+  const [connected, setConnected] = useState(false);
+  useEffect(() => {
+    const source = new EventSource('/api/events');
+    let seen = -1;
+    source.addEventListener('open', () => setConnected(true));
+    source.addEventListener('error', () => setConnected(false));
+    source.addEventListener('seq', (event) => {
+      const { seq } = JSON.parse((event as MessageEvent<string>).data) as { seq: number };
+      if (seen >= 0 && seq !== seen) void client.invalidateQueries({ queryKey: ['live'] });
+      seen = seq;
+    });
+    return () => source.close();
+  }, [client]);
+  return connected;
+}

@@ -1,0 +1,69 @@
+import '@fontsource-variable/inter/wght.css';
+import './styles/vazirmatn.css';
+import './styles/tokens.css';
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { createRootRouteWithContext, createRoute, createRouter, redirect, RouterProvider } from '@tanstack/react-router';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { ApiError } from './lib/api';
+import { sessionQuery } from './lib/data';
+import { searchOf } from './lib/period';
+import { PrefsProvider } from './lib/prefs';
+import { Metric, type MetricSearch } from './pages/Metric';
+import { Metrics } from './pages/Metrics';
+import { Overview } from './pages/Overview';
+import { Record } from './pages/Record';
+import { Records } from './pages/Records';
+import { SignIn } from './pages/SignIn';
+import { Failure, Loading } from './ui/Parts';
+import { Shell } from './ui/Shell';
+
+const client = new QueryClient({ defaultOptions: { queries: { staleTime: 10_000, retry: 1, refetchOnWindowFocus: false } } });
+
+const root = createRootRouteWithContext<{ client: QueryClient }>()();
+const signIn = createRoute({ getParentRoute: () => root, path: '/sign-in', component: SignIn });
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  component: Shell,
+  pendingComponent: Loading,
+  errorComponent: ({ error }) => <Failure error={error} retry={() => location.reload()} />,
+  beforeLoad: async ({ context }) => {
+    try {
+      await context.client.ensureQueryData(sessionQuery);
+    } catch (error) {
+      if (error instanceof ApiError && error.problem.status === 401) throw redirect({ to: '/sign-in' });
+      throw error;
+    }
+  },
+});
+const text = (value: unknown) => (typeof value === 'string' && value ? value : undefined);
+const metricSearch = (input: { [key: string]: unknown }): MetricSearch => ({
+  ...searchOf(input),
+  ...(text(input.by) && { by: text(input.by) }),
+  ...(text(input.variant) && { variant: text(input.variant) }),
+  ...(text(input.grain) && { grain: text(input.grain) }),
+});
+const routes = inside.addChildren([
+  createRoute({ getParentRoute: () => inside, path: '/', component: Overview, validateSearch: searchOf }),
+  createRoute({ getParentRoute: () => inside, path: '/metrics', component: Metrics, validateSearch: searchOf }),
+  createRoute({ getParentRoute: () => inside, path: '/metrics/$id', component: Metric, validateSearch: metricSearch }),
+  createRoute({ getParentRoute: () => inside, path: '/records/$object', component: Records }),
+  createRoute({ getParentRoute: () => inside, path: '/records/$object/$id', component: Record }),
+]);
+const router = createRouter({ routeTree: root.addChildren([signIn, routes]), context: { client }, scrollRestoration: true, defaultPreload: false });
+
+declare module '@tanstack/react-router' {
+  interface Register { router: typeof router }
+}
+
+const node = document.getElementById('root');
+if (node) {
+  createRoot(node).render(
+    <StrictMode>
+      <QueryClientProvider client={client}>
+        <PrefsProvider><RouterProvider router={router} /></PrefsProvider>
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}

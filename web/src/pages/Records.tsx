@@ -1,0 +1,78 @@
+// The list of any object: columns from its declaration, sorting, search in its title, more on demand.
+import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
+import { Link, useParams } from '@tanstack/react-router';
+import { ArrowDown, ArrowUp } from 'lucide-react';
+import { useDeferredValue, useState } from 'react';
+import { useIntl } from 'react-intl';
+import { get, type FieldInfo, type Page as ListPage } from '../lib/api';
+import { isNumeric, useCell } from '../lib/cell';
+import { useModel } from '../lib/data';
+import { useFormat } from '../lib/format';
+import { Failure, Loading } from '../ui/Parts';
+import { Page } from '../ui/Shell';
+import table from '../ui/table.module.css';
+import ui from '../ui/ui.module.css';
+
+export function Records() {
+  const { object: plural } = useParams({ strict: false }) as { object: string };
+  return <List key={plural} plural={plural} />;
+}
+
+function List({ plural }: { plural: string }) {
+  const intl = useIntl();
+  const format = useFormat();
+  const cell = useCell();
+  const object = useModel()?.objects.find((o) => o.plural === plural);
+  const [sort, setSort] = useState<string>();
+  const [text, setText] = useState('');
+  const search = useDeferredValue(text.trim());
+  const title = object?.fields.find((f) => f.name === object.title);
+  const searchable = title?.filterable && ['text', 'label'].includes(title.type);
+  const filter = search && searchable ? `contains(${title.name}, '${search.replaceAll("'", "''")}')` : undefined;
+  const list = useInfiniteQuery({
+    queryKey: ['live', 'records', plural, sort, filter],
+    queryFn: ({ pageParam }) => get<ListPage>(`/api/records/${plural}`, { sort, filter, cursor: pageParam, limit: 60 }),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next ?? undefined,
+    placeholderData: keepPreviousData,
+  });
+  const columns = (object?.list ?? []).map((name) => object?.fields.find((f) => f.name === name)).filter((f): f is FieldInfo => !!f);
+  const total = list.data?.pages[0]?.total;
+  const current = sort ?? object?.sort?.[0];
+  const head = (field: FieldInfo) => {
+    const down = current === `-${field.name}`;
+    const up = current === field.name;
+    const Arrow = down ? ArrowDown : ArrowUp;
+    return (
+      <th key={field.name} className={isNumeric(field) ? table.right : undefined} aria-sort={up ? 'ascending' : down ? 'descending' : undefined}>
+        {field.filterable ? <button type="button" className={table.sort} onClick={() => setSort(up ? `-${field.name}` : field.name)}>{field.label} {(up || down) && <Arrow size={12} aria-hidden />}</button> : field.label}
+      </th>
+    );
+  };
+  const control = searchable && <input className={ui.field} type="search" value={text} onChange={(e) => setText(e.target.value)} placeholder={intl.formatMessage({ id: 'records.search' })} aria-label={intl.formatMessage({ id: 'records.search' })} />;
+  return (
+    <Page title={object?.label ?? plural} note={total !== undefined && <span className={ui.quiet}>{intl.formatMessage({ id: 'records.count' }, { count: total })}</span>} controls={control}>
+      {list.error ? <Failure error={list.error} retry={() => void list.refetch()} /> : !list.data || !object ? <Loading /> : total === 0 ? <div className={ui.state}>{intl.formatMessage({ id: 'records.empty' })}</div> : (
+        <div className={ui.panel}>
+          <div className={table.scroll} tabIndex={0} role="region" aria-label={object.label}>
+            <table className={table.table}>
+              <thead><tr>{columns.map(head)}</tr></thead>
+              <tbody>
+                {list.data.pages.flatMap((p) => p.items).map((item) => (
+                  <tr key={item.id}>
+                    {columns.map((field, i) => (
+                      <td key={field.name} className={isNumeric(field) ? table.right : undefined}>
+                        {i === 0 ? <Link className={table.link} to="/records/$object/$id" params={{ object: plural, id: item.id }}>{field.type === 'ref' ? (item.titles[field.name] ?? '…') : (cell(field, item) ?? '…')}</Link> : cell(field, item)}
+                      </td>
+                    ))}
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+          {list.hasNextPage && <div className={ui.pad}><button type="button" className={ui.button} disabled={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{intl.formatMessage({ id: 'records.more' })} ({format.number(total ?? 0)})</button></div>}
+        </div>
+      )}
+    </Page>
+  );
+}

@@ -1,0 +1,61 @@
+// Small parts that every page uses: delta, select, states.
+import type { ReactNode } from 'react';
+import { ArrowDown, ArrowUp, Minus } from 'lucide-react';
+import { useIntl } from 'react-intl';
+import { ApiError, type Bucket, type Good, type Unit } from '../lib/api';
+import { toneOf, useFormat } from '../lib/format';
+import css from './ui.module.css';
+
+export function Delta({ bucket, unit, good }: { bucket: Bucket; unit: Unit; good: Good }) {
+  const intl = useIntl();
+  const format = useFormat();
+  const { change } = bucket;
+  if (!change) return null;
+  const certainty = change.certain === null ? undefined : intl.formatMessage({ id: change.certain ? 'delta.real' : 'delta.noise' });
+  const Arrow = change.absolute > 0 ? ArrowUp : change.absolute < 0 ? ArrowDown : Minus;
+  return (
+    <span className={`${css.delta} ${css[toneOf(good, change)]}`} title={certainty}>
+      <Arrow size={11} aria-hidden />
+      <span className="num">{format.delta(unit, change)}</span>
+      {certainty && <span className="sr">{certainty}</span>}
+    </span>
+  );
+}
+
+interface Option { value: string; label: string }
+export function Select({ label, value, options, onChange, hideLabel }: { label: string; value: string; options: Option[]; onChange(value: string): void; hideLabel?: boolean }) {
+  return (
+    <label className={css.select}>
+      <span className={hideLabel ? 'sr' : undefined}>{label}</span>
+      <select value={value} onChange={(e) => onChange(e.target.value)}>
+        {options.map((o) => <option key={o.value} value={o.value}>{o.label}</option>)}
+      </select>
+    </label>
+  );
+}
+
+export function Loading() {
+  const intl = useIntl();
+  return <div className={css.state} role="status">{intl.formatMessage({ id: 'loading' })}</div>;
+}
+
+export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+  const intl = useIntl();
+  const detail = error instanceof ApiError ? error.problem.detail || error.problem.title : '';
+  return (
+    <div className={css.state} role="alert">
+      <strong>{intl.formatMessage({ id: 'error.title' })}</strong>
+      {detail && <span>{detail}</span>}
+      {retry && <button type="button" className={css.button} onClick={retry}>{intl.formatMessage({ id: 'error.retry' })}</button>}
+    </div>
+  );
+}
+
+export function Panel({ title, aside, children, className = '' }: { title?: ReactNode; aside?: ReactNode; children: ReactNode; className?: string }) {
+  return (
+    <section className={`${css.panel} ${css.pad} ${className}`}>
+      {(title || aside) && <div className={css.head}>{title && <h2 className={css.title}>{title}</h2>}{aside}</div>}
+      {children}
+    </section>
+  );
+}

@@ -1,0 +1,110 @@
+// The frame of every page: side bar, or tabs on a phone; language, theme, live mark.
+import { Link, Outlet } from '@tanstack/react-router';
+import { ChartNoAxesColumn, Coins, FileText, LayoutGrid, LogOut, Menu, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
+import { useState, type ReactNode } from 'react';
+import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
+import { useIntl } from 'react-intl';
+import { send } from '../lib/api';
+import { useLabel, useLive } from '../lib/data';
+import { LANGUAGES, usePrefs, type Language } from '../lib/prefs';
+import { Select } from './Parts';
+import css from './shell.module.css';
+import ui from './ui.module.css';
+
+const RECORDS: [plural: string, object: string, icon: LucideIcon][] = [
+  ['customers', 'customer', Users], ['leads', 'lead', UserPlus], ['deals', 'deal', Target], ['orders', 'order', ShoppingCart],
+  ['contracts', 'contract', FileText], ['expenses', 'expense', Coins], ['products', 'product', Package], ['users', 'user', ChartNoAxesColumn],
+];
+
+export function Logo({ size = 20 }: { size?: number }) {
+  return (
+    <svg width={size} height={size} viewBox="0 0 32 32" aria-hidden>
+      <circle cx="16" cy="16" r="13" fill="none" stroke="var(--ink)" strokeWidth="2.4" />
+      <path d="M16 6l4 10h-8z" fill="var(--needle)" /><path d="M16 26l-4-10h8z" fill="var(--ghost)" />
+    </svg>
+  );
+}
+
+function Preferences() {
+  const intl = useIntl();
+  const { lang, theme, setLang, setTheme } = usePrefs();
+  const Other = theme === 'dark' ? Sun : Moon;
+  return (
+    <>
+      <Select hideLabel label={intl.formatMessage({ id: 'language' })} value={lang} onChange={(v) => setLang(v as Language)}
+        options={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))} />
+      <button type="button" className={css.icon} onClick={() => setTheme(theme === 'dark' ? 'light' : 'dark')}
+        aria-label={intl.formatMessage({ id: theme === 'dark' ? 'theme.light' : 'theme.dark' })}><Other size={16} aria-hidden /></button>
+      <button type="button" className={css.icon} aria-label={intl.formatMessage({ id: 'signin.out' })}
+        onClick={() => void send('/api/session', 'DELETE').finally(() => location.assign('/sign-in'))}><LogOut size={16} aria-hidden /></button>
+    </>
+  );
+}
+
+function Places({ onGo, className = css.link }: { onGo?: () => void; className?: string }) {
+  const intl = useIntl();
+  const label = useLabel();
+  return (
+    <>
+      <Link to="/" className={className} activeOptions={{ exact: true, includeSearch: false }} onClick={onGo}><LayoutGrid size={16} aria-hidden />{intl.formatMessage({ id: 'nav.overview' })}</Link>
+      <Link to="/metrics" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Sigma size={16} aria-hidden />{intl.formatMessage({ id: 'nav.metrics' })}</Link>
+      <div className={css.group}>{intl.formatMessage({ id: 'nav.records' })}</div>
+      {RECORDS.map(([plural, object, Icon]) => (
+        <Link key={plural} to="/records/$object" params={{ object: plural }} className={className} activeOptions={{ includeSearch: false }} onClick={onGo}>
+          <Icon size={16} aria-hidden />{label(`object.${object}`)}
+        </Link>
+      ))}
+    </>
+  );
+}
+
+export function Shell() {
+  const intl = useIntl();
+  const label = useLabel();
+  const [open, setOpen] = useState(false);
+  const tab = (to: '/' | '/metrics', id: string, Icon: LucideIcon) => (
+    <Link to={to} activeOptions={{ exact: to === '/', includeSearch: false }}><Icon size={18} aria-hidden />{intl.formatMessage({ id })}</Link>
+  );
+  return (
+    <div className={css.shell}>
+      <a className={css.skip} href="#content">{intl.formatMessage({ id: 'nav.skip' })}</a>
+      <nav className={css.side} aria-label={intl.formatMessage({ id: 'nav.main' })}>
+        <Link to="/" className={css.brand}><Logo />Northing</Link>
+        <Places />
+        <div className={css.foot}><Preferences /></div>
+      </nav>
+      <Outlet />
+      <nav className={css.tabs} aria-label={intl.formatMessage({ id: 'nav.main' })}>
+        {tab('/', 'nav.overview', LayoutGrid)}
+        {tab('/metrics', 'nav.metrics', Sigma)}
+        <Link to="/records/$object" params={{ object: 'customers' }} activeOptions={{ includeSearch: false }}><Users size={18} aria-hidden />{label('object.customer')}</Link>
+        <DialogTrigger isOpen={open} onOpenChange={setOpen}>
+          <Button><Menu size={18} aria-hidden />{intl.formatMessage({ id: 'nav.more' })}</Button>
+          <Popover className={ui.popover} placement="top end">
+            <Dialog className={css.sheet} aria-label={intl.formatMessage({ id: 'nav.more' })}>
+              <Places onGo={() => setOpen(false)} />
+              <div className={css.foot}><Preferences /></div>
+            </Dialog>
+          </Popover>
+        </DialogTrigger>
+      </nav>
+    </div>
+  );
+}
+
+/** A page: its head with controls, its content. */
+export function Page({ title, note, controls, children }: { title: ReactNode; note?: ReactNode; controls?: ReactNode; children: ReactNode }) {
+  const intl = useIntl();
+  const live = useLive();
+  return (
+    <main className={css.main} id="content">
+      <header className={css.top}>
+        <h1>{title}</h1>
+        {note}
+        <span className={css.live} data-on={live} role="status"><i />{intl.formatMessage({ id: live ? 'live.on' : 'live.off' })}</span>
+        <div className={css.right}>{controls}</div>
+      </header>
+      <div className={css.content}>{children}</div>
+    </main>
+  );
+}
