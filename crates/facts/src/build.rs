@@ -42,7 +42,6 @@ pub struct Facts {
     plans: Vec<Vec<FieldDef>>,
     exclude: Vec<Option<Expr>>,
     seq: u64,
-    counter: u64,
 }
 
 /// What a batch of changes makes necessary to derive anew.
@@ -92,7 +91,6 @@ impl Facts {
             exclude,
             model,
             seq: 0,
-            counter: 0,
         })
     }
 
@@ -106,8 +104,8 @@ impl Facts {
         for (table, object) in model.objects.iter().enumerate().filter(|(_, o)| !o.derived) {
             let plan = facts.plans[table].clone();
             let fields: Vec<&FieldDef> = plan.iter().collect();
-            store.scan(&object.name, &fields, |id, _, values| {
-                facts.write(table, id, values);
+            store.scan(&object.name, &fields, |id, deleted, values| {
+                facts.write(table, id, values, deleted);
             })?;
         }
         for (table, object) in model.objects.iter().enumerate() {
@@ -124,7 +122,8 @@ impl Facts {
 
     /// The facts as they stood when the log ended at `up_to`.
     pub fn replay(store: &Store, up_to: u64) -> Result<Self> {
-        let mut records: BTreeMap<(String, Uuid), Option<Record>> = BTreeMap::new();
+        // Deleted records stay known: what was merged into them, or points at them, still does.
+        let mut records: BTreeMap<(String, Uuid), (Record, bool)> = BTreeMap::new();
         let mut moments: Vec<(String, Uuid, u64, Moment)> = Vec::new();
         let mut order = Vec::new();
         store.replay(up_to, |entry| {
@@ -132,19 +131,19 @@ impl Facts {
             if !records.contains_key(&key) {
                 order.push(key.clone());
             }
-            records.insert(key, (entry.op != Op::Delete).then_some(entry.after));
+            records.insert(key, (entry.after, entry.op == Op::Delete));
             moments.extend(entry.moments.into_iter().map(|m| (entry.object.clone(), entry.id, entry.seq, m)));
         })?;
-        let settings = order.iter().filter(|(o, _)| o == "workspace").find_map(|k| records[k].clone()).unwrap_or_default();
+        let settings = order.iter().filter(|(o, _)| o == "workspace").map(|k| &records[k]).find(|(_, deleted)| !deleted).map(|(r, _)| r.clone()).unwrap_or_default();
         let mut facts = Self::empty(store.model(), Settings::from_record(&settings))?;
         for key in order.iter().filter(|(o, _)| o == "fx_rate") {
-            if let Some(rate) = &records[key] {
+            if let (rate, false) = &records[key] {
                 facts.add_rate(rate);
             }
         }
         for key in &order {
-            if let (Some(record), Some(table)) = (&records[key], facts.model.object_index(&key.0)) {
-                facts.write_record(table, key.1, record);
+            if let ((record, deleted), Some(table)) = (&records[key], facts.model.object_index(&key.0)) {
+                facts.write_record(table, key.1, record, *deleted);
             }
         }
         for (object, id, seq, moment) in &moments {
@@ -161,7 +160,10 @@ impl Facts {
         let Some(object) = self.model.object("fx_rate").cloned() else { return Ok(()) };
         let fields: Vec<&FieldDef> = ["currency", "on", "rate"].iter().filter_map(|f| object.field(f)).collect();
         let mut found = Vec::new();
-        store.scan("fx_rate", &fields, |_, _, v| {
+        store.scan("fx_rate", &fields, |_, deleted, v| {
+            if deleted {
+                return;
+            }
             found.push(Record::from([("currency".into(), v[0].clone()), ("on".into(), v[1].clone()), ("rate".into(), v[2].clone())]));
         })?;
         for rate in &found {
@@ -212,20 +214,15 @@ impl Facts {
     fn apply_one(&mut self, table: usize, entry: &Logged, touched: &mut Touched) {
         let row = self.row(table, entry.id);
         self.touch(table, row, touched);
-        if entry.op == Op::Delete {
-            let flags = self.tables[table].flags(row) & !(EXISTS | COUNTED);
-            self.tables[table].set_flags(row, flags);
-        } else {
-            let before_merge = self.root(table, row);
-            self.write_record(table, entry.id, &entry.after);
-            for moment in &entry.moments {
-                self.remember(table, entry.id, entry.seq, moment);
-            }
-            if self.root(table, row) != before_merge {
-                let lead_unmerged = table == self.known.lead.table && before_merge != row;
-                touched.rebuild |= lead_unmerged || !self.is_linked_target(table);
-                self.repoint(table, row);
-            }
+        let before_merge = self.root(table, row);
+        self.write_record(table, entry.id, &entry.after, entry.op == Op::Delete);
+        for moment in &entry.moments {
+            self.remember(table, entry.id, entry.seq, moment);
+        }
+        if self.root(table, row) != before_merge {
+            let lead_unmerged = table == self.known.lead.table && before_merge != row;
+            touched.rebuild |= lead_unmerged || !self.is_linked_target(table);
+            self.repoint(table, row);
         }
         self.touch(table, row, touched);
     }
@@ -359,13 +356,13 @@ impl Facts {
         row
     }
 
-    fn write_record(&mut self, table: usize, id: Uuid, record: &Record) {
+    fn write_record(&mut self, table: usize, id: Uuid, record: &Record, deleted: bool) {
         let values: Vec<Value> = self.plans[table].iter().map(|f| record.get(&f.name).cloned().unwrap_or_default()).collect();
-        self.write(table, id, &values);
+        self.write(table, id, &values, deleted);
     }
 
     /// Writes a record's own fields into its row.
-    fn write(&mut self, table: usize, id: Uuid, values: &[Value]) {
+    fn write(&mut self, table: usize, id: Uuid, values: &[Value], deleted: bool) {
         let row = self.row(table, id);
         let plan = std::mem::take(&mut self.plans[table]);
         for (field, value) in plan.iter().zip(values) {
@@ -398,9 +395,9 @@ impl Facts {
         };
         let merged = plan.iter().zip(values).any(|(f, v)| f.name == "merged_into" && !v.is_null());
         self.plans[table] = plan;
-        let mut flags = EXISTS;
+        let mut flags = if deleted { 0 } else { EXISTS };
         if fit && !merged {
-            flags |= FIT | COUNTED;
+            flags |= if deleted { FIT } else { FIT | COUNTED };
         }
         self.tables[table].set_flags(row, flags);
     }
@@ -500,7 +497,7 @@ impl Facts {
     /// An immutable view of everything at this `seq`.
     pub fn snapshot(&mut self) -> Snapshot {
         for table in &mut self.tables {
-            table.seal(&mut self.counter);
+            table.seal();
         }
         Snapshot {
             seq: self.seq,

@@ -51,16 +51,22 @@ impl Facts {
         for row in touched.refunds.iter().filter(|r| **r != NONE) {
             self.derive_refund_alone(*row);
         }
+        // Leads before deals: a sales cycle may begin with its lead.
+        for row in touched.leads.iter().filter(|r| **r != NONE) {
+            self.derive_lead(*row);
+        }
+        // A deal's cycle is settled with its customer's other deals and contacts.
+        let mut customers = touched.customers.clone();
         for row in touched.deals.iter().filter(|r| **r != NONE) {
             self.derive_deal(*row);
+            if let Ok(customer) = u32::try_from(self.get(self.known.deal.table, self.known.deal.customer, *row)) {
+                customers.insert(customer);
+            }
         }
         for row in touched.contracts.iter().filter(|r| **r != NONE) {
             self.derive_contract(*row);
         }
-        for row in touched.leads.iter().filter(|r| **r != NONE) {
-            self.derive_lead(*row);
-        }
-        for row in touched.customers.iter().filter(|r| **r != NONE) {
+        for row in customers.iter().filter(|r| **r != NONE) {
             self.derive_customer(*row);
         }
         for row in touched.expenses.iter().filter(|r| **r != NONE) {

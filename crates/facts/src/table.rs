@@ -5,8 +5,13 @@
 use crate::column::{Column, NULL, Width};
 use northing_model::{FieldType, Model, ObjectDef, Physical};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use uuid::Uuid;
+
+/// One numbering for the whole process: facts that were rebuilt must never carry a version that others had,
+/// or partial results of the old ones would be taken for theirs.
+static VERSIONS: AtomicU64 = AtomicU64::new(1);
 
 /// Rows in a chunk.
 pub const CHUNK: usize = 1 << 15;
@@ -211,11 +216,10 @@ impl Table {
         row
     }
     /// Gives changed chunks a new version and measures their ranges.
-    pub fn seal(&mut self, counter: &mut u64) {
+    pub fn seal(&mut self) {
         for chunk in self.chunks.iter_mut().filter(|c| c.dirty) {
             let chunk = Arc::make_mut(chunk);
-            *counter += 1;
-            chunk.version = *counter;
+            chunk.version = VERSIONS.fetch_add(1, Ordering::Relaxed);
             chunk.dirty = false;
             chunk.ranges = chunk.columns.iter().map(range).collect();
         }

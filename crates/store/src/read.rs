@@ -88,11 +88,11 @@ impl Store {
         })
     }
 
-    /// Calls `f` with id, version and the values of `fields` for every record that is not deleted.
-    pub fn scan(&self, object: &str, fields: &[&FieldDef], mut f: impl FnMut(Uuid, u64, &[Value])) -> Result<()> {
+    /// Calls `f` with id, whether it is deleted, and the values of `fields` for every record there ever was.
+    pub fn scan(&self, object: &str, fields: &[&FieldDef], mut f: impl FnMut(Uuid, bool, &[Value])) -> Result<()> {
         let model = self.model();
         let Some(def) = model.object(object).filter(|o| !o.derived) else { return Ok(()) };
-        let sql = format!("{} where not deleted order by rowid", select(def, fields));
+        let sql = format!("{} order by rowid", select(def, fields));
         self.read(|c| {
             let mut statement = c.prepare(&sql)?;
             let mut rows = statement.query([])?;
@@ -105,7 +105,7 @@ impl Store {
                 }
                 let text = row.get_ref(0)?.as_str().map_err(|_| StoreError::Corrupt("id".into()))?;
                 let id = Uuid::parse_str(text).map_err(|_| StoreError::Corrupt("id".into()))?;
-                f(id, row.get::<_, i64>(1)? as u64, &values);
+                f(id, row.get::<_, i64>(2)? != 0, &values);
             }
             Ok(())
         })

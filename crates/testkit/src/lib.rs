@@ -1,1 +1,6 @@
-//! stub
+//! For tests: the naive oracle, random histories, cases as data. Shares no code with the engine that it judges.
+
+pub mod cases;
+pub mod history;
+pub mod oracle;
+pub mod world;

@@ -19,6 +19,9 @@ impl Facts {
         let root = self.root(c.table, row);
         if root != row {
             self.count_if(c.table, row, false);
+            for column in [c.first_purchase_at, c.last_purchase_at, c.purchases, c.realised_value] {
+                self.set(c.table, column, row, NULL);
+            }
             self.replace(k.customer_active.table, k.customer_active.customer, row, false, &[]);
             return;
         }
@@ -71,7 +74,7 @@ impl Facts {
         }
     }
 
-    fn is_fit(&self, table: usize, row: u32) -> bool {
+    pub(crate) fn is_fit(&self, table: usize, row: u32) -> bool {
         let needed = crate::table::EXISTS | crate::table::FIT;
         self.tables[table].flags(row) & needed == needed
     }
@@ -179,10 +182,13 @@ impl Facts {
     fn convert_leads(&mut self, members: &[u32], purchases: &[Purchase], first: Option<i64>) {
         let k = self.known;
         let l = k.lead;
-        let mut leads: Vec<(i64, Uuid, u32)> = self
-            .children(l.table, l.customer, members)
+        let (counted, others): (Vec<u32>, Vec<u32>) =
+            self.children(l.table, l.customer, members).into_iter().partition(|row| self.counted(l.table, *row) && self.root(l.table, *row) == *row);
+        for row in others {
+            self.settle_lead(row, NULL, NULL);
+        }
+        let mut leads: Vec<(i64, Uuid, u32)> = counted
             .into_iter()
-            .filter(|row| self.counted(l.table, *row) && self.root(l.table, *row) == *row)
             .map(|row| (self.get(l.table, l.created_at, row), self.tables[l.table].id(row).unwrap_or_default(), row))
             .collect();
         leads.sort_unstable();
@@ -202,9 +208,7 @@ impl Facts {
                     open = false;
                 }
             }
-            self.set(l.table, l.is_convertible, row, i64::from(convertible));
-            self.set(l.table, l.converted_at, row, converted);
-            self.set(l.table, l.convert_secs, row, if converted == NULL { NULL } else { converted - created });
+            self.settle_lead(row, i64::from(convertible), converted);
         }
     }
 
@@ -253,7 +257,7 @@ impl Facts {
         let day = if start == NULL { i32::MAX } else { self.settings.zone.day(start) };
         let value = self.convert(get(n.value__raw), get(n.value__cur), day);
         let successor = get(n.successor);
-        let next_start = if successor >= 0 && self.counted(n.table, successor as u32) { self.get(n.table, n.starts_at, successor as u32) } else { NULL };
+        let next_start = if successor >= 0 && self.is_fit(n.table, successor as u32) { self.get(n.table, n.starts_at, successor as u32) } else { NULL };
         let followed = term_end != NULL && next_start != NULL && next_start <= term_end + grace;
         let goes_on = get(n.auto_renew) == 1 && ended == NULL;
         let (outcome, decided) = if term_end == NULL {

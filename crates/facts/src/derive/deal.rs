@@ -66,7 +66,8 @@ impl Facts {
             }
             match states.last_mut() {
                 Some((at, last)) if *at == entry.at => *last = state,
-                Some((_, last)) if *last == state => {}
+                // A first dated entry places a state of unknown beginning in time, even if it changes nothing.
+                Some((at, last)) if *last == state && *at != NULL => {}
                 _ => states.push((entry.at, state)),
             }
         }
@@ -200,6 +201,6 @@ impl Facts {
         let i = self.known.interaction;
         let note = self.get(i.table, i.kind, row) == 6;
         let human = self.get(i.table, i.author, row) == 0;
-        if self.counted(i.table, row) && human && !note { self.get(i.table, i.at, row) } else { NULL }
+        if self.is_fit(i.table, row) && human && !note { self.get(i.table, i.at, row) } else { NULL }
     }
 }

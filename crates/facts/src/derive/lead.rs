@@ -10,6 +10,9 @@ impl Facts {
         let root = self.root(l.table, row);
         if root != row {
             self.count_if(l.table, row, false);
+            self.settle_lead(row, NULL, NULL);
+            self.set(l.table, l.first_response_at, row, NULL);
+            self.set(l.table, l.response_secs, row, NULL);
             return;
         }
         let members = self.members(l.table, row);
@@ -31,9 +34,17 @@ impl Facts {
         let customer = self.get(l.table, l.customer, row);
         if customer < 0 {
             self.count_if(l.table, row, true);
-            self.set(l.table, l.is_convertible, row, 1);
-            self.set(l.table, l.converted_at, row, NULL);
-            self.set(l.table, l.convert_secs, row, NULL);
+            let counts = self.counted(l.table, row);
+            self.settle_lead(row, if counts { 1 } else { NULL }, NULL);
         }
+    }
+
+    /// Whether a lead can convert, and when it did.
+    pub(crate) fn settle_lead(&mut self, row: u32, convertible: i64, converted: i64) {
+        let l = self.known.lead;
+        let created = self.get(l.table, l.created_at, row);
+        self.set(l.table, l.is_convertible, row, convertible);
+        self.set(l.table, l.converted_at, row, converted);
+        self.set(l.table, l.convert_secs, row, if converted == NULL { NULL } else { converted - created });
     }
 }

@@ -36,6 +36,9 @@ pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[Grid], frame: &Frame<'_
         Shape::Attributed { attribute, measure } => attribute::cells(c, frame, attribute, measure)?,
         Shape::Derived { inputs } => derived(c, plan, grids, frame, inputs)?,
     };
+    if frame.by.is_empty() && series.is_empty() {
+        series.insert(Group::new(), c.spans.iter().map(|span| nothing(&c.def, span)).collect());
+    }
     for (reason, side) in &c.excluded {
         let counts = results.totals(side);
         for (group, cells) in &mut series {
@@ -78,8 +81,12 @@ fn settle(def: &MetricDef, cell: &mut Cell, span: &Span, no_rows: bool) {
 pub(crate) fn nothing(def: &MetricDef, span: &Span) -> Cell {
     let mut cell = Cell { mature: true, ..Cell::default() };
     match def.kind {
-        MetricKind::Flow | MetricKind::Stock => cell.value = Some(0.0),
-        _ => cell.reason = Some("no_data".into()),
+        MetricKind::Flow | MetricKind::Stock => (cell.value, cell.numerator) = (Some(0.0), Some(0.0)),
+        MetricKind::Derived => cell.reason = Some("no_data".into()),
+        _ => {
+            (cell.numerator, cell.denominator) = (Some(0.0), Some(0.0));
+            cell.reason = Some("no_data".into());
+        }
     }
     settle(def, &mut cell, span, false);
     cell
@@ -295,6 +302,8 @@ fn stock(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, live: bool)
     for group in all_groups(&[&ins, &outs]) {
         let cells = c.spans.iter().map(|span| {
             let (mut sum, mut rows, mut missing) = (0i128, 0i64, 0i64);
+            // What is open in each currency is netted first and converted once.
+            let mut foreign: BTreeMap<i64, (i128, i64)> = BTreeMap::new();
             let mut add = |side: &Side, keys: Option<&Vec<(usize, Key)>>, sign: i64| {
                 for (t, key) in keys.into_iter().flatten() {
                     let (n, amount) = r.grids[side.terms[*t].handle].sum(key, None, span.end);
@@ -303,18 +312,22 @@ fn stock(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, live: bool)
                         sum += i128::from(sign) * amount;
                         continue;
                     }
-                    // The rate of the last instant before the end: what was in force then.
-                    let day = zone.day(span.end - 1);
                     let code = key.last().map_or(northing_facts::NULL, |c| i64::from(*c));
-                    let ticks = i64::try_from(amount).ok();
-                    match ticks.and_then(|ticks| fx.currency(code).and_then(|c| fx.convert(ticks, c, day))) {
-                        Some(value) => sum += i128::from(sign) * i128::from(value),
-                        None => missing += sign * n,
-                    }
+                    let open = foreign.entry(code).or_default();
+                    *open = (open.0 + i128::from(sign) * amount, open.1 + sign * n);
                 }
             };
             add(entered, ins.get(group), 1);
             add(left, outs.get(group), -1);
+            // The rate of the last instant before the end: what was in force then.
+            let day = zone.day(span.end - 1);
+            for (code, (amount, n)) in foreign.into_iter().filter(|(_, open)| open.1 != 0) {
+                let ticks = i64::try_from(amount).ok();
+                match ticks.and_then(|ticks| fx.currency(code).and_then(|c| fx.convert(ticks, c, day))) {
+                    Some(value) => sum += i128::from(value),
+                    None => missing += n,
+                }
+            }
             let money = entered.terms.first().is_some_and(|t| t.agg == Agg::Sum);
             let value = if money { scaled(sum, if live { TICKS } else { entered.terms[0].scale }) } else { rows as f64 };
             let mut cell = Cell { value: Some(value), numerator: Some(value), n: rows.max(0) as u64, mature: true, ..Cell::default() };

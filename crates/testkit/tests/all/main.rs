@@ -1,0 +1,11 @@
+//! One test binary for what spans crates: linking is dear on two cores.
+#![allow(clippy::unwrap_used)]
+
+mod oracle;
+
+/// Where the real data sets lie beside the repository, if they do.
+pub fn shared(path: &str) -> Option<std::path::PathBuf> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let found = root.join(path);
+    found.exists().then_some(found)
+}

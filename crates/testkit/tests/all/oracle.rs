@@ -1,0 +1,143 @@
+//! Random histories: the naive oracle, kept facts, rebuilt facts and facts out of the log must agree.
+
+use northing_facts::{Facts, Snapshot};
+use northing_metrics::drill::{Side, drill};
+use northing_metrics::{Cache, Cell, Question, Wanted, ask};
+use northing_model::{Calendar, Grain, Period, Scope};
+use northing_store::Store;
+use northing_testkit::history::{DAYS, History, START};
+use northing_testkit::oracle::{Oracle, Said};
+use northing_testkit::world::World;
+
+const METRICS: [&str; 25] = [
+    "revenue", "net_new_revenue", "repeat_revenue", "deals_won", "deals_created", "average_deal_value", "average_purchase_value", "pipeline_value", "open_opportunities", "win_rate",
+    "stage_conversion_rate", "stage_length", "sales_cycle_length", "new_leads", "lead_conversion_rate", "lead_response_time", "cost_per_lead", "customer_acquisition_cost", "new_customers",
+    "active_customers", "customer_retention_rate", "customer_churn_rate", "renewal_rate", "repeat_purchase_rate", "purchase_frequency",
+];
+
+fn histories() -> u64 {
+    std::env::var("NORTHING_HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(300)
+}
+
+fn one(snapshot: &Snapshot, metrics: &[&str], period: Period, now: i64, cache: &Cache) -> Vec<Cell> {
+    let mut question = Question::new(metrics[0], period, now);
+    question.metrics = metrics.iter().map(|m| Wanted { metric: (*m).into(), variant: None }).collect();
+    let answer = ask(snapshot, &question, &Scope::all(), cache).unwrap();
+    answer.metrics.into_iter().map(|m| m.total.cell).collect()
+}
+
+fn close(a: Option<f64>, b: Option<f64>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(a), Some(b)) => (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0),
+        _ => false,
+    }
+}
+
+fn agrees(cell: &Cell, said: &Said) -> bool {
+    let den = said.den.is_none() || close(cell.denominator, said.den);
+    close(cell.numerator, Some(said.num)) && den && close(cell.value, said.value)
+}
+
+#[test]
+fn random_histories_agree_with_the_oracle() {
+    let only = std::env::var("NORTHING_SEED").ok().and_then(|s| s.parse::<u64>().ok());
+    let seeds: Vec<u64> = only.map_or_else(|| (1..=histories()).collect(), |s| vec![s]);
+    for seed in seeds {
+        println!("seed {seed}");
+        run(seed);
+    }
+}
+
+fn run(seed: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let mut history = History::new(seed);
+    history.begin(&store);
+    let mut kept = Facts::load(&store).unwrap();
+    let cache = Cache::default();
+    let now = START + history.chance.between(DAYS / 2, DAYS + 30) * 86_400 + history.chance.between(0, 86_399);
+    let first = (START / 86_400) as i32;
+    for step in 0..12 {
+        for _ in 0..4 {
+            history.step(&store);
+        }
+        kept.catch_up(&store).unwrap();
+        let (a, b) = (history.chance.between(0, DAYS - 2) as i32, history.chance.between(5, 150) as i32);
+        let period = Period { start: first + a, end: first + a + b };
+        let snapshot = kept.snapshot();
+        if step % 4 == 3 {
+            let rebuilt = Facts::load(&store).unwrap().snapshot();
+            let replayed = Facts::replay(&store, store.seq()).unwrap().snapshot();
+            let differences = northing_facts::snapshot::differences(&snapshot, &rebuilt);
+            assert!(differences.is_empty(), "seed {seed} step {step}: kept and rebuilt facts differ: {:#?}", &differences[..differences.len().min(3)]);
+            let differences = northing_facts::snapshot::differences(&rebuilt, &replayed);
+            assert!(differences.is_empty(), "seed {seed} step {step}: rebuilt facts and the log differ: {:#?}", &differences[..differences.len().min(3)]);
+            judge(seed, &store, &snapshot, period, now, &cache);
+            properties(seed, &snapshot, period, now, &cache);
+        }
+    }
+}
+
+fn judge(seed: u64, store: &Store, snapshot: &Snapshot, period: Period, now: i64, cache: &Cache) {
+    let world = World::read(store);
+    let oracle = Oracle::new(&world, now);
+    let zone = &snapshot.settings.zone;
+    let (start, end) = (zone.midnight(period.start), zone.midnight(period.end).min(now));
+    if start >= end {
+        return;
+    }
+    let together = one(snapshot, &METRICS, period, now, cache);
+    for (metric, cell) in METRICS.iter().zip(&together) {
+        let alone = one(snapshot, &[metric], period, now, &Cache::default());
+        assert_eq!(alone[0], *cell, "seed {seed}: {metric} alone is not {metric} among others");
+        match oracle.say(metric, start, end) {
+            Some(said) => assert!(agrees(cell, &said), "seed {seed} {metric} {period:?} now {now}: engine {cell:?}, oracle {said:?}"),
+            None => assert_eq!(cell.reason.as_deref(), Some("missing_rate"), "seed {seed} {metric}: {cell:?}"),
+        }
+    }
+}
+
+/// Drill-down adds up to the number; KPIS.md §7's identities; parts add up to the whole.
+fn properties(seed: u64, snapshot: &Snapshot, period: Period, now: i64, cache: &Cache) {
+    let zone = &snapshot.settings.zone;
+    if zone.midnight(period.start) >= now {
+        return;
+    }
+    let scope = Scope::all();
+    for metric in METRICS {
+        let cell = one(snapshot, &[metric], period, now, cache).remove(0);
+        if cell.reason.as_deref() == Some("missing_rate") || (metric == "pipeline_value" && snapshot.fx.codes() > 1) {
+            continue;
+        }
+        let question = Question::new(metric, period, now);
+        let rows = drill(snapshot, &question, &Side::Numerator, &scope, 0, usize::MAX).unwrap();
+        let sum: f64 = rows.rows.iter().map(|r| r.adds).sum();
+        // Purchase frequency looks back further than the period asked for, and so does its drill-down.
+        assert!(close(Some(sum), cell.numerator), "seed {seed} {metric}: drill-down adds up to {sum}, the number is {cell:?}");
+        assert_eq!(rows.rows.len(), rows.total, "seed {seed} {metric}: rows without a record");
+        if cell.denominator.is_some() && !matches!(metric, "stage_length" | "sales_cycle_length" | "lead_response_time") {
+            let rows = drill(snapshot, &question, &Side::Denominator, &scope, 0, usize::MAX).unwrap();
+            assert!(close(Some(rows.rows.iter().map(|r| r.adds).sum()), cell.denominator), "seed {seed} {metric}: denominator {cell:?}");
+        }
+    }
+    let value = |metric: &str| one(snapshot, &[metric], period, now, cache).remove(0).numerator;
+    let sum = value("net_new_revenue").zip(value("repeat_revenue")).map(|(a, b)| a + b);
+    assert!(close(sum, value("revenue")), "seed {seed}: net new and repeat revenue make {sum:?}, revenue is {:?}", value("revenue"));
+    let both = value("customer_retention_rate").zip(value("customer_churn_rate")).map(|(a, b)| a + b);
+    assert!(close(both, one(snapshot, &["customer_churn_rate"], period, now, cache)[0].denominator), "seed {seed}: kept and lost customers");
+    for (metric, by) in [("revenue", "source"), ("revenue", "product"), ("deals_won", "owner"), ("new_leads", "source"), ("open_opportunities", "stage"), ("new_customers", "segment"), ("active_customers", "segment")] {
+        for grain in [Grain::Total, Grain::Month] {
+            let mut question = Question::new(metric, period, now);
+            question.by = vec![by.into()];
+            question.grain = grain;
+            question.calendar = Calendar::SolarHijri;
+            let answer = ask(snapshot, &question, &scope, cache).unwrap();
+            let metric_answer = &answer.metrics[0];
+            let last = metric_answer.buckets.iter().map(|b| b.start.clone()).filter(|s| northing_model::value::parse_date(s).is_some_and(|d| zone.midnight(d) < now)).max();
+            let stock = matches!(metric, "open_opportunities" | "active_customers");
+            let parts: f64 = metric_answer.buckets.iter().filter(|b| !stock || Some(&b.start) == last.as_ref()).filter_map(|b| b.cell.value).sum();
+            assert!(close(Some(parts), metric_answer.total.cell.value), "seed {seed}: {metric} by {by} ({grain:?}) adds up to {parts}, the whole is {:?}", metric_answer.total.cell);
+        }
+    }
+}
