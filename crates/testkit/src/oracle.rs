@@ -281,17 +281,18 @@ impl<'a> Oracle<'a> {
         [bought, signed].into_iter().flatten().min()
     }
     fn active(&self, customer: Uuid, t: i64, purchases: &[Purchase]) -> bool {
-        let mut runs = self.contract_runs(customer);
+        let contracts = self.contract_runs(customer);
+        let signed = contracts.first().map(|c| c.0);
         let mine: Vec<i64> = purchases.iter().filter(|p| p.customer == Some(customer)).map(|p| p.at).collect();
-        if runs.is_empty() {
-            for at in &mine {
-                let end = at + self.days["active"] * DAY;
-                match runs.last_mut() {
-                    Some(last) if *at <= last.1 => last.1 = end,
-                    _ => runs.push((*at, end)),
-                }
+        let mut runs: Vec<(i64, i64)> = Vec::new();
+        for at in mine.iter().filter(|at| signed.is_none_or(|s| **at < s)) {
+            let end = (at + self.days["active"] * DAY).min(signed.unwrap_or(i64::MAX));
+            match runs.last_mut() {
+                Some(last) if *at <= last.1 => last.1 = end,
+                _ => runs.push((*at, end)),
             }
         }
+        runs.extend(contracts);
         let lost = self.world.get("customer", customer).and_then(|e| e.time("lost_at"));
         runs.iter().any(|(since, until)| {
             let cut = lost.filter(|l| since <= l && until > l && !mine.iter().any(|p| p > l && p >= since));

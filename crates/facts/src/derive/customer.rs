@@ -152,16 +152,18 @@ impl Facts {
     fn write_active(&mut self, row: u32, purchases: &[Purchase], contracts: Vec<(i64, i64)>) {
         let a = self.known.customer_active;
         let window = self.settings.activity_window_days * DAY;
-        let contractual = !contracts.is_empty();
-        let mut stretches = contracts;
-        if !contractual {
-            for (at, _, _) in purchases {
-                match stretches.last_mut() {
-                    Some(last) if *at <= last.1 => last.1 = at + window,
-                    _ => stretches.push((*at, at + window)),
-                }
+        // Purchases speak until the first contract; from then on contracts do.
+        let signed = contracts.first().map_or(i64::MAX, |c| c.0);
+        let mut stretches: Vec<(i64, i64)> = Vec::new();
+        for (at, _, _) in purchases.iter().filter(|p| p.0 < signed) {
+            let end = (at + window).min(signed);
+            match stretches.last_mut() {
+                Some(last) if *at <= last.1 => last.1 = end,
+                _ => stretches.push((*at, end)),
             }
         }
+        let bought = stretches.len();
+        stretches.extend(contracts);
         let lost = self.get(self.known.customer.table, self.known.customer.lost_at, row);
         if lost != NULL {
             for stretch in &mut stretches {
@@ -170,10 +172,13 @@ impl Facts {
                     stretch.1 = lost;
                 }
             }
-            stretches.retain(|s| s.1 == NULL || s.1 > s.0);
         }
-        let basis = if contractual { CONTRACT } else { PURCHASE };
-        let rows: Vec<Vec<(usize, i64)>> = stretches.iter().map(|(since, until)| vec![(a.active_since, *since), (a.active_until, *until), (a.basis, basis)]).collect();
+        let rows: Vec<Vec<(usize, i64)>> = stretches
+            .iter()
+            .enumerate()
+            .filter(|(_, (since, until))| *until == NULL || until > since)
+            .map(|(i, (since, until))| vec![(a.active_since, *since), (a.active_until, *until), (a.basis, if i < bought { PURCHASE } else { CONTRACT })])
+            .collect();
         let counted = self.counted(self.known.customer.table, row);
         self.replace(a.table, a.customer, row, counted, &rows);
     }

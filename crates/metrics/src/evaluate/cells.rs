@@ -268,7 +268,7 @@ fn choose(def: &MetricDef, cell: &mut Cell) {
 
 fn conversion(c: &Compiled, r: &Results<'_>, num: &Side, den: &Side, window: Option<i64>) -> Series {
     let (tops, bottoms) = (r.totals(num), r.totals(den));
-    let ripe = window.map(|w| r.frame.now - w);
+    let ripe = window.map(|w| r.frame.now - w + 1);
     let mut series = Series::new();
     for group in all_groups(&[&tops, &bottoms]) {
         let cells = c.spans.iter().map(|span| {

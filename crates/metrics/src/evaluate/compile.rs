@@ -119,7 +119,8 @@ impl Ask<'_, '_> {
         let mut side = Side::default();
         let mut refused: Option<String> = None;
         for measure in measures {
-            match self.term(measure)? {
+            let coarse = if self.finer_is_nearer(measure)? { Err(String::new()) } else { self.term(measure)? };
+            match coarse {
                 Ok(term) => side.terms.push(term),
                 Err(unknown) if !measure.finer.is_empty() => {
                     for finer in &measure.finer {
@@ -138,6 +139,23 @@ impl Ask<'_, '_> {
             Some(unknown) => Err(MetricError::Question(format!("{} cannot be cut or filtered by '{unknown})", self.def.id))),
             None => Ok(side),
         }
+    }
+
+    /// Does the finer table know the question's dimensions and filter by shorter paths? Then a line's own
+    /// product is meant, not that of the order's deal.
+    fn finer_is_nearer(&self, m: &Measure) -> Result<bool> {
+        let Some(finer) = m.finer.first() else { return Ok(false) };
+        let steps = |name: &str| -> Result<Option<usize>> {
+            let table = self.frame.table(name)?;
+            let name = &self.frame.snapshot.tables[table].schema.name;
+            let dims = self.frame.by.iter().map(|d| crate::plan::steps(d));
+            let wanted = dims.chain(self.frame.filter.iter().flat_map(|f| f.paths().into_iter().cloned().collect::<Vec<_>>()));
+            Ok(wanted.map(|path| crate::reach::reach(&self.frame.snapshot.model, name, &path).map(|p| p.len())).sum())
+        };
+        Ok(match (steps(&m.from)?, steps(&finer.from)?) {
+            (Some(own), Some(finer)) => finer < own,
+            _ => false,
+        })
     }
 
     /// A measure's request; the name of what its table does not reach.
@@ -213,7 +231,7 @@ impl Ask<'_, '_> {
         let window = def.window.as_ref().map(|d| days(self.frame, d)).transpose()?.map(|d| d * 86_400);
         if let Some(window) = window {
             // A member is mature once its whole window lies before the clock.
-            let ripe = self.frame.now - window;
+            let ripe = self.frame.now - window + 1;
             self.bounds.push(ripe);
             self.bounds.extend(spans.iter().map(|s| ripe.clamp(s.start, s.end)));
         }

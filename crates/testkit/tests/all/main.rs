@@ -1,7 +1,9 @@
 //! One test binary for what spans crates: linking is dear on two cores.
 #![allow(clippy::unwrap_used)]
 
+mod cases;
 mod oracle;
+mod real_data;
 
 /// Where the real data sets lie beside the repository, if they do.
 pub fn shared(path: &str) -> Option<std::path::PathBuf> {

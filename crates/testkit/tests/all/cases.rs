@@ -1,0 +1,73 @@
+//! Every case under `cases/`, and that nothing lacks a case, a name or an explanation.
+
+use northing_model::{Labels, Model, labels::LANGUAGES};
+use std::path::{Path, PathBuf};
+
+fn files(folder: &str) -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../cases").join(folder);
+    let mut found: Vec<_> = std::fs::read_dir(root).unwrap().map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "toml")).collect();
+    found.sort();
+    found.into_iter().map(|p| (p.clone(), std::fs::read_to_string(p).unwrap())).collect()
+}
+
+#[test]
+fn metric_cases() {
+    let wrong: Vec<String> = files("metrics").iter().flat_map(|(path, text)| northing_testkit::cases::run(path, text)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn filter_cases() {
+    let wrong: Vec<String> = files("filters").iter().flat_map(|(path, text)| northing_testkit::cases::run(path, text)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_metric_has_a_case_and_words_in_six_languages() {
+    let model = Model::builtin().unwrap();
+    let labels = Labels::load().unwrap();
+    let cases: String = files("metrics").into_iter().map(|f| f.1).collect();
+    let mut missing = Vec::new();
+    for id in model.metrics.keys() {
+        if !cases.contains(&format!("metric = \"{id}\"")) {
+            missing.push(format!("case for {id}"));
+        }
+        for language in LANGUAGES {
+            missing.extend(["metric", "explain"].iter().map(|s| format!("{s}.{id}")).filter(|k| labels.get(language, k).is_none()).map(|k| format!("{language} {k}")));
+        }
+    }
+    for object in &model.objects {
+        for language in LANGUAGES {
+            let key = format!("object.{}", object.name);
+            missing.extend(labels.get(language, &key).is_none().then(|| format!("{language} {key}")));
+            for field in object.fields.values() {
+                let known = labels.get(language, &format!("field.{}", field.name)).or_else(|| labels.get(language, &format!("field.{}.{}", object.name, field.name)));
+                missing.extend(known.is_none().then(|| format!("{language} field.{}", field.name)));
+                missing.extend(field.options.iter().map(|o| format!("option.{o}")).filter(|k| labels.get(language, k).is_none()).map(|k| format!("{language} {k}")));
+            }
+        }
+    }
+    let dims: std::collections::BTreeSet<&String> = model.metrics.values().flat_map(|m| &m.dims).collect();
+    for dim in dims {
+        missing.extend(LANGUAGES.iter().filter(|l| labels.get(l, &format!("field.{dim}")).is_none()).map(|l| format!("{l} field.{dim}")));
+    }
+    assert!(missing.is_empty(), "missing: {}", missing.join(", "));
+}
+
+#[test]
+fn declarations_are_refused_with_place_problem_and_cure() {
+    use northing_model::object::Definition;
+    let refused = |kind: &str, name: &str, body: &str| {
+        let definition = Definition { kind: kind.into(), name: name.into(), body: body.into() };
+        Model::build(&[definition]).unwrap_err().to_string()
+    };
+    let metric = |body: &str| refused("metric", "m", &format!("[m]\nunit = \"count\"\ngood = \"up\"\ngroup = \"sales\"\n{body}"));
+    assert!(metric("kind = \"flow\"\nnum = [{ from = \"deal\", time = \"closed_at\", where = \"outcme = 'won'\" }]").contains("no field 'outcme'"));
+    assert!(metric("kind = \"flow\"\nnum = [{ from = \"deal\", time = \"amount\" }]").contains("not an instant"));
+    assert!(metric("kind = \"ratio\"\nnum = [{ from = \"deal\", time = \"closed_at\" }]").contains("needs den"));
+    assert!(metric("kind = \"flow\"\nnumm = []").contains("numm"));
+    assert!(refused("fields", "deal", "amount = { type = \"text\" }").contains("exists already"));
+    assert!(refused("fields", "deal", "\"Bad name\" = { type = \"text\" }").contains("not a name"));
+    assert!(refused("fields", "nothing", "a = { type = \"text\" }").contains("no such object"));
+    assert!(refused("object", "x", "name = \"x\"\nplural = \"xs\"\ntitle = \"y\"\n[fields]\nz = { type = \"ref\", to = \"q\" }").contains("title"));
+}
