@@ -8,7 +8,7 @@ mod lead;
 mod order;
 
 use crate::Facts;
-use crate::build::Touched;
+use crate::touch::Touched;
 use crate::column::NONE;
 
 impl Facts {
@@ -51,12 +51,15 @@ impl Facts {
         for row in touched.refunds.iter().filter(|r| **r != NONE) {
             self.derive_refund_alone(*row);
         }
-        // Leads before deals: a sales cycle may begin with its lead.
+        // Leads before deals: a sales cycle may begin with its lead. Which lead a purchase converts, and where
+        // a deal's cycle begins, is settled with the customer's others.
+        let mut customers = touched.customers.clone();
         for row in touched.leads.iter().filter(|r| **r != NONE) {
             self.derive_lead(*row);
+            if let Ok(customer) = u32::try_from(self.get(self.known.lead.table, self.known.lead.customer, *row)) {
+                customers.insert(customer);
+            }
         }
-        // A deal's cycle is settled with its customer's other deals and contacts.
-        let mut customers = touched.customers.clone();
         for row in touched.deals.iter().filter(|r| **r != NONE) {
             self.derive_deal(*row);
             if let Ok(customer) = u32::try_from(self.get(self.known.deal.table, self.known.deal.customer, *row)) {

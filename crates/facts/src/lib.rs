@@ -15,6 +15,7 @@ pub mod list;
 pub mod settings;
 pub mod snapshot;
 pub mod table;
+mod touch;
 
 pub use build::Facts;
 pub use column::{NONE, NULL};

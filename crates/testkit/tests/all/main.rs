@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod cases;
+mod crash;
+mod http;
 mod oracle;
 mod real_data;
+mod store;
+mod tidy;
 
 /// Where the real data sets lie beside the repository, if they do.
 pub fn shared(path: &str) -> Option<std::path::PathBuf> {

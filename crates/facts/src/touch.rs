@@ -1,0 +1,83 @@
+//! What a changed record makes necessary to derive anew. Must not derive anything itself.
+
+use crate::Facts;
+use crate::column::NONE;
+use std::collections::BTreeSet;
+
+/// What a batch of changes makes necessary to derive anew.
+#[derive(Default)]
+pub(crate) struct Touched {
+    pub orders: BTreeSet<u32>,
+    pub refunds: BTreeSet<u32>,
+    pub deals: BTreeSet<u32>,
+    pub leads: BTreeSet<u32>,
+    pub expenses: BTreeSet<u32>,
+    pub contracts: BTreeSet<u32>,
+    pub customers: BTreeSet<u32>,
+    pub rebuild: bool,
+}
+
+impl Facts {
+    /// Marks what must be derived anew because of this row, before and after its change.
+    pub(crate) fn touch(&mut self, table: usize, row: u32, touched: &mut Touched) {
+        let k = self.known;
+        let parent = |facts: &Self, column: usize| facts.links[table][column].as_ref().map_or(NONE, |l| l.parent(row));
+        match table {
+            t if t == k.order.table => drop(touched.orders.insert(row)),
+            t if t == k.order_line.table => drop(touched.orders.insert(parent(self, k.order_line.order))),
+            t if t == k.refund.table => {
+                touched.refunds.insert(row);
+                touched.orders.insert(parent(self, k.refund.order));
+            }
+            t if t == k.deal.table => {
+                touched.deals.insert(row);
+                touched.leads.insert(self.root(k.lead.table, parent(self, k.deal.lead)));
+                // An order may convert the lead behind its deal.
+                touched.orders.extend(self.children(k.order.table, k.order.deal, &[row]));
+            }
+            t if t == k.lead.table => {
+                let root = self.root(table, row);
+                touched.leads.extend([row, root]);
+                let members = self.members(table, root);
+                let deals = self.children(k.deal.table, k.deal.lead, &members);
+                touched.orders.extend(self.children(k.order.table, k.order.deal, &deals));
+                touched.deals.extend(deals);
+            }
+            t if t == k.contract.table => {
+                touched.contracts.insert(row);
+                let rows = self.children(table, k.contract.successor, &[row]);
+                touched.contracts.extend(rows);
+            }
+            t if t == k.expense.table => drop(touched.expenses.insert(row)),
+            t if t == k.interaction.table => {
+                let lead = parent(self, k.interaction.lead);
+                touched.leads.insert(self.root(k.lead.table, lead));
+                touched.deals.insert(parent(self, k.interaction.deal));
+                let members = self.members(k.lead.table, self.root(k.lead.table, lead));
+                touched.deals.extend(self.children(k.deal.table, k.deal.lead, &members));
+            }
+            _ => {}
+        }
+        for order in touched.orders.clone() {
+            if order != NONE {
+                let customer = self.links[k.order.table][k.order.customer].as_ref().map_or(NONE, |l| l.parent(order));
+                touched.customers.insert(customer);
+            }
+        }
+        if table == k.customer.table {
+            touched.customers.insert(row);
+            let root = self.root(table, row);
+            touched.customers.insert(root);
+        }
+        for column in 0..self.tables[table].schema.columns.len() {
+            if self.tables[table].schema.columns[column].target == Some(k.customer.table) {
+                touched.customers.insert(parent(self, column));
+            }
+        }
+        for customer in touched.customers.clone() {
+            if customer != NONE {
+                touched.customers.insert(self.root(k.customer.table, customer));
+            }
+        }
+    }
+}

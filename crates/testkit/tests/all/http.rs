@@ -1,0 +1,190 @@
+//! The server over a real socket: sign-in, rights, cross-site protection, problems, records, metrics, live events.
+
+use northing_crm::Env;
+use northing_server::Config;
+use northing_store::Store;
+use serde_json::{Value as Js, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+struct Server {
+    _folder: tempfile::TempDir,
+    store: Store,
+    port: u16,
+}
+
+struct Reply {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Reply {
+    fn json(&self) -> Js {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
+    }
+}
+
+/// A server in this process on a free port, with a sign-in token known to the test.
+fn start() -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let env = Env::new(|| 1_710_000_000, uuid::Uuid::now_v7);
+    northing_crm::workspace::ensure(&store, &env, &northing_model::Record::new()).unwrap();
+    northing_crm::workspace::ensure_pipeline(&store, &env).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let config = Config { listen: format!("127.0.0.1:{port}").parse().unwrap(), public_url: None };
+    let served = store.clone();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(northing_server::serve(served, env, config)).unwrap();
+    });
+    for _ in 0..200 {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(25));
+    }
+    store.add_sign_in("letmein", "owner", 1_710_000_000, 60).unwrap();
+    Server { _folder: folder, store, port }
+}
+
+impl Server {
+    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Js>) -> Reply {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let host = format!("localhost:{}", self.port);
+        let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        if !headers.iter().any(|(k, _)| *k == "Host") {
+            text.push_str(&format!("Host: {host}\r\n"));
+        }
+        for (k, v) in headers {
+            text.push_str(&format!("{k}: {v}\r\n"));
+        }
+        let body = body.map(Js::to_string).unwrap_or_default();
+        text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+        let body = if chunked { body.lines().filter(|l| !l.is_empty() && u32::from_str_radix(l, 16).is_err()).collect() } else { body.to_string() };
+        Reply { status, head: head.to_string(), body }
+    }
+    fn sign_in(&self) -> String {
+        let reply = self.send("POST", "/api/session", &[("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")], Some(&json!({"token": "letmein"})));
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        let cookie = reply.head.lines().find(|l| l.to_ascii_lowercase().starts_with("set-cookie:")).unwrap();
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"));
+        cookie.split(' ').nth(1).unwrap().trim_end_matches(';').to_string()
+    }
+}
+
+#[test]
+fn the_api_from_sign_in_to_a_changed_number() {
+    let server = start();
+    let same = ("Sec-Fetch-Site", "same-origin");
+    let kind = ("Content-Type", "application/json");
+
+    // Nothing private without a session; every route of the document says so.
+    let document = server.send("GET", "/api/openapi.json", &[], None).json();
+    assert_eq!(document["openapi"], "3.1.0");
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let open = matches!(path.as_str(), "/livez" | "/readyz") || (path == "/api/session" && method == "post");
+            let path = path.replace("{id}", "0190a000-0000-7000-8000-000000000000");
+            let reply = server.send(&method.to_uppercase(), &path, &[same, kind], Some(&json!({})));
+            assert_eq!(reply.status == 401, !open, "{method} {path}: {}", reply.status);
+        }
+    }
+    assert_eq!(server.send("GET", "/api/setup", &[], None).status, 404);
+    let foreign = server.send("GET", "/livez", &[("Host", "evil.example")], None);
+    assert_eq!(foreign.status, 403, "a name rebound to this address was answered");
+
+    let cookie = server.sign_in();
+    let used = server.send("POST", "/api/session", &[same, kind], Some(&json!({"token": "letmein"})));
+    assert_eq!(used.status, 401, "a sign-in link worked twice");
+    let me = ("Cookie", cookie.as_str());
+
+    // Cross-site requests and simple forms are refused.
+    let create = json!({"name": "Acme", "segment": "big"});
+    for headers in [vec![me, kind], vec![me, kind, ("Sec-Fetch-Site", "cross-site")], vec![me, kind, ("Origin", "https://evil.example")]] {
+        assert_eq!(server.send("POST", "/api/records/customers", &headers, Some(&create)).status, 403);
+    }
+    assert_eq!(server.send("POST", "/api/records/customers", &[me, same, ("Content-Type", "text/plain")], Some(&create)).status, 415);
+
+    // Create, retry with the same key, change with the right and a wrong version.
+    let key = ("Idempotency-Key", "k1");
+    let first = server.send("POST", "/api/records/customers", &[me, same, kind, key], Some(&create));
+    assert_eq!(first.status, 201, "{}", first.body);
+    let id = first.json()["id"].as_str().unwrap().to_string();
+    assert_eq!(server.send("POST", "/api/records/customers", &[me, same, kind, key], Some(&create)).json()["id"], id.as_str());
+    assert_eq!(server.send("POST", "/api/records/customers", &[me, same, kind, key], Some(&json!({"name": "Other"}))).status, 422);
+    let path = format!("/api/records/customers/{id}");
+    assert_eq!(server.send("PATCH", &path, &[me, same, kind, ("If-Match", "\"1\"")], Some(&json!({"segment": "small"}))).status, 200);
+    assert_eq!(server.send("PATCH", &path, &[me, same, kind, ("If-Match", "\"1\"")], Some(&json!({"segment": "tiny"}))).status, 412);
+    // Fields that are Northing's own, or that nobody knows, are refused.
+    for body in [json!({"realised_value": {"amount": "5", "currency": "EUR"}}), json!({"merged_into": null}), json!({"role": "owner"}), json!({"email": "x"})] {
+        let reply = server.send("PATCH", &path, &[me, same, kind], Some(&body));
+        assert_eq!(reply.status, 422, "{body}");
+        assert!(reply.json()["field"].is_string() && reply.head.contains("application/problem+json"));
+    }
+
+    // An order makes revenue, and a reader who waits for its seq sees it.
+    let order = json!({"number": "1", "customer": id, "confirmed_at": "2024-03-05T10:00:00Z", "net": {"amount": "125.50", "currency": "EUR"}});
+    let seq = server.send("POST", "/api/records/orders", &[me, same, kind], Some(&order)).json()["seq"].as_u64().unwrap();
+    let ask = format!("/api/ask?metrics=revenue,new_customers,customer_churn_rate&from=2024-03-01&to=2024-04-01&grain=month&compare=previous&after={seq}");
+    let answer = server.send("GET", &ask, &[me], None).json();
+    assert_eq!(answer["metrics"][0]["total"]["value"], 125.5);
+    assert_eq!(answer["metrics"][1]["total"]["value"], 1.0);
+    assert!(answer["metrics"][2]["total"]["value"].is_null() && answer["metrics"][2]["total"]["reason"] == "no_data");
+    for key in ["seq", "as_of", "zone", "calendar", "metrics"] {
+        assert!(!answer[key].is_null(), "{key}");
+    }
+    for key in ["start", "end", "by", "value", "numerator", "denominator", "n", "excluded", "complete", "mature", "reason"] {
+        assert!(answer["metrics"][0]["buckets"][0].as_object().unwrap().contains_key(key), "{key}");
+    }
+    let drill = server.send("GET", "/api/metrics/revenue/drill?from=2024-03-01&to=2024-04-01", &[me], None).json();
+    assert_eq!((drill["sum"].as_f64(), drill["rows"][0]["object"].as_str()), (Some(125.5), Some("order")));
+    let list = server.send("GET", "/api/records/customers?filter=segment%3D'small'&sort=-realised_value", &[me], None).json();
+    assert_eq!((list["total"].as_u64(), list["items"][0]["fields"]["realised_value"]["amount"].as_str()), (Some(1), Some("125.50")));
+    let history = server.send("GET", &format!("{path}/history"), &[me], None).json();
+    assert_eq!(history["entries"][0]["changed"]["segment"]["to"], "small");
+
+    // Errors say what to do.
+    for (path, status, words) in [
+        ("/api/ask?metrics=revenu&from=2024-01-01&to=2024-02-01", 404, "no metric"),
+        ("/api/ask?metrics=revenue&from=2024-01-01&to=2024-01-01", 400, "empty"),
+        ("/api/ask?metrics=revenue&from=1.2.24&to=2024-01-01", 400, "2024-05-31"),
+        ("/api/ask?metrics=customer_acquisition_cost&from=2024-01-01&to=2024-02-01&by=stage", 400, "cannot be cut"),
+        ("/api/ask?metrics=revenue&from=2024-01-01&to=2024-02-01&nonsense=1", 400, "nonsense"),
+        ("/api/records/customers?filter=secret%3D1", 400, "no field"),
+        ("/api/records/nothing", 404, "no object"),
+    ] {
+        let reply = server.send("GET", path, &[me], None);
+        assert_eq!(reply.status, status, "{path}: {}", reply.body);
+        assert!(reply.body.contains(words), "{path}: {}", reply.body);
+    }
+
+    // Deleting takes it back; signing out ends the session.
+    let order_id = server.send("GET", "/api/records/orders", &[me], None).json()["items"][0]["id"].as_str().unwrap().to_string();
+    let gone = server.send("DELETE", &format!("/api/records/orders/{order_id}"), &[me, same], None).json()["seq"].as_u64().unwrap();
+    let after = server.send("GET", &format!("/api/ask?metrics=revenue&from=2024-03-01&to=2024-04-01&after={gone}"), &[me], None).json();
+    assert_eq!(after["metrics"][0]["total"]["value"], 0.0);
+    assert_eq!(server.send("DELETE", "/api/session", &[me, same], None).status, 204);
+    assert_eq!(server.send("GET", "/api/session", &[me], None).status, 401);
+    assert_eq!(server.store.integrity().unwrap(), "ok");
+}
+
+#[test]
+fn two_starts_share_no_secret_and_nothing_listens_in_the_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let env = Env::fixed(0, 1);
+    let open = Config { listen: "0.0.0.0:0".parse().unwrap(), public_url: None };
+    let refused = runtime.block_on(northing_server::serve(store.clone(), env.clone(), open)).unwrap_err();
+    assert!(refused.to_string().contains("TLS"));
+    let plain = Config { listen: "127.0.0.1:0".parse().unwrap(), public_url: Some("http://crm.example.org".into()) };
+    assert!(runtime.block_on(northing_server::serve(store, env, plain)).unwrap_err().to_string().contains("https"));
+}

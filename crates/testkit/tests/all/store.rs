@@ -1,0 +1,109 @@
+//! The store: versions, idempotency, atomicity, merges in a circle, imports with bad rows.
+
+use northing_crm::Env;
+use northing_crm::import::{Plan, guess, import};
+use northing_model::{Record, Value};
+use northing_store::{Change, Commit, Store, StoreError};
+use uuid::Uuid;
+
+fn open() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    (folder, store)
+}
+fn commit(store: &Store, changes: Vec<Change>) -> Result<northing_store::Committed, StoreError> {
+    store.commit(Commit { actor: "t".into(), at: 1, changes, key: None })
+}
+fn named(name: &str) -> Record {
+    Record::from([("name".into(), Value::Text(name.into()))])
+}
+
+#[test]
+fn all_or_nothing_and_no_lost_update() {
+    let (_folder, store) = open();
+    let (a, b) = (Uuid::now_v7(), Uuid::now_v7());
+    let wrong = Record::from([("name".into(), Value::Text("x".into())), ("customer".into(), Value::Ref(Uuid::now_v7()))]);
+    let refused = commit(&store, vec![Change::create("customer", a, named("A")), Change::create("contact", b, wrong)]);
+    assert!(refused.unwrap_err().to_string().contains("there is no customer"));
+    assert!(store.get("customer", a).is_err(), "half a commit was kept");
+    assert_eq!(store.seq(), 0, "a refused commit left a gap in the log");
+    commit(&store, vec![Change::create("customer", a, named("A"))]).unwrap();
+    commit(&store, vec![Change::update("customer", a, named("B")).at_version(1)]).unwrap();
+    let late = commit(&store, vec![Change::update("customer", a, named("C")).at_version(1)]).unwrap_err();
+    assert!(matches!(late, StoreError::Conflict { actual: 2, .. }));
+    assert_eq!(commit(&store, vec![Change::update("customer", a, named("B"))]).unwrap().versions, []);
+    let missing = commit(&store, vec![Change::create("customer", Uuid::now_v7(), Record::new())]).unwrap_err();
+    assert!(missing.to_string().contains("a value is required"));
+}
+
+#[test]
+fn a_key_gives_the_same_answer_and_refuses_another_request() {
+    let (_folder, store) = open();
+    let id = Uuid::now_v7();
+    let with_key = |hash: &str| store.commit(Commit { actor: "t".into(), at: 1, changes: vec![Change::create("customer", id, named("A"))], key: Some(("k".into(), hash.into())) });
+    let first = with_key("one").unwrap();
+    assert_eq!(with_key("one").unwrap(), first);
+    assert!(matches!(with_key("two").unwrap_err(), StoreError::KeyReused));
+    assert_eq!(store.count("customer").unwrap(), 1);
+}
+
+#[test]
+fn merges_do_not_go_in_circles() {
+    let (_folder, store) = open();
+    let (a, b) = (Uuid::now_v7(), Uuid::now_v7());
+    commit(&store, vec![Change::create("customer", a, named("A")), Change::create("customer", b, named("B"))]).unwrap();
+    let merge = |loser, winner| commit(&store, vec![Change::update("customer", loser, Record::from([("merged_into".into(), Value::Ref(winner))]))]);
+    merge(a, b).unwrap();
+    assert!(merge(b, a).unwrap_err().to_string().contains("merged"));
+    assert!(merge(b, b).is_err());
+}
+
+#[test]
+fn custom_fields_and_objects_are_declarations_in_the_workspace() {
+    let (folder, store) = open();
+    let define = |kind: &str, name: &str, body: &str| {
+        let text = |t: &str| Value::Text(t.into());
+        commit(&store, vec![Change::create("definition", Uuid::now_v7(), Record::from([("kind".into(), text(kind)), ("name".into(), text(name)), ("body".into(), text(body))]))])
+    };
+    define("fields", "deal", "colour = { type = \"label\" }").unwrap();
+    define("object", "boat", "name = \"boat\"\nplural = \"boats\"\ntitle = \"name\"\n[fields]\nname = { type = \"text\", required = true }").unwrap();
+    assert!(define("fields", "deal", "colour = { type = \"colour\" }").is_err());
+    assert!(define("metric", "m", "[m]\nkind = \"flow\"").is_err());
+    commit(&store, vec![Change::create("boat", Uuid::now_v7(), named("Ferry"))]).unwrap();
+    store.close();
+    drop(store);
+    let again = Store::open(folder.path()).unwrap();
+    assert_eq!(again.count("boat").unwrap(), 1);
+    assert!(again.model().object("deal").unwrap().field("colour").is_some());
+}
+
+#[test]
+fn bad_rows_are_set_aside_and_can_be_mended() {
+    let (folder, store) = open();
+    let env = Env::fixed(1_700_000_000, 1);
+    let plan = Plan::parse(
+        "[[file]]\nname = \"*.csv\"\n[[file.make]]\nobject = \"customer\"\nkey = \"id\"\n[file.make.fields]\nname = \"name\"\nemail = \"mail\"\n\
+         [[file.make]]\nobject = \"order\"\nkey = \"order\"\n[file.make.fields]\nnumber = \"order\"\ncustomer = \"id\"\nconfirmed_at = { column = \"day\", format = \"%d.%m.%Y\" }\nnet = { column = \"total\", decimal = \",\" }\n",
+    )
+    .unwrap();
+    let file = folder.path().join("in.csv");
+    std::fs::write(&file, "\u{feff}id,name,mail,order,day,total\n1,Ann,ann@example.com,o1,01.02.2024,\"1.234,50\"\n2,Bob,not a mail,o2,02.02.2024,5\n3,Cid,,o3,31.02.2024,5\n4,,,o4,03.02.2024,5\n5,Eve,,o5,04.02.2024,12x\n6,\"=HYPERLINK(1)\",,o6,05.02.2024,\"7,25\"\n").unwrap();
+    let mut rejects = Vec::new();
+    let report = import(&store, &env, &plan, &file, &mut |_, r| rejects.push((r.row, r.column.clone(), r.reason.clone()))).unwrap();
+    assert_eq!((report.rows, report.rejected), (6, 4));
+    rejects.sort();
+    assert_eq!(rejects.iter().map(|r| (r.0, r.1.as_str())).collect::<Vec<_>>(), [(2, "mail"), (3, "day"), (4, "name"), (5, "total")]);
+    assert_eq!((store.count("customer").unwrap(), store.count("order").unwrap()), (2, 2), "a rejected row left something behind");
+    let mended = folder.path().join("mended.csv");
+    std::fs::write(&mended, "id,name,mail,order,day,total,northing_row\n2,Bob,bob@example.com,o2,02.02.2024,5,2\n4,Dan,,o4,03.02.2024,5,4\n").unwrap();
+    import(&store, &env, &plan, &mended, &mut |_, r| panic!("{r:?}")).unwrap();
+    let seq = store.seq();
+    import(&store, &env, &plan, &mended, &mut |_, r| panic!("{r:?}")).unwrap();
+    assert_eq!(store.seq(), seq);
+    assert_eq!(store.count("order").unwrap(), 4);
+    let headings: Vec<String> = ["Record ID", "Deal Name", "Deal Stage", "Amount", "Deal owner"].map(String::from).to_vec();
+    let guessed = guess::guess(&store.model(), "hubspot-crm-exports-all-deals.csv", &headings).unwrap();
+    assert_eq!(guessed.file[0].make[0].object, "deal");
+    assert!(guessed.file[0].make[0].fields.contains_key("amount") && guessed.file[0].make[0].fields.contains_key("owner"));
+    Plan::parse(&guessed.to_toml()).unwrap();
+}

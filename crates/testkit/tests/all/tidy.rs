@@ -1,0 +1,60 @@
+//! The shape of the tree: which crate may use which, what may not be called, how long a file may be.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+        if entry.is_dir() {
+            sources(&entry, found);
+        } else if entry.extension().is_some_and(|e| e == "rs") {
+            found.push((entry.clone(), std::fs::read_to_string(entry).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn crates_use_only_what_lies_below_them() {
+    let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("model", &[][..]),
+        ("store", &["model"]),
+        ("facts", &["model", "store"]),
+        ("metrics", &["model", "facts"]),
+        ("crm", &["model", "store", "facts", "metrics"]),
+        ("ui", &[]),
+        ("server", &["model", "store", "facts", "metrics", "crm", "ui"]),
+    ]);
+    for (name, below) in allowed {
+        let text = std::fs::read_to_string(root().join(format!("crates/{name}/Cargo.toml"))).unwrap();
+        for line in text.lines().filter_map(|l| l.strip_prefix("northing-")) {
+            let other = line.split('.').next().unwrap();
+            assert!(below.contains(&other), "{name} must not use {other}");
+        }
+        let http = text.contains("axum");
+        assert!(!http || name == "server", "only server knows HTTP, not {name}");
+        assert!(!text.contains("rusqlite") || name == "store", "only store knows SQLite, not {name}");
+    }
+}
+
+#[test]
+fn sources_keep_the_rules() {
+    let mut found = Vec::new();
+    sources(&root().join("crates"), &mut found);
+    for (path, text) in found {
+        let place = path.strip_prefix(root()).unwrap().display().to_string();
+        if !place.ends_with("build.rs") {
+            assert!(text.starts_with("//!"), "{place} does not open with what it is");
+        }
+        let product = !place.contains("/tests/") && !place.contains("crates/testkit/");
+        assert!(text.lines().count() <= if product { 520 } else { 700 }, "{place} is too long to be one thing");
+        if product && !place.contains("crates/northing/") {
+            for (what, instead) in [("Timestamp::now", "take the clock from Env"), ("SystemTime::now", "take the clock from Env"), ("now_v7", "take ids from Env"), (".unwrap()", "answer an error")] {
+                assert!(!text.contains(what), "{place} calls {what}: {instead}");
+            }
+        }
+    }
+}
