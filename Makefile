@@ -1,0 +1,47 @@
+# Two commands: `make run` builds everything and serves a demo, `make test` runs every test.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+NORTHING := $(TARGET)/release/northing
+DEMO ?= data/demo
+LISTEN ?= 127.0.0.1:7878
+
+.PHONY: build run test web rust-test web-test e2e shots bench clean
+
+build: web/dist/index.html
+	cargo build --release -p northing
+
+run: build
+	$(NORTHING) demo --data $(DEMO) --serve --listen $(LISTEN)
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+web/dist/index.html: web/node_modules/.package-lock.json $(shell find web/src web/public web/scripts web/index.html web/vite.config.ts -type f -not -path '*/compiled/*' 2>/dev/null)
+	cd web && npm run --silent build
+	@touch $@
+
+test: build rust-test web-test e2e
+
+rust-test:
+	cargo test --release --workspace
+
+web-test: web/dist/index.html
+	cd web && npx --no-install tsc --noEmit && npx --no-install vitest run
+
+# A real browser. Chromium comes from the system's packages.
+e2e: build chromium
+	cd web && NORTHING="$(abspath $(NORTHING))" node e2e/run.mjs
+
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	{ echo "installing Chromium"; S=$$([ "$$(id -u)" = 0 ] || echo sudo); $$S apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$S apt-get install -y -qq chromium; }
+
+shots: build chromium
+	cd web && NORTHING="$(abspath $(NORTHING))" SHOTS="$(abspath docs/screenshots)" node e2e/run.mjs
+
+bench: build
+	python3 bench/run.py --northing "$(abspath $(NORTHING))"
+
+clean:
+	rm -rf web/dist web/node_modules target data/demo
