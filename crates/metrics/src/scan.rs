@@ -7,7 +7,7 @@
 mod chunk;
 mod grid;
 
-pub use grid::{Bitmap, Grid, Key};
+pub use grid::{Bitmap, Grid, Key, Spread};
 
 use crate::plan::{Frame, Plan, Request, What};
 use crate::{MetricError, Result};
@@ -23,7 +23,12 @@ use std::sync::{Arc, Mutex};
 #[derive(Default)]
 pub struct Cache {
     parts: Mutex<HashMap<u64, (u64, Arc<Part>)>>,
+    /// Whole results of scans that keep values, by what was asked and the newest versions of the tables.
+    grids: Mutex<HashMap<u64, Arc<Grid>>>,
 }
+
+/// Grids that are kept; they hold values and bit sets, so they are few.
+const MOST_GRIDS: usize = 128;
 
 /// Entries after which the cache starts over; each is a few hundred bytes.
 const MOST_PARTS: usize = 400_000;
@@ -44,8 +49,8 @@ impl Cache {
 }
 
 /// Runs every request of a plan; results in the order of the requests.
-pub fn run(plan: &Plan, frame: &Frame<'_>, cache: &Cache) -> Result<Vec<Grid>> {
-    let mut grids: Vec<Option<Grid>> = (0..plan.requests.len()).map(|_| None).collect();
+pub fn run(plan: &Plan, frame: &Frame<'_>, cache: &Cache) -> Result<Vec<Arc<Grid>>> {
+    let mut grids: Vec<Option<Arc<Grid>>> = (0..plan.requests.len()).map(|_| None).collect();
     let mut shared: Vec<(String, Vec<usize>)> = Vec::new();
     for (handle, request) in plan.requests.iter().enumerate() {
         if matches!(request.what, What::Count | What::Sum(_)) {
@@ -55,12 +60,12 @@ pub fn run(plan: &Plan, frame: &Frame<'_>, cache: &Cache) -> Result<Vec<Grid>> {
                 None => shared.push((key, vec![handle])),
             }
         } else {
-            grids[handle] = Some(alone(request, &plan.bounds[handle].iter().copied().collect::<Vec<_>>(), frame)?);
+            grids[handle] = Some(kept(request, &plan.bounds[handle].iter().copied().collect::<Vec<_>>(), frame, cache)?);
         }
     }
     for (key, handles) in shared {
         for (handle, grid) in additive(&key, &handles, plan, frame, cache)? {
-            grids[handle] = Some(grid);
+            grids[handle] = Some(Arc::new(grid));
         }
     }
     Ok(grids.into_iter().flatten().collect())
@@ -171,14 +176,24 @@ impl<'a> Pass<'a> {
     fn referred(&self, requests: &[&Request]) -> u64 {
         let mut hasher = DefaultHasher::new();
         let mut tables: Vec<usize> = Vec::new();
-        let mut add = |path: &Path| tables.extend(path.steps.iter().skip(1).map(|s| s.0));
-        add(&self.time);
-        self.dims.iter().flatten().for_each(&mut add);
+        add_steps(&mut tables, &self.time);
+        self.dims.iter().flatten().for_each(|p| add_steps(&mut tables, p));
         for request in requests {
-            for expr in request.filter.iter().chain(if let What::Sum(e) = &request.what { Some(e) } else { None }) {
+            let value = match &request.what {
+                What::Sum(e) | What::Values(e) | What::Rows(e, _) => Some(e),
+                _ => None,
+            };
+            if let What::Distinct(path) | What::Rows(_, Some(path)) | What::States { key: path, .. } = &request.what {
+                if let Ok(path) = Path::resolve(self.frame.snapshot, self.table, path) {
+                    add_steps(&mut tables, &path);
+                    // Bit sets are as wide as the table of their members.
+                    tables.extend(path.target);
+                }
+            }
+            for expr in request.filter.iter().chain(value) {
                 for path in expr.paths() {
                     if let Ok(path) = Path::resolve(self.frame.snapshot, self.table, path) {
-                        add(&path);
+                        add_steps(&mut tables, &path);
                     }
                 }
             }
@@ -190,6 +205,41 @@ impl<'a> Pass<'a> {
             (table, newest).hash(&mut hasher);
         }
         hasher.finish()
+    }
+}
+
+/// The tables that a path's references lead into.
+fn add_steps(tables: &mut Vec<usize>, path: &Path) {
+    tables.extend(path.steps.iter().skip(1).map(|s| s.0));
+}
+
+/// Something per group and segment: in an array where groups are few, else by look-up.
+struct Cells<T> {
+    segments: usize,
+    direct: Vec<T>,
+    looked_up: HashMap<(u64, usize), T>,
+}
+
+/// Cells that an array may have.
+const MOST_DIRECT: u64 = 1 << 16;
+
+impl<T: Default> Cells<T> {
+    fn new(pass: &Pass<'_>) -> Self {
+        let segments = pass.bounds.len() + 1;
+        let cells = pass.sizes.iter().try_fold(segments as u64, |a, s| a.checked_mul(*s)).filter(|n| *n <= MOST_DIRECT);
+        let direct = (0..cells.unwrap_or(0)).map(|_| T::default()).collect();
+        Self { segments, direct, looked_up: HashMap::new() }
+    }
+    fn at(&mut self, key: u64, segment: usize) -> &mut T {
+        if self.direct.is_empty() {
+            return self.looked_up.entry((key, segment)).or_default();
+        }
+        &mut self.direct[key as usize * self.segments + segment]
+    }
+    fn filled(self, keep: impl Fn(&T) -> bool) -> HashMap<(u64, usize), T> {
+        let segments = self.segments;
+        let direct = self.direct.into_iter().enumerate().map(|(i, t)| (((i / segments) as u64, i % segments), t));
+        direct.chain(self.looked_up).filter(|(_, t)| keep(t)).collect()
     }
 }
 
@@ -227,6 +277,41 @@ fn additive(key: &str, handles: &[usize], plan: &Plan, frame: &Frame<'_>, cache:
     Ok(handles.iter().copied().zip(merged).collect())
 }
 
+/// The newest row of a table by a time column of its own, where it has one.
+fn newest(pass: &Pass<'_>) -> Option<i64> {
+    let [(_, column)] = pass.time.steps[..] else { return None };
+    let ranges = pass.source().chunks.iter().filter_map(|c| c.ranges.get(column)).filter(|(low, high)| low <= high);
+    Some(ranges.map(|(_, high)| *high).max().unwrap_or(i64::MIN))
+}
+
+/// A scan of values, or its result from before if nothing that it read has changed. Bounds later than every row
+/// are alike, so that a moving clock does not make a new question.
+fn kept(request: &Request, bounds: &[i64], frame: &Frame<'_>, cache: &Cache) -> Result<Arc<Grid>> {
+    let probe = Pass::new(frame, request, Vec::new())?;
+    let state = matches!(request.what, What::States { .. });
+    let last = newest(&probe).filter(|_| !state).map_or(i64::MAX, |t| t.saturating_add(1));
+    let mut bounds: Vec<i64> = bounds.iter().map(|b| (*b).min(last)).collect();
+    bounds.dedup();
+    let mut hasher = DefaultHasher::new();
+    let own = probe.source().chunks.iter().map(|c| c.version).max();
+    (format!("{request:?}"), &bounds, own, probe.referred(&[request])).hash(&mut hasher);
+    if format!("{:?}", request.filter).contains("Now") {
+        frame.now.hash(&mut hasher);
+    }
+    let key = hasher.finish();
+    if let Some(grid) = cache.grids.lock().ok().and_then(|g| g.get(&key).cloned()) {
+        return Ok(grid);
+    }
+    let grid = Arc::new(alone(request, &bounds, frame)?);
+    if let Ok(mut grids) = cache.grids.lock() {
+        if grids.len() >= MOST_GRIDS {
+            grids.clear();
+        }
+        grids.insert(key, grid.clone());
+    }
+    Ok(grid)
+}
+
 /// Requests that keep values rather than sums are scanned by themselves.
 fn alone(request: &Request, bounds: &[i64], frame: &Frame<'_>) -> Result<Grid> {
     let pass = Pass::new(frame, request, bounds.to_vec())?;
@@ -234,65 +319,50 @@ fn alone(request: &Request, bounds: &[i64], frame: &Frame<'_>) -> Result<Grid> {
     let snapshot = frame.snapshot;
     let chunks = pass.source().chunks.len();
     let resolve = |path: &[String]| frame.path(request.table, path);
-    let rows = |c: usize| chunk::selected(&pass, c, filter.as_ref());
+    // Values before the first bound or after the last belong to no span; states begin before they are asked for.
+    let everything = matches!(request.what, What::States { .. });
+    let rows = |c: usize| if everything || chunk::touches(&pass, c) { chunk::selected(&pass, c, filter.as_ref()) } else { None };
+    let shares: Vec<Vec<usize>> = (0..chunks).collect::<Vec<_>>().chunks(chunks.div_ceil(rayon::current_num_threads()).max(1)).map(<[usize]>::to_vec).collect();
     match &request.what {
         What::Values(expr) => {
             let value = pass.bind(expr)?;
-            let found: Vec<HashMap<(u64, usize), Vec<i64>>> = (0..chunks)
-                .into_par_iter()
-                .map(|c| {
-                    let mut cells: HashMap<(u64, usize), Vec<i64>> = HashMap::new();
-                    let Some(selected) = rows(c) else { return cells };
-                    let values = value.numbers(snapshot, pass.table, c, 0, selected.n);
+            let found = shares.par_iter().map(|share| {
+                let mut cells: Cells<Vec<i64>> = Cells::new(&pass);
+                for c in share {
+                    let Some(selected) = rows(*c) else { continue };
+                    let values = value.numbers(snapshot, pass.table, *c, 0, selected.n);
                     selected.each(&pass, |i, key, segment, _| {
                         if values[i] != NULL {
-                            cells.entry((key, segment)).or_default().push(values[i]);
+                            cells.at(key, segment).push(values[i]);
                         }
                     });
-                    cells
-                })
-                .collect();
-            Ok(grid::values(&pass, found))
+                }
+                cells.filled(|v| !v.is_empty())
+            });
+            Ok(grid::values(&pass, found.collect()))
         }
         What::Distinct(path) => {
             let path = resolve(path)?;
             let size = path.cardinality(snapshot);
-            let found: Vec<HashMap<(u64, usize), Bitmap>> = (0..chunks)
-                .collect::<Vec<_>>()
-                .par_chunks(chunks.div_ceil(rayon::current_num_threads()).max(1))
-                .map(|share| {
-                    let mut cells: HashMap<(u64, usize), Bitmap> = HashMap::new();
-                    for c in share {
-                        let Some(selected) = rows(*c) else { continue };
-                        let codes = path.codes(snapshot, pass.table, *c, 0, selected.n);
-                        // Neighbouring rows mostly share a cell, so it is looked up only when it changes.
-                        let mut at: Option<(u64, usize)> = None;
-                        let mut bits = Bitmap::default();
-                        selected.each(&pass, |i, key, segment, _| {
-                            if at != Some((key, segment)) {
-                                if let Some(old) = at {
-                                    cells.insert(old, std::mem::take(&mut bits));
-                                }
-                                bits = cells.remove(&(key, segment)).unwrap_or_else(|| Bitmap::new(size));
-                                at = Some((key, segment));
-                            }
-                            if codes[i] != NONE {
-                                bits.set(codes[i]);
-                            }
-                        });
-                        if let Some(old) = at {
-                            cells.insert(old, bits);
+            let found = shares.par_iter().map(|share| {
+                let mut cells: Cells<Bitmap> = Cells::new(&pass);
+                for c in share {
+                    let Some(selected) = rows(*c) else { continue };
+                    let codes = path.codes(snapshot, pass.table, *c, 0, selected.n);
+                    selected.each(&pass, |i, key, segment, _| {
+                        if codes[i] != NONE {
+                            cells.at(key, segment).set_within(codes[i], size);
                         }
-                    }
-                    cells
-                })
-                .collect();
-            Ok(grid::distinct(&pass, found))
+                    });
+                }
+                cells.filled(|b| !b.is_empty())
+            });
+            Ok(grid::distinct(&pass, found.collect()))
         }
         What::Rows(expr, key_path) => {
             let value = pass.bind(expr)?;
             let key_path = key_path.as_ref().map(|p| resolve(p)).transpose()?;
-            let mut cells: HashMap<(u64, usize), Vec<(i64, u32, i64)>> = HashMap::new();
+            let mut cells: Cells<Vec<(i64, u32, i64)>> = Cells::new(&pass);
             for c in 0..chunks {
                 let Some(selected) = rows(c) else { continue };
                 let values = value.numbers(snapshot, pass.table, c, 0, selected.n);
@@ -300,19 +370,18 @@ fn alone(request: &Request, bounds: &[i64], frame: &Frame<'_>) -> Result<Grid> {
                 selected.each(&pass, |i, key, segment, time| {
                     if values[i] != NULL {
                         let who = keys.as_ref().map_or(NONE, |k| k[i]);
-                        cells.entry((key, segment)).or_default().push((time, who, values[i]));
+                        cells.at(key, segment).push((time, who, values[i]));
                     }
                 });
             }
-            Ok(grid::rows(&pass, cells))
+            Ok(grid::rows(&pass, cells.filled(|v| !v.is_empty())))
         }
         What::States { until, key } => {
             let (until, key) = (resolve(until)?, resolve(key)?);
             let size = key.cardinality(snapshot);
             let points = pass.bounds.len();
-            let all: Vec<Vec<Bitmap>> = (0..chunks)
-                .collect::<Vec<_>>()
-                .par_chunks(chunks.div_ceil(rayon::current_num_threads()).max(1))
+            let all: Vec<Vec<Bitmap>> = shares
+                .par_iter()
                 .map(|share| {
                     let mut states: Vec<Bitmap> = (0..points).map(|_| Bitmap::new(size)).collect();
                     for c in share {

@@ -111,7 +111,8 @@ impl Facts {
             let place = places.get(&row).copied();
             let new = place == Some(0) || first.is_none_or(|f| at <= f.saturating_add(grace));
             let repeat = place.is_some_and(|p| p > 0);
-            let another_day = repeat && purchases.first().is_some_and(|p| self.settings.zone.day(p.0) < self.settings.zone.day(at));
+            // Two days apart is another day in any zone; only nearer ones need the calendar.
+            let another_day = repeat && purchases.first().is_some_and(|p| at - p.0 >= 2 * DAY || self.settings.zone.day(p.0) < self.settings.zone.day(at));
             self.set_classes(table, row, [place == Some(0), repeat, another_day, new]);
         }
     }

@@ -15,7 +15,8 @@ impl Facts {
         self.count_if(o.table, row, customer_fits);
         let counted = self.counted(o.table, row);
         let confirmed_at = own(self, o.confirmed_at);
-        let day = if confirmed_at == NULL { i32::MAX } else { self.settings.zone.day(confirmed_at) };
+        let foreign = self.fx.codes() > 1;
+        let day = if confirmed_at == NULL || !foreign { i32::MAX } else { self.settings.zone.day(confirmed_at) };
 
         let currency = self.order_currency(row);
         let mut lines_total: Option<i64> = None;

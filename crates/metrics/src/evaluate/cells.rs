@@ -4,9 +4,9 @@ use super::compile::{Compiled, Input, Shape, Side};
 use super::{Group, Series, retain};
 use crate::answer::Cell;
 use crate::plan::{Frame, Plan};
-use crate::scan::{Grid, Key};
+use crate::scan::{Grid, Key, Spread};
 use crate::span::Span;
-use crate::stats::{mean_variance, quantile, wilson};
+use crate::stats::{mean_variance, wilson};
 use crate::{Result, attribute};
 use northing_facts::NONE;
 use northing_facts::eval::Path;
@@ -21,11 +21,11 @@ pub(crate) const LOW_N: u64 = 30;
 /// Scan results with what is needed to name their groups.
 pub(crate) struct Results<'a> {
     pub plan: &'a Plan,
-    pub grids: &'a [Grid],
+    pub grids: &'a [std::sync::Arc<Grid>],
     pub frame: &'a Frame<'a>,
 }
 
-pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[Grid], frame: &Frame<'_>) -> Result<Series> {
+pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], frame: &Frame<'_>) -> Result<Series> {
     let results = Results { plan, grids, frame };
     let mut series = match &c.shape {
         Shape::Sums { num, den, values } => sums(c, &results, num, den.as_ref(), *values),
@@ -152,7 +152,7 @@ impl Results<'_> {
                 (sum, n)
             }
             Agg::Distinct => {
-                let n = grid.distinct(key, span.start, span.end).count() as i64;
+                let n = grid.distinct(key, span.start, span.end) as i64;
                 (i128::from(n), n)
             }
         };
@@ -226,8 +226,8 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
                 }
             }
             if let Some((handle, scale)) = values {
-                let mut list: Vec<i64> = spread.get(group).into_iter().flatten().flat_map(|k| r.grids[handle].values(k, span.start, span.end)).collect();
-                spread_of(&mut cell, &mut list, scale);
+                let own = spread.get(group).into_iter().flatten();
+                spread_of(&mut cell, r.grids[handle].spread(own, span.start, span.end), scale);
                 choose(&c.def, &mut cell);
             }
             cell
@@ -243,11 +243,11 @@ fn proportion(cell: &mut Cell, k: f64, n: f64) {
     cell.variance = Some(p * (1.0 - p) / n);
 }
 
-fn spread_of(cell: &mut Cell, list: &mut [i64], scale: i64) {
+fn spread_of(cell: &mut Cell, spread: Spread, scale: i64) {
     let scale = scale as f64;
-    cell.median = quantile(list, 0.5).map(|v| v / scale);
-    cell.p90 = quantile(list, 0.9).map(|v| v / scale);
-    cell.variance = mean_variance(list).map(|v| v / (scale * scale));
+    cell.median = spread.median.map(|v| v / scale);
+    cell.p90 = spread.p90.map(|v| v / scale);
+    cell.variance = spread.mean_variance.map(|v| v / (scale * scale));
     if let (Some(mean), Some(variance)) = (cell.value, cell.variance) {
         let half = 1.96 * variance.sqrt();
         cell.interval = Some([mean - half, mean + half]);
@@ -400,7 +400,7 @@ fn score_cell(def: &MetricDef, classes: Option<&northing_model::metric::Classes>
     cell
 }
 
-fn derived(c: &Compiled, plan: &Plan, grids: &[Grid], frame: &Frame<'_>, inputs: &[(String, Input)]) -> Result<Series> {
+fn derived(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], frame: &Frame<'_>, inputs: &[(String, Input)]) -> Result<Series> {
     let formula = Formula::parse(c.def.formula.as_deref().unwrap_or_default()).map_err(crate::MetricError::Question)?;
     let mut known: Vec<(&str, Option<Series>, f64)> = Vec::new();
     for (name, input) in inputs {

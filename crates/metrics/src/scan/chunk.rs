@@ -43,6 +43,14 @@ fn time_range(pass: &Pass<'_>, chunk: usize) -> Option<(i64, i64)> {
     pass.source().chunks[chunk].ranges.get(column).copied()
 }
 
+/// Does any row of the chunk lie between the first and the last bound?
+pub(crate) fn touches(pass: &Pass<'_>, chunk: usize) -> bool {
+    match (time_range(pass, chunk), pass.bounds.first(), pass.bounds.last()) {
+        (Some((low, high)), Some(first), Some(last)) => low <= high && high >= *first && low < *last,
+        _ => true,
+    }
+}
+
 /// The key of a chunk's atom: what is asked, which chunk, and the bounds that cut it.
 pub(crate) fn slot(pass: &Pass<'_>, chunk: usize, signature: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -66,15 +74,19 @@ pub(crate) struct Selected<'a> {
     mask: Vec<u8>,
     keys: Option<Vec<u64>>,
     times: Cow<'a, [i64]>,
+    range: Option<(i64, i64)>,
 }
 
 impl Selected<'_> {
     /// Calls `f` with row, group, segment and time of every selected row.
     pub fn each(&self, pass: &Pass<'_>, mut f: impl FnMut(usize, u64, usize, i64)) {
+        // Most chunks of a table in order of time lie within one segment.
+        let whole = self.range.map(|(low, high)| (pass.segment(low), pass.segment(high))).filter(|(a, b)| a == b);
         for i in 0..self.n {
             if self.mask[i] != 0 {
                 let key = self.keys.as_ref().map_or(0, |k| k[i]);
-                f(i, key, pass.segment(self.times[i]), self.times[i]);
+                let segment = whole.map_or_else(|| pass.segment(self.times[i]), |(s, _)| s);
+                f(i, key, segment, self.times[i]);
             }
         }
     }
@@ -83,7 +95,8 @@ impl Selected<'_> {
 pub(crate) fn selected<'a>(pass: &'a Pass<'_>, chunk: usize, filter: Option<&Node>) -> Option<Selected<'a>> {
     let source = &pass.source().chunks[chunk];
     let n = source.flags.len();
-    if time_range(pass, chunk).is_some_and(|(low, high)| low > high) {
+    let range = time_range(pass, chunk);
+    if range.is_some_and(|(low, high)| low > high) {
         return None;
     }
     let times = pass.time.numbers(pass.frame.snapshot, pass.table, chunk, 0, n);
@@ -92,7 +105,7 @@ pub(crate) fn selected<'a>(pass: &'a Pass<'_>, chunk: usize, filter: Option<&Nod
         let truth = node.truth(pass.frame.snapshot, pass.table, chunk, 0, n);
         mask.iter_mut().zip(truth).for_each(|(m, t)| *m &= t & TRUE);
     }
-    Some(Selected { n, mask, keys: pass.keys(chunk, n), times })
+    Some(Selected { n, mask, keys: pass.keys(chunk, n), times, range })
 }
 
 /// Counts and sums of a chunk for every request of a pass.

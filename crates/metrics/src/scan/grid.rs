@@ -2,8 +2,9 @@
 
 use super::Pass;
 use super::chunk::Part;
+use crate::stats::{mean_variance, quantile};
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Codes of a group's dimension values, `NONE` for null.
 pub type Key = Vec<u32>;
@@ -17,6 +18,16 @@ pub struct Bitmap {
 impl Bitmap {
     pub fn new(size: usize) -> Self {
         Self { words: vec![0; size.div_ceil(64)] }
+    }
+    /// Sets a member of a set that is made when it gets its first.
+    pub fn set_within(&mut self, at: u32, size: usize) {
+        if self.words.is_empty() {
+            *self = Self::new(size);
+        }
+        self.set(at);
+    }
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
     }
     pub fn set(&mut self, at: u32) {
         self.words[at as usize >> 6] |= 1 << (at & 63);
@@ -69,9 +80,23 @@ enum Data {
 pub struct Grid {
     bounds: Arc<Vec<i64>>,
     data: Data,
+    /// What was worked out of values and sets before, by groups and span.
+    spreads: Mutex<HashMap<(Vec<Key>, usize, usize), Spread>>,
+    counts: Mutex<HashMap<(Key, usize, usize), u64>>,
+}
+
+/// Order statistics of some values, in the values' own unit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spread {
+    pub median: Option<f64>,
+    pub p90: Option<f64>,
+    pub mean_variance: Option<f64>,
 }
 
 impl Grid {
+    fn new(pass: &Pass<'_>, data: Data) -> Self {
+        Self { bounds: pass.bounds.clone(), data, spreads: Mutex::default(), counts: Mutex::default() }
+    }
     fn at(&self, instant: i64) -> usize {
         self.bounds.partition_point(|b| *b < instant)
     }
@@ -102,12 +127,38 @@ impl Grid {
         }
         self.at(start) + 1..self.at(end) + 1
     }
-    pub fn values(&self, group: &Key, start: i64, end: i64) -> Vec<i64> {
+    fn values(&self, group: &Key, start: i64, end: i64) -> Vec<i64> {
         let Data::Values(groups) = &self.data else { return Vec::new() };
         let Some(cells) = groups.get(group) else { return Vec::new() };
         self.segments(start, end).filter_map(|s| cells.get(&s)).flatten().copied().collect()
     }
-    pub fn distinct(&self, group: &Key, start: i64, end: i64) -> Bitmap {
+    /// Median, 90th percentile and variance of the mean over the values of some groups.
+    pub fn spread<'k>(&self, groups: impl Iterator<Item = &'k Key>, start: i64, end: i64) -> Spread {
+        let place = (groups.cloned().collect::<Vec<Key>>(), self.at(start), self.at(end));
+        if let Some(known) = self.spreads.lock().ok().and_then(|s| s.get(&place).copied()) {
+            return known;
+        }
+        let mut list: Vec<i64> = place.0.iter().flat_map(|k| self.values(k, start, end)).collect();
+        let spread = Spread { median: quantile(&mut list, 0.5), p90: quantile(&mut list, 0.9), mean_variance: mean_variance(&list) };
+        if let Ok(mut spreads) = self.spreads.lock() {
+            spreads.insert(place, spread);
+        }
+        spread
+    }
+    /// How many distinct members a group has over a span.
+    pub fn distinct(&self, group: &Key, start: i64, end: i64) -> u64 {
+        // By places among the bounds: instants later than every row are one place.
+        let place = (group.clone(), self.at(start), self.at(end));
+        if let Some(known) = self.counts.lock().ok().and_then(|c| c.get(&place).copied()) {
+            return known;
+        }
+        let count = self.members(group, start, end).count();
+        if let Ok(mut counts) = self.counts.lock() {
+            counts.insert(place, count);
+        }
+        count
+    }
+    fn members(&self, group: &Key, start: i64, end: i64) -> Bitmap {
         let mut all = Bitmap::default();
         if let Data::Distinct(groups) = &self.data {
             if let Some(cells) = groups.get(group) {
@@ -156,7 +207,7 @@ pub(crate) fn merge(pass: &Pass<'_>, parts: &[Arc<Part>], requests: usize) -> Op
                 groups.insert(pass.decode(*key), running);
             }
         }
-        grids.push(Grid { bounds: pass.bounds.clone(), data: Data::Additive(groups) });
+        grids.push(Grid::new(pass, Data::Additive(groups)));
     }
     Some(grids)
 }
@@ -177,17 +228,17 @@ fn regroup<T>(pass: &Pass<'_>, found: Vec<Cells<T>>, mut join: impl FnMut(&mut T
 
 pub(crate) fn values(pass: &Pass<'_>, found: Vec<Cells<Vec<i64>>>) -> Grid {
     let groups = regroup(pass, found, |a, b| a.extend(b));
-    Grid { bounds: pass.bounds.clone(), data: Data::Values(groups) }
+    Grid::new(pass, Data::Values(groups))
 }
 
 pub(crate) fn distinct(pass: &Pass<'_>, found: Vec<Cells<Bitmap>>) -> Grid {
     let groups = regroup(pass, found, |a, b| a.join(&b));
-    Grid { bounds: pass.bounds.clone(), data: Data::Distinct(groups) }
+    Grid::new(pass, Data::Distinct(groups))
 }
 
 pub(crate) fn rows(pass: &Pass<'_>, found: Cells<Vec<(i64, u32, i64)>>) -> Grid {
     let groups = regroup(pass, vec![found], |a, b| a.extend(b));
-    Grid { bounds: pass.bounds.clone(), data: Data::Rows(groups) }
+    Grid::new(pass, Data::Rows(groups))
 }
 
 pub(crate) fn states(pass: &Pass<'_>, found: Vec<Vec<Bitmap>>, size: usize) -> Grid {
@@ -197,5 +248,5 @@ pub(crate) fn states(pass: &Pass<'_>, found: Vec<Vec<Bitmap>>, size: usize) -> G
             into.join(&part);
         }
     }
-    Grid { bounds: pass.bounds.clone(), data: Data::States(all) }
+    Grid::new(pass, Data::States(all))
 }
