@@ -36,11 +36,27 @@ impl Feed {
                 if store.wait_past(seen, Duration::from_millis(500)) <= seen {
                     continue;
                 }
-                let outcome = facts.catch_up(&store);
+                // A record that a derivation cannot bear must not stop the numbers for good: readers keep the last
+                // snapshot, readiness says why, and the facts are tried again from the tables.
+                let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| facts.catch_up(&store)));
+                let trouble = match tried {
+                    Ok(outcome) => outcome.err().map(|e| e.to_string()),
+                    Err(_) => {
+                        let fresh = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Facts::load(&store)));
+                        match fresh {
+                            Ok(Ok(again)) => {
+                                facts = again;
+                                None
+                            }
+                            _ => Some("the facts cannot take in a change; the server's log has the cause".into()),
+                        }
+                    }
+                };
+                let fine = trouble.is_none();
                 if let Ok(mut problem) = feed.problem.lock() {
-                    *problem = outcome.as_ref().err().map(ToString::to_string);
+                    *problem = trouble;
                 }
-                if outcome.is_ok() {
+                if fine {
                     feed.publish(facts.snapshot());
                 } else {
                     std::thread::sleep(Duration::from_millis(200));

@@ -43,10 +43,19 @@ pub(crate) fn latest_moment(connection: &Connection, object: &ObjectDef, id: Uui
         .prepare_cached("select value from history where object = ?1 and id = ?2 and field = ?3 order by at desc, seq desc limit 1")?
         .query_row(params![object.name, id.to_string(), field.name], |r| r.get(0))
         .optional()?;
-    let Some(text) = text else { return Ok(None) };
-    let json = serde_json::from_str(&text).map_err(|_| StoreError::Corrupt("history".into()))?;
-    let eur = northing_model::Currency::parse("EUR").ok_or_else(|| StoreError::Corrupt("EUR".into()))?;
-    field.read(&json, eur).map(Some).map_err(|_| StoreError::Corrupt("history".into()))
+    text.map(|text| kept_value(field, &text)).transpose()
+}
+
+/// A value as history keeps it. Money there names its currency, so no default is needed.
+fn kept_value(field: &FieldDef, text: &str) -> Result<Value> {
+    let corrupt = || StoreError::Corrupt("history".into());
+    let json = serde_json::from_str(text).map_err(|_| corrupt())?;
+    let unused = northing_model::Currency::parse("EUR").ok_or_else(corrupt)?;
+    field.read(&json, unused).map_err(|_| corrupt())
+}
+
+fn text_of<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> Result<&'r str> {
+    row.get_ref(column)?.as_str().map_err(|_| StoreError::Corrupt("history".into()))
 }
 
 impl Store {
@@ -114,19 +123,15 @@ impl Store {
     /// Calls `f` for every moment of an object's records, in the order in which they were entered.
     pub fn scan_moments(&self, object: &str, mut f: impl FnMut(Uuid, u64, Moment)) -> Result<()> {
         let model = self.model();
-        let currency = self.currency();
         let Some(def) = model.object(object) else { return Ok(()) };
         self.read(|c| {
             let mut statement = c.prepare("select id, field, at, value, seq from history where object = ?1 order by rowid")?;
             let mut rows = statement.query([object])?;
             while let Some(row) = rows.next()? {
-                let corrupt = || StoreError::Corrupt("history".into());
-                let name: String = row.get(1)?;
-                let Some(field) = def.field(&name) else { continue };
-                let json = serde_json::from_str(row.get_ref(3)?.as_str().map_err(|_| corrupt())?).map_err(|_| corrupt())?;
-                let value = field.read(&json, currency).map_err(|_| corrupt())?;
-                let id = Uuid::parse_str(row.get_ref(0)?.as_str().map_err(|_| corrupt())?).map_err(|_| corrupt())?;
-                f(id, row.get::<_, i64>(4)? as u64, Moment { field: name, at: row.get(2)?, value });
+                let Some(field) = def.field(text_of(row, 1)?) else { continue };
+                let id = Uuid::parse_str(text_of(row, 0)?).map_err(|_| StoreError::Corrupt("history".into()))?;
+                let moment = Moment { field: field.name.clone(), at: row.get(2)?, value: kept_value(field, text_of(row, 3)?)? };
+                f(id, row.get::<_, i64>(4)? as u64, moment);
             }
             Ok(())
         })
@@ -135,19 +140,15 @@ impl Store {
     /// The moments of one record's history fields, in the order in which they were entered.
     pub fn moments(&self, object: &str, id: Uuid) -> Result<Vec<Moment>> {
         let model = self.model();
-        let currency = self.currency();
         let Some(def) = model.object(object) else { return Ok(Vec::new()) };
         self.read(|c| {
             let mut statement = c.prepare_cached("select field, at, value from history where object = ?1 and id = ?2 order by seq")?;
             let mut rows = statement.query(params![object, id.to_string()])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                let corrupt = || StoreError::Corrupt("history".into());
-                let name: String = row.get(0)?;
-                let Some(field) = def.field(&name) else { continue };
-                let json = serde_json::from_str(row.get_ref(2)?.as_str().map_err(|_| corrupt())?).map_err(|_| corrupt())?;
-                let value = field.read(&json, currency).map_err(|_| corrupt())?;
-                found.push(Moment { field: name, at: row.get(1)?, value });
+                if let Some(field) = def.field(text_of(row, 0)?) {
+                    found.push(Moment { field: field.name.clone(), at: row.get(1)?, value: kept_value(field, text_of(row, 2)?)? });
+                }
             }
             Ok(found)
         })

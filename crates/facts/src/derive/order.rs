@@ -64,7 +64,7 @@ impl Facts {
                 refunded = refunded.saturating_add(value);
             }
         }
-        let kept = if amount == NULL { NULL } else { amount - refunded };
+        let kept = if amount == NULL { NULL } else { amount.saturating_sub(refunded).max(NULL + 1) };
         // Free orders may count; orders refunded in full never do.
         let kept_something = amount == NULL || (amount > 0 && kept > 0) || (free && amount == 0);
         let purchase = valid && priced && kept_something;

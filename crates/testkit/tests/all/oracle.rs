@@ -58,6 +58,7 @@ fn run(seed: u64) {
     let cache = Cache::default();
     let now = START + history.chance.between(DAYS / 2, DAYS + 30) * 86_400 + history.chance.between(0, 86_399);
     let first = (START / 86_400) as i32;
+    let mut then = None;
     for step in 0..12 {
         for _ in 0..4 {
             history.step(&store);
@@ -66,6 +67,9 @@ fn run(seed: u64) {
         let (a, b) = (history.chance.between(0, DAYS - 2) as i32, history.chance.between(5, 150) as i32);
         let period = Period { start: first + a, end: first + a + b };
         let snapshot = kept.snapshot();
+        if step == 5 {
+            then = Some(snapshot.clone());
+        }
         if step % 4 == 3 {
             let rebuilt = Facts::load(&store).unwrap().snapshot();
             let replayed = Facts::replay(&store, store.seq()).unwrap().snapshot();
@@ -77,6 +81,11 @@ fn run(seed: u64) {
             properties(seed, &snapshot, period, now, &cache);
         }
     }
+    // What was shown earlier can be shown again out of the log.
+    let then = then.unwrap();
+    let again = Facts::replay(&store, then.seq).unwrap().snapshot();
+    let differences = northing_facts::snapshot::differences(&then, &again);
+    assert!(differences.is_empty(), "seed {seed}: facts as of {} differ: {:#?}", then.seq, &differences[..differences.len().min(3)]);
 }
 
 fn judge(seed: u64, store: &Store, snapshot: &Snapshot, period: Period, now: i64, cache: &Cache) {
