@@ -33,7 +33,7 @@ impl Feed {
         let follow = move || {
             while !feed.stop.load(Ordering::Relaxed) {
                 let seen = facts.seq();
-                if store.wait_past(seen, Duration::from_millis(500)) <= seen {
+                if store.wait_past(seen, Duration::from_millis(500)) <= seen && store.refresh().unwrap_or(seen) <= seen {
                     continue;
                 }
                 // A record that a derivation cannot bear must not stop the numbers for good: readers keep the last

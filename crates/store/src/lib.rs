@@ -123,6 +123,13 @@ impl Store {
         }
     }
 
+    /// Looks whether another process has written to this workspace.
+    pub fn refresh(&self) -> Result<u64> {
+        let seq = self.read(log::last_seq)?;
+        self.inner.set_seq(seq);
+        Ok(seq)
+    }
+
     /// Runs `f` on a read connection; readers never wait for the writer.
     pub(crate) fn read<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let pooled = self.inner.readers.lock().ok().and_then(|mut pool| pool.pop());
@@ -151,8 +158,10 @@ impl Store {
 impl Inner {
     pub(crate) fn set_seq(&self, seq: u64) {
         if let Ok(mut now) = self.seq.lock() {
-            *now = seq;
-            self.moved.notify_all();
+            if *now < seq {
+                *now = seq;
+                self.moved.notify_all();
+            }
         }
     }
     pub(crate) fn set_model(&self, model: Model) {

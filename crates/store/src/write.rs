@@ -55,12 +55,13 @@ pub(crate) fn run(mut connection: Connection, jobs: &Receiver<Job>, store: &Weak
 
 fn write_group(connection: &mut Connection, group: Vec<Job>, inner: &Arc<Inner>) {
     let model = inner.model.read().map(|m| m.clone()).unwrap_or_default();
-    let before = inner.seq.lock().map(|s| *s).unwrap_or(0);
-    let mut seq = before;
+    let mut seq = 0;
     let mut answers = Vec::new();
     let mut redefined = false;
     let outcome: Result<()> = (|| {
         let mut tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        // Another process (an import beside the server) may have written since; the lock is ours from here on.
+        seq = log::last_seq(&tx)?;
         for job in group {
             let mut point = tx.savepoint()?;
             let (result, answer) = match job {
@@ -101,9 +102,7 @@ fn write_group(connection: &mut Connection, group: Vec<Job>, inner: &Arc<Inner>)
             }
         }
     }
-    if seq != before {
-        inner.set_seq(seq);
-    }
+    inner.set_seq(seq);
     for (answer, result) in answers {
         // A caller that has gone away does not need its answer.
         let _ = answer.send(result);

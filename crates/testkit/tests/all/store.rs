@@ -48,6 +48,22 @@ fn a_key_gives_the_same_answer_and_refuses_another_request() {
 }
 
 #[test]
+fn two_programs_may_write_one_workspace() {
+    let (folder, store) = open();
+    let feed = northing_facts::Feed::start(&store).unwrap();
+    let other = Store::open(folder.path()).unwrap();
+    for i in 0..20 {
+        let writer = if i % 2 == 0 { &store } else { &other };
+        commit(writer, vec![Change::create("customer", Uuid::now_v7(), named("A"))]).unwrap();
+    }
+    assert_eq!((store.refresh().unwrap(), other.refresh().unwrap()), (20, 20));
+    commit(&other, vec![Change::create("customer", Uuid::now_v7(), named("B"))]).unwrap();
+    let seen = feed.at_least(21, std::time::Duration::from_secs(10));
+    assert_eq!((seen.seq, seen.table("customer").unwrap().existing), (21, 21));
+    feed.stop();
+}
+
+#[test]
 fn merges_do_not_go_in_circles() {
     let (_folder, store) = open();
     let (a, b) = (Uuid::now_v7(), Uuid::now_v7());
