@@ -18,7 +18,7 @@ import { SignIn } from './pages/SignIn';
 import { Failure, Loading } from './ui/Parts';
 import { Shell } from './ui/Shell';
 
-const client = new QueryClient({ defaultOptions: { queries: { staleTime: 10_000, retry: 1, refetchOnWindowFocus: false } } });
+const client = new QueryClient({ defaultOptions: { queries: { staleTime: 10_000, retry: (count, error) => count < 1 && !(error instanceof ApiError && error.problem.status >= 400 && error.problem.status < 500), refetchOnWindowFocus: false } } });
 
 const root = createRootRouteWithContext<{ client: QueryClient }>()();
 const signIn = createRoute({ getParentRoute: () => root, path: '/sign-in', component: SignIn });

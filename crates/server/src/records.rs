@@ -35,7 +35,8 @@ pub struct ListParams {
 }
 
 fn object<'a>(model: &'a northing_model::Model, name: &str) -> Result<&'a ObjectDef, Problem> {
-    model.object_by_path(name).ok_or_else(|| Problem::not_found(format!("there is no object '{name}'; GET /api/model lists them")))
+    // Derived tables have no records of their own; metrics and drill-down show what they hold.
+    model.object_by_path(name).filter(|o| !o.derived).ok_or_else(|| Problem::not_found(format!("there is no object '{name}'; GET /api/model lists them")))
 }
 
 pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, params: Result<Query<ListParams>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {
@@ -56,7 +57,7 @@ pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Call
         let query = ListQuery { filter, sort, offset, limit };
         let page = facts_list(&snapshot, &def.name, &query, &caller.scope, app.env.now()).map_err(Problem::bad)?;
         let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name))?;
-        let items: Vec<Js> = if def.derived { Vec::new() } else { rows(&app, &snapshot, def, table, &page.rows)? };
+        let items = rows(&app, &snapshot, def, table, &page.rows)?;
         let next = (offset + page.rows.len() < page.total).then(|| format!("at{}", offset + page.rows.len()));
         Ok(Json(json!({"seq": snapshot.seq, "total": page.total, "items": items, "next": next})))
     })

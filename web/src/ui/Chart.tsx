@@ -50,6 +50,8 @@ export function Chart({ buckets, unit, grain, height = 300, label }: { buckets: 
   const { lang } = usePrefs();
   const fade = useId();
   const rtl = lang === 'fa';
+  // Chart text has a left-to-right base; Persian labels bring their own direction.
+  const isolated = (text: string) => (rtl ? `\u2067${text}\u2069` : text);
   const compared = buckets.some((b) => b.compare);
   const values = buckets.flatMap((b) => [b.value, b.compare?.value ?? null]).filter((v): v is number => v !== null);
   const scale = ticks(Math.min(0, ...values), Math.max(...values, 0));
@@ -83,11 +85,11 @@ export function Chart({ buckets, unit, grain, height = 300, label }: { buckets: 
           {scale.map((v) => (
             <g key={v}>
               <line x1={rtl ? 12 : pad} x2={rtl ? 12 + inner : width - 12} y1={y(v)} y2={y(v)} stroke="var(--grid)" />
-              <text className={css.axis} x={rtl ? width - 4 : pad - 8} y={y(v) + 4} textAnchor="end">{`\u2067${format.value(unit, v, true)}\u2069`}</text>
+              <text className={css.axis} x={rtl ? width - 4 : pad - 8} y={y(v) + 4} textAnchor="end">{isolated(format.value(unit, v, true))}</text>
             </g>
           ))}
           {buckets.map((b, i) => i % every === 0 && (
-            <text key={b.start} className={css.axis} x={x(i)} y={height - 6} textAnchor="middle">{rtl ? `\u2067${format.day(b.start, tick)}\u2069` : format.day(b.start, tick)}</text>
+            <text key={b.start} className={css.axis} x={x(i)} y={height - 6} textAnchor="middle">{isolated(format.day(b.start, tick))}</text>
           ))}
           {compared && <path d={path(dots((b) => b.compare?.value))} fill="none" stroke="var(--ghost)" strokeWidth="1.5" strokeDasharray="3 4" />}
           {solid.length > 1 && <path d={`${path(solid)}L${solid.at(-1)?.[0]} ${y(low)}L${solid[0]?.[0]} ${y(low)}Z`} fill={`url(#${fade})`} />}
