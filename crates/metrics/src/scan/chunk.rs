@@ -74,20 +74,25 @@ pub(crate) struct Selected<'a> {
     mask: Vec<u8>,
     keys: Option<Vec<u64>>,
     times: Cow<'a, [i64]>,
-    range: Option<(i64, i64)>,
 }
 
 impl Selected<'_> {
     /// Calls `f` with row, group, segment and time of every selected row.
     pub fn each(&self, pass: &Pass<'_>, mut f: impl FnMut(usize, u64, usize, i64)) {
-        // Most chunks of a table in order of time lie within one segment.
-        let whole = self.range.map(|(low, high)| (pass.segment(low), pass.segment(high))).filter(|(a, b)| a == b);
+        // Rows mostly follow each other in time, so the last segment is tried before it is looked up.
+        let (mut segment, mut low, mut high) = (0, i64::MAX, i64::MIN);
+        let (mask, times) = (&self.mask[..self.n], &self.times[..self.n]);
         for i in 0..self.n {
-            if self.mask[i] != 0 {
-                let key = self.keys.as_ref().map_or(0, |k| k[i]);
-                let segment = whole.map_or_else(|| pass.segment(self.times[i]), |(s, _)| s);
-                f(i, key, segment, self.times[i]);
+            if mask[i] == 0 {
+                continue;
             }
+            let at = times[i];
+            if at < low || at >= high {
+                segment = pass.segment(at);
+                low = if segment == 0 { i64::MIN } else { pass.bounds[segment - 1] };
+                high = pass.bounds.get(segment).copied().unwrap_or(i64::MAX);
+            }
+            f(i, self.keys.as_ref().map_or(0, |k| k[i]), segment, at);
         }
     }
 }
@@ -95,8 +100,7 @@ impl Selected<'_> {
 pub(crate) fn selected<'a>(pass: &'a Pass<'_>, chunk: usize, filter: Option<&Node>) -> Option<Selected<'a>> {
     let source = &pass.source().chunks[chunk];
     let n = source.flags.len();
-    let range = time_range(pass, chunk);
-    if range.is_some_and(|(low, high)| low > high) {
+    if time_range(pass, chunk).is_some_and(|(low, high)| low > high) {
         return None;
     }
     let times = pass.time.numbers(pass.frame.snapshot, pass.table, chunk, 0, n);
@@ -105,7 +109,7 @@ pub(crate) fn selected<'a>(pass: &'a Pass<'_>, chunk: usize, filter: Option<&Nod
         let truth = node.truth(pass.frame.snapshot, pass.table, chunk, 0, n);
         mask.iter_mut().zip(truth).for_each(|(m, t)| *m &= t & TRUE);
     }
-    Some(Selected { n, mask, keys: pass.keys(chunk, n), times, range })
+    Some(Selected { n, mask, keys: pass.keys(chunk, n), times })
 }
 
 /// Counts and sums of a chunk for every request of a pass.
