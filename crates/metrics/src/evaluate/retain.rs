@@ -26,6 +26,15 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, handle: usize, outcome: Outco
         .collect::<Result<_>>()?;
     let codes = codes(r, table, &paths);
     let mut series = Series::new();
+    if paths.is_empty() {
+        // Compounded months ask for the same spans again and again.
+        let mut known: BTreeMap<(i64, i64), (u64, u64)> = BTreeMap::new();
+        let cells = c.spans.iter().map(|span| {
+            let (held, kept) = *known.entry((span.start, span.end)).or_insert_with(|| grid.overlap(span.start, span.end, keep.as_ref()));
+            cell(if outcome == Outcome::Kept { kept } else { held - kept }, held)
+        });
+        return Ok(Series::from([(Group::new(), cells.collect())]));
+    }
     for (i, span) in c.spans.iter().enumerate() {
         let (mut before, mut after) = (grid.state(span.start), grid.state(span.end));
         if let Some(keep) = &keep {
@@ -37,13 +46,9 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, handle: usize, outcome: Outco
             Outcome::Lost => before.without(&after),
         };
         let mut counts: BTreeMap<Vec<u32>, (u64, u64)> = BTreeMap::new();
-        if paths.is_empty() {
-            counts.insert(Vec::new(), (chosen.count(), before.count()));
-        } else {
-            let key = |row: u32| codes.iter().map(|c| c.get(row as usize).copied().unwrap_or(NONE)).collect::<Vec<u32>>();
-            before.iter().for_each(|row| counts.entry(key(row)).or_default().1 += 1);
-            chosen.iter().for_each(|row| counts.entry(key(row)).or_default().0 += 1);
-        }
+        let key = |row: u32| codes.iter().map(|c| c.get(row as usize).copied().unwrap_or(NONE)).collect::<Vec<u32>>();
+        before.iter().for_each(|row| counts.entry(key(row)).or_default().1 += 1);
+        chosen.iter().for_each(|row| counts.entry(key(row)).or_default().0 += 1);
         for (key, (k, n)) in counts {
             let group: Group = paths.iter().zip(&key).map(|(p, code)| r.name(p, *code)).collect();
             let blank = || c.spans.iter().map(|_| cell(0, 0)).collect();

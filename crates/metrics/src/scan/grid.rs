@@ -172,6 +172,19 @@ impl Grid {
         let Some(cells) = groups.get(group) else { return Vec::new() };
         self.segments(start, end).filter_map(|s| cells.get(&s)).flatten().copied().collect()
     }
+    /// How many were in the state just before `start`, and how many of them also just before `end`; only those in
+    /// `keep` where it is given.
+    pub fn overlap(&self, start: i64, end: i64, keep: Option<&Bitmap>) -> (u64, u64) {
+        let Data::States(states) = &self.data else { return (0, 0) };
+        let (Some(before), Some(after)) = (states.get(self.at(start)), states.get(self.at(end))) else { return (0, 0) };
+        let (mut held, mut kept) = (0, 0);
+        for (i, (a, b)) in before.words.iter().zip(&after.words).enumerate() {
+            let a = a & keep.map_or(u64::MAX, |k| k.words.get(i).copied().unwrap_or(0));
+            held += u64::from(a.count_ones());
+            kept += u64::from((a & b).count_ones());
+        }
+        (held, kept)
+    }
     /// Who was in the state just before an instant.
     pub fn state(&self, instant: i64) -> Bitmap {
         let Data::States(states) = &self.data else { return Bitmap::default() };
