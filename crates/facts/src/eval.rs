@@ -232,15 +232,13 @@ fn compare(snapshot: &Snapshot, table: usize, op: Op, path: &[String], literal: 
         return Ok(Node::Codes(path, set));
     }
     let value = constant(snapshot, &path, literal)?;
-    // A date that no day precedes, an id that no record has: never equal.
-    let constant = if value == NULL { Node::Known(0) } else { Node::Constant(value) };
     if value == NULL {
-        let unequal = if op == Op::Ne { TRUE } else { FALSE };
-        let known = Node::Compare(Op::Eq, Box::new(Node::Number(path.clone())), Box::new(Node::Number(path)));
-        let same = Node::Not(Box::new(known.clone()));
-        return Ok(if unequal == TRUE { known } else { same });
+        // An id that no record has: unlike every value there is, unknown where there is none.
+        let itself = Box::new(Node::Number(path));
+        let given = Node::Compare(Op::Eq, itself.clone(), itself);
+        return Ok(if op == Op::Ne { given } else { Node::Not(Box::new(given)) });
     }
-    Ok(Node::Compare(op, Box::new(Node::Number(path)), Box::new(constant)))
+    Ok(Node::Compare(op, Box::new(Node::Number(path)), Box::new(Node::Constant(value))))
 }
 
 /// A literal as the column holds such values; `NULL` for an id that no record has.

@@ -78,7 +78,7 @@ fn sort(snapshot: &Snapshot, table: usize, rows: &mut Vec<u32>, query: &ListQuer
         let descending = text.starts_with('-');
         let names: Vec<String> = text.trim_start_matches('-').split('.').map(str::to_string).collect();
         let path = Path::resolve(snapshot, table, &names)?;
-        keys.push((sort_key(snapshot, table, &path, rows), descending));
+        keys.push((sort_key(snapshot, &path, rows), descending));
     }
     let mut order: Vec<u32> = (0..rows.len() as u32).collect();
     let compare = |a: &u32, b: &u32| {
@@ -106,7 +106,7 @@ fn sort(snapshot: &Snapshot, table: usize, rows: &mut Vec<u32>, query: &ListQuer
 }
 
 /// Sort keys of the rows: numbers, or texts (of a reference, the title of its record).
-fn sort_key(snapshot: &Snapshot, table: usize, path: &Path, rows: &[u32]) -> Key {
+fn sort_key(snapshot: &Snapshot, path: &Path, rows: &[u32]) -> Key {
     let value = |row: u32| {
         let mut at = row;
         let last = path.steps.len().saturating_sub(1);
@@ -119,7 +119,6 @@ fn sort_key(snapshot: &Snapshot, table: usize, path: &Path, rows: &[u32]) -> Key
         }
         i64::from(at)
     };
-    let _ = table;
     if let Some(target) = path.target {
         return Key::Texts(rows.iter().map(|r| u32::try_from(value(*r)).ok().map(|t| snapshot.title(target, t).into())).collect());
     }

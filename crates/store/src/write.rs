@@ -123,7 +123,7 @@ fn apply(connection: &Connection, model: &Model, commit: &Commit, seq: &mut u64)
             field: "object".into(),
             problem: "there is no such object".into(),
         })?;
-        if let Some(version) = apply_one(connection, model, object, change, commit, &mut known, seq)? {
+        if let Some(version) = apply_one(connection, object, change, commit, &mut known, seq)? {
             versions.push((change.id, version));
         }
     }
@@ -166,7 +166,6 @@ fn remembered(connection: &Connection, key: &str, hash: &str) -> Result<Option<C
 /// Writes one change; `None` when it changed nothing.
 fn apply_one(
     connection: &Connection,
-    model: &Model,
     object: &ObjectDef,
     change: &Change,
     commit: &Commit,
@@ -187,7 +186,7 @@ fn apply_one(
     let mut after = before.clone().unwrap_or_default();
     for (name, value) in &change.fields {
         let field = object.field(name).filter(|f| !f.derived).ok_or_else(|| invalid(object, name, "there is no such field"))?;
-        check_value(connection, model, object, field, value, change.id, known)?;
+        check_value(connection, object, field, value, change.id, known)?;
         after.insert(name.clone(), value.clone());
     }
     if change.op == Op::Create {
@@ -294,7 +293,6 @@ fn settle_history(connection: &Connection, object: &ObjectDef, id: Uuid, moments
 
 fn check_value(
     connection: &Connection,
-    model: &Model,
     object: &ObjectDef,
     field: &FieldDef,
     value: &Value,
@@ -338,7 +336,6 @@ fn check_value(
             return Err(invalid(object, "zone", format!("'{zone}' is not a time zone; write one like Europe/Warsaw")));
         }
     }
-    let _ = model;
     Ok(())
 }
 

@@ -109,11 +109,6 @@ impl History {
         // One record at most once a commit, so that no change finds another's half-way state.
         let mut seen = std::collections::BTreeSet::new();
         changes.retain(|c| seen.insert(c.id));
-        let kept: Vec<Uuid> = changes.iter().map(|c| c.id).collect();
-        for list in self.ids.values_mut() {
-            list.dedup();
-        }
-        let _ = kept;
         if !changes.is_empty() {
             self.commit(store, changes);
         }

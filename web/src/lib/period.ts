@@ -1,5 +1,5 @@
 // Periods as people choose them, as days that the server understands. The server cuts them into buckets.
-import { GregorianCalendar, PersianCalendar, createCalendar, parseDate, startOfMonth, startOfYear, toCalendar, type CalendarDate, type CalendarIdentifier } from '@internationalized/date';
+import { GregorianCalendar, PersianCalendar, parseDate, startOfMonth, startOfYear, toCalendar, type CalendarDate } from '@internationalized/date';
 
 export const PRESETS = ['month', 'last_month', 'quarter', 'ytd', '12m', '24m'] as const;
 export type Preset = (typeof PRESETS)[number];
@@ -38,5 +38,3 @@ export function searchOf(input: Record<string, unknown>): PeriodSearch {
   const compare = (['previous', 'year', 'none'] as const).find((c) => c === input.compare);
   return { ...(preset && { p: preset }), ...(text('from') && { from: text('from') }), ...(text('to') && { to: text('to') }), ...(compare && { compare }) };
 }
-
-export const calendarFor = (name: CalendarIdentifier) => createCalendar(name);

@@ -195,8 +195,7 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
             let mut cell = Cell { mature: true, numerator: Some(scaled(top, scale)), n: rows.max(0) as u64, ..Cell::default() };
             match (den, c.def.kind) {
                 (Some(den), _) => {
-                    let (bottom, _, bottom_scale) = r.side(den, bottoms.get(group), span);
-                    let den_rows = r.side(den, bottoms.get(group), span).1;
+                    let (bottom, den_rows, bottom_scale) = r.side(den, bottoms.get(group), span);
                     cell.denominator = Some(scaled(bottom, bottom_scale));
                     cell.n = den_rows.max(0) as u64;
                     if bottom == 0 {
