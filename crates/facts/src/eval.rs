@@ -315,7 +315,14 @@ impl Node {
                 x.iter_mut().zip(y).for_each(|(x, y)| *x = ((*x | y) & TRUE) | (*x & y & FALSE));
                 x
             }
-            Node::IsNull(a) => a.numbers(s, table, chunk, from, to).iter().map(|v| if *v == NULL { TRUE } else { FALSE }).collect(),
+            Node::IsNull(a) => {
+                if let Node::Number(Path { steps, row_itself: false, .. }) = &**a {
+                    if let [(_, column)] = steps[..] {
+                        return s.tables[table].chunks[chunk].columns[column].nulls(from, to, TRUE, FALSE);
+                    }
+                }
+                a.numbers(s, table, chunk, from, to).iter().map(|v| if *v == NULL { TRUE } else { FALSE }).collect()
+            }
             Node::OneOf(a, list) => a
                 .numbers(s, table, chunk, from, to)
                 .iter()

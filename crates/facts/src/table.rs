@@ -90,11 +90,8 @@ impl Schema {
         let mut columns = Vec::new();
         let mut add = |name: String, kind: FieldType, to: Option<&String>, options: &[String]| {
             let width = match kind.physical() {
-                _ if name.ends_with("__cur") => Width::Byte,
-                Physical::Ref => Width::Code,
-                Physical::Bool => Width::Byte,
-                Physical::Text if kind == FieldType::Choice => Width::Byte,
-                Physical::Text => Width::Code,
+                _ if name.ends_with("__cur") => Width::Code,
+                Physical::Ref | Physical::Bool | Physical::Text => Width::Code,
                 _ => Width::Number,
             };
             let has_dict = kind.physical() == Physical::Text && kind != FieldType::Choice;
@@ -221,28 +218,11 @@ impl Table {
             let chunk = Arc::make_mut(chunk);
             chunk.version = VERSIONS.fetch_add(1, Ordering::Relaxed);
             chunk.dirty = false;
-            chunk.ranges = chunk.columns.iter().map(range).collect();
+            chunk.columns.iter_mut().for_each(Column::narrow);
+            chunk.ranges = chunk.columns.iter().map(Column::range).collect();
         }
     }
     pub fn bytes(&self) -> usize {
         self.chunks.iter().map(|c| c.columns.iter().map(Column::bytes).sum::<usize>() + c.flags.len() + c.ids.len() * 16).sum()
-    }
-}
-
-fn range(column: &Column) -> (i64, i64) {
-    match column {
-        Column::Number(values) => {
-            let (mut low, mut high) = (i64::MAX, i64::MIN);
-            for v in values {
-                if *v != NULL {
-                    low = low.min(*v);
-                    high = high.max(*v);
-                }
-            }
-            if low > high { (1, 0) } else { (low, high) }
-        }
-        Column::Same(_, v, n) if *v != NULL && *n > 0 => (*v, *v),
-        Column::Same(..) => (1, 0),
-        _ => (i64::MIN, i64::MAX),
     }
 }

@@ -23,6 +23,13 @@ pub enum What {
     States { until: Vec<String>, key: Vec<String> },
 }
 
+impl What {
+    /// Do parts of it add up to the whole?
+    pub fn additive(&self) -> bool {
+        matches!(self, What::Count | What::Sum(_))
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Request {
     pub table: usize,

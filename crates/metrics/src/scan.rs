@@ -2,43 +2,54 @@
 //!
 //! A chunk's additive results are kept by chunk version ("atoms"): after a change only the chunks that
 //! changed are read again. Bounds outside a chunk's own time range are not part of its key, so a moving
-//! clock or another set of months finds the same atoms. Nothing here expires; versions decide.
+//! clock or another set of months finds the same atoms. Results that keep values or sets are kept whole.
+//! Nothing here expires; versions decide.
 
 mod chunk;
 mod grid;
+mod pass;
+mod state;
+mod work;
 
 pub use grid::{Bitmap, Grid, Key, Spread};
+pub(crate) use pass::Pass;
 
 use crate::plan::{Frame, Plan, Request, What};
 use crate::{MetricError, Result};
-use chunk::{Additive, Part};
-use northing_facts::eval::{self, Node, Path};
-use northing_facts::{NONE, NULL, Table};
+use chunk::Part;
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
+use work::{Found, Work};
 
-/// Partial results by chunk, kept between questions.
+/// Partial results by chunk, and whole results that keep values, between questions.
 #[derive(Default)]
 pub struct Cache {
     parts: Mutex<HashMap<u64, (u64, Arc<Part>)>>,
-    /// Whole results of scans that keep values, by what was asked and the newest versions of the tables.
-    grids: Mutex<HashMap<u64, Arc<Grid>>>,
+    grids: Mutex<Grids>,
 }
 
-/// Grids that are kept; they hold values and bit sets, so they are few.
-const MOST_GRIDS: usize = 128;
+/// Whole results by what was asked and the newest versions of the tables; the oldest leave first.
+#[derive(Default)]
+struct Grids {
+    known: HashMap<u64, Arc<Grid>>,
+    order: VecDeque<u64>,
+    bytes: usize,
+}
 
-/// Entries after which the cache starts over; each is a few hundred bytes.
+/// Bytes of values and sets that are kept between questions.
+const MOST_BYTES: usize = 512 << 20;
+
+/// Entries after which the cache of parts starts over; each is a few hundred bytes.
 const MOST_PARTS: usize = 400_000;
 
 impl Cache {
-    fn get(&self, key: u64, version: u64) -> Option<Arc<Part>> {
+    fn part(&self, key: u64, version: u64) -> Option<Arc<Part>> {
         let parts = self.parts.lock().ok()?;
         parts.get(&key).filter(|(v, _)| *v == version).map(|(_, p)| p.clone())
     }
-    fn put(&self, key: u64, version: u64, part: Arc<Part>) {
+    fn put_part(&self, key: u64, version: u64, part: Arc<Part>) {
         if let Ok(mut parts) = self.parts.lock() {
             if parts.len() >= MOST_PARTS {
                 parts.clear();
@@ -46,235 +57,135 @@ impl Cache {
             parts.insert(key, (version, part));
         }
     }
+    fn grid(&self, key: u64) -> Option<Arc<Grid>> {
+        self.grids.lock().ok()?.known.get(&key).cloned()
+    }
+    fn put_grid(&self, key: u64, grid: &Arc<Grid>) {
+        let Ok(mut grids) = self.grids.lock() else { return };
+        if grids.known.insert(key, grid.clone()).is_none() {
+            grids.order.push_back(key);
+            grids.bytes += grid.bytes();
+        }
+        while grids.bytes > MOST_BYTES && grids.order.len() > 1 {
+            let oldest = grids.order.pop_front().and_then(|k| grids.known.remove(&k));
+            grids.bytes -= oldest.map_or(0, |g| g.bytes());
+        }
+    }
 }
 
 /// Runs every request of a plan; results in the order of the requests.
 pub fn run(plan: &Plan, frame: &Frame<'_>, cache: &Cache) -> Result<Vec<Arc<Grid>>> {
     let mut grids: Vec<Option<Arc<Grid>>> = (0..plan.requests.len()).map(|_| None).collect();
-    let mut shared: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut passes: Vec<(String, Vec<usize>)> = Vec::new();
     for (handle, request) in plan.requests.iter().enumerate() {
-        if matches!(request.what, What::Count | What::Sum(_)) {
-            let key = format!("{}|{:?}|{:?}", request.table, request.time, request.dims);
-            match shared.iter_mut().find(|(k, _)| *k == key) {
-                Some((_, handles)) => handles.push(handle),
-                None => shared.push((key, vec![handle])),
-            }
-        } else {
-            grids[handle] = Some(kept(request, &plan.bounds[handle].iter().copied().collect::<Vec<_>>(), frame, cache)?);
+        let state = matches!(request.what, What::States { .. });
+        let key = format!("{}|{:?}|{:?}|{state}", request.table, request.time, request.dims);
+        match passes.iter_mut().find(|(k, _)| *k == key) {
+            Some((_, handles)) => handles.push(handle),
+            None => passes.push((key, vec![handle])),
         }
     }
-    for (key, handles) in shared {
-        for (handle, grid) in additive(&key, &handles, plan, frame, cache)? {
-            grids[handle] = Some(Arc::new(grid));
+    for (_, handles) in passes {
+        if let What::States { .. } = plan.requests[handles[0]].what {
+            for handle in handles {
+                grids[handle] = Some(kept(&plan.requests[handle], &plan.bounds[handle], frame, cache, |bounds| {
+                    state::scan(&Pass::new(frame, &plan.requests[handle], bounds)?, &plan.requests[handle])
+                })?);
+            }
+            continue;
+        }
+        // What was found before is not looked for again.
+        let mut open = Vec::new();
+        for handle in handles {
+            let request = &plan.requests[handle];
+            let key = (!request.what.additive()).then(|| key_of(request, &plan.bounds[handle], frame)).transpose()?;
+            let key = key.map(|(key, _)| key);
+            match key.and_then(|k| cache.grid(k)) {
+                Some(grid) => grids[handle] = Some(grid),
+                None => open.push((handle, key)),
+            }
+        }
+        if !open.is_empty() {
+            for ((handle, key), grid) in open.iter().zip(together(&open, plan, frame, cache)?) {
+                let grid = Arc::new(grid);
+                if let Some(key) = key {
+                    cache.put_grid(*key, &grid);
+                }
+                grids[*handle] = Some(grid);
+            }
         }
     }
     Ok(grids.into_iter().flatten().collect())
 }
 
-/// Everything that the rows of one table need for one pass.
-pub(crate) struct Pass<'a> {
-    pub frame: &'a Frame<'a>,
-    pub table: usize,
-    pub time: Path,
-    pub dims: Vec<Option<Path>>,
-    /// Size of each dimension's address space, null included.
-    pub sizes: Vec<u64>,
-    pub bounds: Arc<Vec<i64>>,
-    lookup: Vec<u16>,
-}
-
-/// Width of a slot of the time look-up, as a power of two of seconds.
-const SLOT: u32 = 13;
-
-impl<'a> Pass<'a> {
-    fn new(frame: &'a Frame<'a>, request: &Request, bounds: Vec<i64>) -> Result<Self> {
-        let time = frame.path(request.table, &request.time)?;
-        let dims: Vec<Option<Path>> = request
-            .dims
-            .iter()
-            .map(|d| d.as_ref().map(|d| frame.path(request.table, d)).transpose())
-            .collect::<Result<_>>()?;
-        let sizes = dims.iter().map(|d| d.as_ref().map_or(1, |p| p.cardinality(frame.snapshot) as u64 + 1)).collect();
-        let mut lookup = Vec::new();
-        if let (Some(first), Some(last)) = (bounds.first(), bounds.last()) {
-            let slots = ((last - first) >> SLOT) as usize + 1;
-            if slots < 1 << 20 {
-                let mut segment = 0;
-                for slot in 0..slots {
-                    let at = first + ((slot as i64) << SLOT);
-                    while segment < bounds.len() && bounds[segment] <= at {
-                        segment += 1;
-                    }
-                    lookup.push(segment as u16);
-                }
+/// All requests of one pass in one reading of the table.
+fn together(open: &[(usize, Option<u64>)], plan: &Plan, frame: &Frame<'_>, cache: &Cache) -> Result<Vec<Grid>> {
+    let requests: Vec<&Request> = open.iter().map(|(h, _)| &plan.requests[*h]).collect();
+    let bounds: BTreeSet<i64> = open.iter().flat_map(|(h, _)| plan.bounds[*h].iter().copied()).collect();
+    let pass = Pass::new(frame, requests[0], bounds.into_iter().collect())?;
+    let bind = |(handle, _): &(usize, _)| {
+        let bounds = &plan.bounds[*handle];
+        Work::bind(&pass, &plan.requests[*handle], bounds.first().copied().unwrap_or(i64::MIN), bounds.last().copied().unwrap_or(i64::MIN))
+    };
+    let work: Vec<Work> = open.iter().map(bind).collect::<Result<_>>()?;
+    let sums: Vec<usize> = (0..work.len()).filter(|w| work[*w].additive()).collect();
+    let keeps: Vec<usize> = (0..work.len()).filter(|w| !work[*w].additive()).collect();
+    let signature = signature(&pass, &sums.iter().map(|w| requests[*w]).collect::<Vec<_>>());
+    let chunks = pass.source().chunks.len();
+    // Neighbours together: they share segments, and so few results are to be joined.
+    let share = chunks.div_ceil(2 * rayon::current_num_threads()).max(1);
+    let starts: Vec<usize> = (0..chunks).step_by(share).collect();
+    let read = |start: &usize| {
+        let mut found: Vec<Found> = keeps.iter().map(|w| Found::new(&work[*w])).collect();
+        let mut parts = Vec::with_capacity(share);
+        for c in *start..(start + share).min(chunks) {
+            if !chunk::touches(&pass, c) {
+                continue;
             }
-        }
-        Ok(Self { frame, table: request.table, time, dims, sizes, bounds: Arc::new(bounds), lookup })
-    }
-
-    pub fn source(&self) -> &Table {
-        &self.frame.snapshot.tables[self.table]
-    }
-
-    /// How many bounds lie at or before an instant: the segment it falls in.
-    pub fn segment(&self, at: i64) -> usize {
-        let b = &self.bounds;
-        let Some(first) = b.first() else { return 0 };
-        if at < *first {
-            return 0;
-        }
-        if at >= b[b.len() - 1] {
-            return b.len();
-        }
-        if self.lookup.is_empty() {
-            return b.partition_point(|x| *x <= at);
-        }
-        let mut segment = self.lookup[((at - first) >> SLOT) as usize] as usize;
-        while segment < b.len() && b[segment] <= at {
-            segment += 1;
-        }
-        segment
-    }
-
-    pub fn bind(&self, expr: &northing_model::Expr) -> Result<Node> {
-        eval::bind(self.frame.snapshot, self.table, expr, self.frame.now).map_err(MetricError::Question)
-    }
-
-    /// One number for the group of each row.
-    pub fn keys(&self, chunk: usize, n: usize) -> Option<Vec<u64>> {
-        if self.dims.is_empty() {
-            return None;
-        }
-        let mut keys = vec![0u64; n];
-        for (dim, size) in self.dims.iter().zip(&self.sizes) {
-            match dim {
-                None => keys.iter_mut().for_each(|k| *k *= size),
-                Some(path) => {
-                    let codes = path.codes(self.frame.snapshot, self.table, chunk, 0, n);
-                    for (key, code) in keys.iter_mut().zip(codes.iter()) {
-                        *key = *key * size + if *code == NONE { 0 } else { u64::from(*code) + 1 };
-                    }
-                }
-            }
-        }
-        Some(keys)
-    }
-
-    pub fn decode(&self, mut key: u64) -> Key {
-        let mut codes = vec![NONE; self.sizes.len()];
-        for (i, size) in self.sizes.iter().enumerate().rev() {
-            codes[i] = match key % size {
-                0 => NONE,
-                code => (code - 1) as u32,
-            };
-            key /= size;
-        }
-        codes
-    }
-
-    /// Versions of the tables that references lead into: part of what an atom depends on.
-    fn referred(&self, requests: &[&Request]) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        let mut tables: Vec<usize> = Vec::new();
-        add_steps(&mut tables, &self.time);
-        self.dims.iter().flatten().for_each(|p| add_steps(&mut tables, p));
-        for request in requests {
-            let value = match &request.what {
-                What::Sum(e) | What::Values(e) | What::Rows(e, _) => Some(e),
-                _ => None,
-            };
-            if let What::Distinct(path) | What::Rows(_, Some(path)) | What::States { key: path, .. } = &request.what {
-                if let Ok(path) = Path::resolve(self.frame.snapshot, self.table, path) {
-                    add_steps(&mut tables, &path);
-                    // Bit sets are as wide as the table of their members.
-                    tables.extend(path.target);
-                }
-            }
-            for expr in request.filter.iter().chain(value) {
-                for path in expr.paths() {
-                    if let Ok(path) = Path::resolve(self.frame.snapshot, self.table, path) {
-                        add_steps(&mut tables, &path);
-                    }
-                }
-            }
-        }
-        tables.sort_unstable();
-        tables.dedup();
-        for table in tables {
-            let newest = self.frame.snapshot.tables[table].chunks.iter().map(|c| c.version).max();
-            (table, newest).hash(&mut hasher);
-        }
-        hasher.finish()
-    }
-}
-
-/// The tables that a path's references lead into.
-fn add_steps(tables: &mut Vec<usize>, path: &Path) {
-    tables.extend(path.steps.iter().skip(1).map(|s| s.0));
-}
-
-/// Something per group and segment: in an array where groups are few, else by look-up.
-struct Cells<T> {
-    segments: usize,
-    direct: Vec<T>,
-    looked_up: HashMap<(u64, usize), T>,
-}
-
-/// Cells that an array may have.
-const MOST_DIRECT: u64 = 1 << 16;
-
-impl<T: Default> Cells<T> {
-    fn new(pass: &Pass<'_>) -> Self {
-        let segments = pass.bounds.len() + 1;
-        let cells = pass.sizes.iter().try_fold(segments as u64, |a, s| a.checked_mul(*s)).filter(|n| *n <= MOST_DIRECT);
-        let direct = (0..cells.unwrap_or(0)).map(|_| T::default()).collect();
-        Self { segments, direct, looked_up: HashMap::new() }
-    }
-    fn at(&mut self, key: u64, segment: usize) -> &mut T {
-        if self.direct.is_empty() {
-            return self.looked_up.entry((key, segment)).or_default();
-        }
-        &mut self.direct[key as usize * self.segments + segment]
-    }
-    fn filled(self, keep: impl Fn(&T) -> bool) -> HashMap<(u64, usize), T> {
-        let segments = self.segments;
-        let direct = self.direct.into_iter().enumerate().map(|(i, t)| (((i / segments) as u64, i % segments), t));
-        direct.chain(self.looked_up).filter(|(_, t)| keep(t)).collect()
-    }
-}
-
-fn additive(key: &str, handles: &[usize], plan: &Plan, frame: &Frame<'_>, cache: &Cache) -> Result<Vec<(usize, Grid)>> {
-    let requests: Vec<&Request> = handles.iter().map(|h| &plan.requests[*h]).collect();
-    let mut bounds: Vec<i64> = handles.iter().flat_map(|h| plan.bounds[*h].iter().copied()).collect();
-    bounds.sort_unstable();
-    bounds.dedup();
-    let pass = Pass::new(frame, requests[0], bounds)?;
-    let work: Vec<Additive> = requests.iter().map(|r| Additive::bind(&pass, r)).collect::<Result<_>>()?;
-    let clocked = requests.iter().any(|r| r.filter.as_ref().is_some_and(|f| format!("{f:?}").contains("Now")));
-    let mut hasher = DefaultHasher::new();
-    (key, format!("{requests:?}"), pass.referred(&requests), frame.snapshot.settings.currency.as_str()).hash(&mut hasher);
-    if clocked {
-        frame.now.hash(&mut hasher);
-    }
-    let signature = hasher.finish();
-    let parts: Vec<Arc<Part>> = (0..pass.source().chunks.len())
-        .into_par_iter()
-        .map(|c| {
             let version = pass.source().chunks[c].version;
             let slot = chunk::slot(&pass, c, signature);
-            if let Some(part) = cache.get(slot, version) {
-                return part;
+            let known = if sums.is_empty() { Some(Arc::new(Part::default())) } else { cache.part(slot, version) };
+            if known.is_some() && keeps.is_empty() {
+                parts.extend(known);
+                continue;
             }
-            let part = Arc::new(chunk::scan(&pass, c, &work));
-            if part.small() {
-                cache.put(slot, version, part.clone());
-            }
-            part
-        })
-        .collect();
-    let metric = || MetricError::Overflow { metric: pass.source().schema.name.clone() };
-    let merged = grid::merge(&pass, &parts, requests.len()).ok_or_else(metric)?;
-    Ok(handles.iter().copied().zip(merged).collect())
+            let wanted: &[usize] = if known.is_some() { &[] } else { &sums };
+            let part = chunk::scan(&pass, c, &work, wanted, &keeps, &mut found);
+            parts.push(known.unwrap_or_else(|| {
+                let part = Arc::new(part);
+                if part.small() {
+                    cache.put_part(slot, version, part.clone());
+                }
+                part
+            }));
+        }
+        (parts, found)
+    };
+    let shares: Vec<(Vec<Arc<Part>>, Vec<Found>)> = starts.par_iter().map(read).collect();
+    let overflow = || MetricError::Overflow { metric: pass.source().schema.name.clone() };
+    let parts: Vec<Arc<Part>> = shares.iter().flat_map(|(p, _)| p.iter().cloned()).collect();
+    let mut totals = grid::merge(&pass, &parts, &sums.iter().map(|w| work[*w].segments.clone()).collect::<Vec<_>>()).ok_or_else(overflow)?.into_iter();
+    let mut by_work: Vec<Vec<Found>> = keeps.iter().map(|_| Vec::new()).collect();
+    for (_, found) in shares {
+        by_work.iter_mut().zip(found).for_each(|(list, f)| list.push(f));
+    }
+    let mut kept = by_work.into_iter();
+    Ok(work.iter().filter_map(|w| if w.additive() { totals.next() } else { kept.next().map(|f| grid::kept(&pass, f)) }).collect())
+}
+
+/// What the additive results of a chunk depend on besides the chunk and the bounds.
+fn signature(pass: &Pass<'_>, requests: &[&Request]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (pass.table, format!("{requests:?}"), pass.referred(requests), pass.frame.snapshot.settings.currency.as_str()).hash(&mut hasher);
+    if requests.iter().any(|r| clocked(r)) {
+        pass.frame.now.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// Does the request's own condition speak of the present?
+fn clocked(request: &Request) -> bool {
+    format!("{:?}", request.filter).contains("Now")
 }
 
 /// The newest row of a table by a time column of its own, where it has one.
@@ -284,9 +195,9 @@ fn newest(pass: &Pass<'_>) -> Option<i64> {
     Some(ranges.map(|(_, high)| *high).max().unwrap_or(i64::MIN))
 }
 
-/// A scan of values, or its result from before if nothing that it read has changed. Bounds later than every row
-/// are alike, so that a moving clock does not make a new question.
-fn kept(request: &Request, bounds: &[i64], frame: &Frame<'_>, cache: &Cache) -> Result<Arc<Grid>> {
+/// The key of a result that is kept whole, and its bounds. Bounds later than every row are alike, so that a
+/// moving clock does not make a new question.
+fn key_of(request: &Request, bounds: &BTreeSet<i64>, frame: &Frame<'_>) -> Result<(u64, Vec<i64>)> {
     let probe = Pass::new(frame, request, Vec::new())?;
     let state = matches!(request.what, What::States { .. });
     let last = newest(&probe).filter(|_| !state).map_or(i64::MAX, |t| t.saturating_add(1));
@@ -295,115 +206,18 @@ fn kept(request: &Request, bounds: &[i64], frame: &Frame<'_>, cache: &Cache) -> 
     let mut hasher = DefaultHasher::new();
     let own = probe.source().chunks.iter().map(|c| c.version).max();
     (format!("{request:?}"), &bounds, own, probe.referred(&[request])).hash(&mut hasher);
-    if format!("{:?}", request.filter).contains("Now") {
+    if clocked(request) {
         frame.now.hash(&mut hasher);
     }
-    let key = hasher.finish();
-    if let Some(grid) = cache.grids.lock().ok().and_then(|g| g.get(&key).cloned()) {
-        return Ok(grid);
-    }
-    let grid = Arc::new(alone(request, &bounds, frame)?);
-    if let Ok(mut grids) = cache.grids.lock() {
-        if grids.len() >= MOST_GRIDS {
-            grids.clear();
-        }
-        grids.insert(key, grid.clone());
-    }
-    Ok(grid)
+    Ok((hasher.finish(), bounds))
 }
 
-/// Requests that keep values rather than sums are scanned by themselves.
-fn alone(request: &Request, bounds: &[i64], frame: &Frame<'_>) -> Result<Grid> {
-    let pass = Pass::new(frame, request, bounds.to_vec())?;
-    let filter = request.filter.as_ref().map(|f| pass.bind(f)).transpose()?;
-    let snapshot = frame.snapshot;
-    let chunks = pass.source().chunks.len();
-    let resolve = |path: &[String]| frame.path(request.table, path);
-    // Values before the first bound or after the last belong to no span; states begin before they are asked for.
-    let everything = matches!(request.what, What::States { .. });
-    let rows = |c: usize| if everything || chunk::touches(&pass, c) { chunk::selected(&pass, c, filter.as_ref()) } else { None };
-    let shares: Vec<Vec<usize>> = (0..chunks).collect::<Vec<_>>().chunks(chunks.div_ceil(rayon::current_num_threads()).max(1)).map(<[usize]>::to_vec).collect();
-    match &request.what {
-        What::Values(expr) => {
-            let value = pass.bind(expr)?;
-            let found = shares.par_iter().map(|share| {
-                let mut cells: Cells<Vec<i64>> = Cells::new(&pass);
-                for c in share {
-                    let Some(selected) = rows(*c) else { continue };
-                    let values = value.numbers(snapshot, pass.table, *c, 0, selected.n);
-                    selected.each(&pass, |i, key, segment, _| {
-                        if values[i] != NULL {
-                            cells.at(key, segment).push(values[i]);
-                        }
-                    });
-                }
-                cells.filled(|v| !v.is_empty())
-            });
-            Ok(grid::values(&pass, found.collect()))
-        }
-        What::Distinct(path) => {
-            let path = resolve(path)?;
-            let size = path.cardinality(snapshot);
-            let found = shares.par_iter().map(|share| {
-                let mut cells: Cells<Bitmap> = Cells::new(&pass);
-                for c in share {
-                    let Some(selected) = rows(*c) else { continue };
-                    let codes = path.codes(snapshot, pass.table, *c, 0, selected.n);
-                    selected.each(&pass, |i, key, segment, _| {
-                        if codes[i] != NONE {
-                            cells.at(key, segment).set_within(codes[i], size);
-                        }
-                    });
-                }
-                cells.filled(|b| !b.is_empty())
-            });
-            Ok(grid::distinct(&pass, found.collect()))
-        }
-        What::Rows(expr, key_path) => {
-            let value = pass.bind(expr)?;
-            let key_path = key_path.as_ref().map(|p| resolve(p)).transpose()?;
-            let mut cells: Cells<Vec<(i64, u32, i64)>> = Cells::new(&pass);
-            for c in 0..chunks {
-                let Some(selected) = rows(c) else { continue };
-                let values = value.numbers(snapshot, pass.table, c, 0, selected.n);
-                let keys = key_path.as_ref().map(|p| p.codes(snapshot, pass.table, c, 0, selected.n));
-                selected.each(&pass, |i, key, segment, time| {
-                    if values[i] != NULL {
-                        let who = keys.as_ref().map_or(NONE, |k| k[i]);
-                        cells.at(key, segment).push((time, who, values[i]));
-                    }
-                });
-            }
-            Ok(grid::rows(&pass, cells.filled(|v| !v.is_empty())))
-        }
-        What::States { until, key } => {
-            let (until, key) = (resolve(until)?, resolve(key)?);
-            let size = key.cardinality(snapshot);
-            let points = pass.bounds.len();
-            let all: Vec<Vec<Bitmap>> = shares
-                .par_iter()
-                .map(|share| {
-                    let mut states: Vec<Bitmap> = (0..points).map(|_| Bitmap::new(size)).collect();
-                    for c in share {
-                        let Some(selected) = rows(*c) else { continue };
-                        let ends = until.numbers(snapshot, pass.table, *c, 0, selected.n);
-                        let who = key.codes(snapshot, pass.table, *c, 0, selected.n);
-                        selected.each(&pass, |i, _, segment, _| {
-                            // The state holds at p when since < p <= until.
-                            let mut point = segment;
-                            while point < points && (ends[i] == NULL || pass.bounds[point] <= ends[i]) {
-                                if who[i] != NONE {
-                                    states[point].set(who[i]);
-                                }
-                                point += 1;
-                            }
-                        });
-                    }
-                    states
-                })
-                .collect();
-            Ok(grid::states(&pass, all, size))
-        }
-        What::Count | What::Sum(_) => Err(MetricError::Question("an additive request was scanned alone".into())),
+fn kept(request: &Request, bounds: &BTreeSet<i64>, frame: &Frame<'_>, cache: &Cache, make: impl FnOnce(Vec<i64>) -> Result<Grid>) -> Result<Arc<Grid>> {
+    let (key, bounds) = key_of(request, bounds, frame)?;
+    if let Some(grid) = cache.grid(key) {
+        return Ok(grid);
     }
+    let grid = Arc::new(make(bounds)?);
+    cache.put_grid(key, &grid);
+    Ok(grid)
 }

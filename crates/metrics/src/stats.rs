@@ -1,19 +1,84 @@
 //! Quantiles and intervals (KPIS.md G12, G15). Floats appear here, after all sums are made.
 
-/// Interpolated quantile of values in any order (as SQL's percentile_cont); `None` for no values.
-pub fn quantile(values: &mut [i64], q: f64) -> Option<f64> {
-    if values.is_empty() {
+/// Order statistics of some values, in the values' own unit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spread {
+    pub median: Option<f64>,
+    pub p90: Option<f64>,
+    pub mean_variance: Option<f64>,
+}
+
+/// Values in order, with their exact sum and sum of squares.
+#[derive(Debug)]
+pub(crate) struct Sorted {
+    values: Vec<i64>,
+    sum: i128,
+    /// `None` where it would leave 128 bits.
+    squares: Option<i128>,
+}
+
+impl Sorted {
+    pub fn of(mut values: Vec<i64>) -> Self {
+        values.sort_unstable();
+        values.shrink_to_fit();
+        let sum = values.iter().map(|v| i128::from(*v)).sum();
+        let squares = values.iter().try_fold(0i128, |a, v| a.checked_add(i128::from(*v) * i128::from(*v)));
+        Self { values, sum, squares }
+    }
+    pub fn bytes(&self) -> usize {
+        self.values.len() * 8
+    }
+}
+
+/// Order statistics of several lists as if they were one.
+pub(crate) fn spread(lists: &[&Sorted]) -> Spread {
+    Spread { median: quantile(lists, 0.5), p90: quantile(lists, 0.9), mean_variance: variance_of_mean(lists) }
+}
+
+/// Interpolated quantile (as SQL's percentile_cont); `None` for no values.
+fn quantile(lists: &[&Sorted], q: f64) -> Option<f64> {
+    let n: usize = lists.iter().map(|l| l.values.len()).sum();
+    if n == 0 {
         return None;
     }
-    let at = q * (values.len() - 1) as f64;
+    let at = q * (n - 1) as f64;
     let (low, share) = (at.floor() as usize, at.fract());
-    let (_, a, above) = values.select_nth_unstable(low);
-    let a = *a as f64;
+    let a = nth(lists, low) as f64;
     if share == 0.0 {
         return Some(a);
     }
-    let b = above.iter().min().map_or(a, |b| *b as f64);
-    Some(a + (b - a) * share)
+    Some(a + (nth(lists, low + 1) as f64 - a) * share)
+}
+
+/// The value that `n` others precede: for several lists by halving the range of values.
+fn nth(lists: &[&Sorted], n: usize) -> i64 {
+    if let [one] = lists {
+        return one.values[n];
+    }
+    let firsts = lists.iter().filter_map(|l| l.values.first()).min();
+    let lasts = lists.iter().filter_map(|l| l.values.last()).max();
+    let (mut low, mut high) = (firsts.copied().unwrap_or(0), lasts.copied().unwrap_or(0));
+    while low < high {
+        let middle = (i128::from(low) + i128::from(high)).div_euclid(2) as i64;
+        let upto: usize = lists.iter().map(|l| l.values.partition_point(|v| *v <= middle)).sum();
+        if upto > n { high = middle } else { low = middle + 1 }
+    }
+    low
+}
+
+/// Variance of the mean out of exact sums: (nΣx² − (Σx)²) / (n²(n − 1)); `None` below two values.
+fn variance_of_mean(lists: &[&Sorted]) -> Option<f64> {
+    let n: i128 = lists.iter().map(|l| l.values.len() as i128).sum();
+    if n < 2 {
+        return None;
+    }
+    let sum: i128 = lists.iter().map(|l| l.sum).sum();
+    let squares = lists.iter().try_fold(0i128, |a, l| a.checked_add(l.squares?));
+    let exact = squares.and_then(|q| q.checked_mul(n)).zip(sum.checked_mul(sum)).and_then(|(a, b)| a.checked_sub(b));
+    match exact {
+        Some(exact) => Some(exact as f64 / (n as f64 * n as f64 * (n - 1) as f64)),
+        None => mean_variance(&lists.iter().flat_map(|l| l.values.iter().copied()).collect::<Vec<_>>()),
+    }
 }
 
 /// Wilson's 95 % interval of a share k of n (Wilson 1927).

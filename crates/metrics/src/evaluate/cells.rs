@@ -144,11 +144,11 @@ impl Results<'_> {
         let grid = &self.grids[term.handle];
         let (amount, rows) = match term.agg {
             Agg::Count => {
-                let (n, _) = grid.sum(key, Some(span.start), span.end);
+                let (n, _) = grid.sum(key, span.start, span.end);
                 (i128::from(n), n)
             }
             Agg::Sum => {
-                let (n, sum) = grid.sum(key, Some(span.start), span.end);
+                let (n, sum) = grid.sum(key, span.start, span.end);
                 (sum, n)
             }
             Agg::Distinct => {
@@ -305,7 +305,7 @@ fn stock(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, live: bool)
             let mut foreign: BTreeMap<i64, (i128, i64)> = BTreeMap::new();
             let mut add = |side: &Side, keys: Option<&Vec<(usize, Key)>>, sign: i64| {
                 for (t, key) in keys.into_iter().flatten() {
-                    let (n, amount) = r.grids[side.terms[*t].handle].sum(key, None, span.end);
+                    let (n, amount) = r.grids[side.terms[*t].handle].sum(key, i64::MIN, span.end);
                     rows += sign * n;
                     if !live {
                         sum += i128::from(sign) * amount;

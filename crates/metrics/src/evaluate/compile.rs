@@ -256,6 +256,8 @@ impl Ask<'_, '_> {
 
     fn stock(&mut self) -> Result<Shape> {
         let Some(state) = self.def.state.clone() else { return Err(self.broken("state")) };
+        // What is open now may have been opened at any time before.
+        self.bounds.insert(0, i64::MIN);
         let live = state.value.is_some() && self.frame.snapshot.fx.codes() > 1;
         let value = state.value.as_ref().map(|v| if live { format!("{v}__raw") } else { v.clone() });
         let agg = if value.is_some() { Agg::Sum } else { Agg::Count };

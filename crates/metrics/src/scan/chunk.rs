@@ -1,30 +1,20 @@
 //! The inner loops: one chunk of one table, in blocks that stay in the cache.
 
 use super::Pass;
-use crate::Result;
-use crate::plan::{Request, What};
-use northing_facts::NULL;
-use northing_facts::eval::{Node, TRUE};
+use super::work::{Found, Place, Rows, Take, Work, gather};
+use northing_facts::eval::TRUE;
 use northing_facts::table::COUNTED;
+use northing_facts::{NONE, NULL};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
-/// A bound count or sum.
-pub(crate) struct Additive {
-    filter: Option<(String, Node)>,
-    value: Option<Node>,
-}
-
-impl Additive {
-    pub fn bind(pass: &Pass<'_>, request: &Request) -> Result<Self> {
-        let filter = request.filter.as_ref().map(|f| Ok::<_, crate::MetricError>((format!("{f:?}"), pass.bind(f)?))).transpose()?;
-        let value = if let What::Sum(e) = &request.what { Some(pass.bind(e)?) } else { None };
-        Ok(Self { filter, value })
-    }
-}
+/// Rows of a block: its columns fit into a core's own cache.
+const BLOCK: usize = 1 << 12;
 
 /// Counts and sums of one chunk: by group, then request, then segment from `base` on.
+#[derive(Default)]
 pub(crate) struct Part {
     pub base: usize,
     pub segments: usize,
@@ -68,145 +58,199 @@ pub(crate) fn slot(pass: &Pass<'_>, chunk: usize, signature: u64) -> u64 {
     hasher.finish()
 }
 
-/// Rows of a chunk that count, with their group and segment.
-pub(crate) struct Selected<'a> {
-    pub n: usize,
-    mask: Vec<u8>,
-    keys: Option<Vec<u64>>,
-    times: Cow<'a, [i64]>,
+/// The cells of a chunk: its groups so far, and its segments.
+struct Layout {
+    base: usize,
+    segments: usize,
+    groups: Vec<u64>,
+    /// The dense number of each group that was met, by its key where there are few.
+    direct: Vec<u32>,
+    looked_up: HashMap<u64, u32>,
 }
 
-impl Selected<'_> {
-    /// Calls `f` with row, group, segment and time of every selected row.
-    pub fn each(&self, pass: &Pass<'_>, mut f: impl FnMut(usize, u64, usize, i64)) {
+/// Groups that are numbered by an array.
+const MOST_DIRECT: u64 = 1 << 14;
+
+impl Layout {
+    fn of(pass: &Pass<'_>, chunk: usize) -> Self {
+        let (base, last) = match time_range(pass, chunk) {
+            Some((low, high)) => (pass.segment(low), pass.segment(high)),
+            None => (0, pass.bounds.len()),
+        };
+        let space = pass.sizes.iter().try_fold(1u64, |a, s| a.checked_mul(*s)).filter(|s| *s <= MOST_DIRECT);
+        let (direct, looked_up) = (vec![NONE; space.unwrap_or(0) as usize], HashMap::new());
+        let groups = if pass.dims.is_empty() { vec![0] } else { Vec::new() };
+        Self { base, segments: last - base + 1, groups, direct, looked_up }
+    }
+
+    fn number(&mut self, key: u64) -> u32 {
+        let next = self.groups.len() as u32;
+        let slot = if self.direct.is_empty() { self.looked_up.entry(key).or_insert(NONE) } else { &mut self.direct[key as usize] };
+        if *slot == NONE {
+            *slot = next;
+            self.groups.push(key);
+        }
+        *slot
+    }
+
+    fn place(&mut self, pass: &Pass<'_>, keys: Option<&[u64]>, mask: &[u8], times: &[i64]) -> (Vec<(Range<usize>, u32)>, Option<Vec<u32>>) {
+        let n = mask.len();
+        let mut runs = Vec::new();
+        if self.segments == 1 && keys.is_none() {
+            runs.push((0..n, 0));
+            return (runs, None);
+        }
+        let mut each = vec![0u32; if keys.is_some() { n } else { 0 }];
         // Rows mostly follow each other in time, so the last segment is tried before it is looked up.
-        let (mut segment, mut low, mut high) = (0, i64::MAX, i64::MIN);
-        let (mask, times) = (&self.mask[..self.n], &self.times[..self.n]);
-        for i in 0..self.n {
+        let (mut segment, mut low, mut high, mut begun) = (self.base, i64::MAX, i64::MIN, 0);
+        for i in 0..n {
             if mask[i] == 0 {
                 continue;
             }
             let at = times[i];
             if at < low || at >= high {
-                segment = pass.segment(at);
+                let next = pass.segment(at);
+                if next != segment && each.is_empty() {
+                    runs.push((begun..i, (segment - self.base) as u32));
+                    begun = i;
+                    if runs.len() > n / 16 + 4 {
+                        each = vec![0u32; n];
+                        for (range, cell) in runs.drain(..) {
+                            each[range].fill(cell);
+                        }
+                    }
+                }
+                segment = next;
                 low = if segment == 0 { i64::MIN } else { pass.bounds[segment - 1] };
                 high = pass.bounds.get(segment).copied().unwrap_or(i64::MAX);
             }
-            f(i, self.keys.as_ref().map_or(0, |k| k[i]), segment, at);
-        }
-    }
-}
-
-pub(crate) fn selected<'a>(pass: &'a Pass<'_>, chunk: usize, filter: Option<&Node>) -> Option<Selected<'a>> {
-    let source = &pass.source().chunks[chunk];
-    let n = source.flags.len();
-    if time_range(pass, chunk).is_some_and(|(low, high)| low > high) {
-        return None;
-    }
-    let times = pass.time.numbers(pass.frame.snapshot, pass.table, chunk, 0, n);
-    let mut mask: Vec<u8> = source.flags.iter().zip(times.iter()).map(|(f, t)| u8::from(f & COUNTED != 0 && *t != NULL)).collect();
-    if let Some(node) = filter {
-        let truth = node.truth(pass.frame.snapshot, pass.table, chunk, 0, n);
-        mask.iter_mut().zip(truth).for_each(|(m, t)| *m &= t & TRUE);
-    }
-    Some(Selected { n, mask, keys: pass.keys(chunk, n), times })
-}
-
-/// Counts and sums of a chunk for every request of a pass.
-pub(crate) fn scan(pass: &Pass<'_>, chunk: usize, work: &[Additive]) -> Part {
-    let empty = Part { base: 0, segments: 1, groups: HashMap::new() };
-    let Some(base_rows) = selected(pass, chunk, None) else { return empty };
-    let n = base_rows.n;
-    let (base, last) = match time_range(pass, chunk) {
-        Some((low, high)) => (pass.segment(low), pass.segment(high)),
-        None => (0, pass.bounds.len()),
-    };
-    let segments = last - base + 1;
-    // A cell per row: its group's dense number times the segments, plus its segment.
-    let mut dense: Vec<u64> = vec![0];
-    let cells: Option<Vec<u32>> = if segments == 1 && base_rows.keys.is_none() {
-        None
-    } else {
-        let mut numbers: HashMap<u64, u32> = HashMap::from([(0, 0)]);
-        let mut cells = vec![0u32; n];
-        let mut before = (0u64, 0u32);
-        base_rows.each(pass, |i, key, segment, _| {
-            if key != before.0 {
-                let next = dense.len() as u32;
-                let number = *numbers.entry(key).or_insert(next);
-                if number == next {
-                    dense.push(key);
-                }
-                before = (key, number);
+            if !each.is_empty() {
+                let group = keys.map_or(0, |k| self.number(k[i]));
+                each[i] = group * self.segments as u32 + (segment - self.base) as u32;
             }
-            cells[i] = before.1 * segments as u32 + (segment - base) as u32;
-        });
-        Some(cells)
-    };
-    let width = dense.len() * segments;
-    let mut results = vec![(0i64, 0i128); width * work.len()];
-    let mut masks: HashMap<&str, Vec<u8>> = HashMap::new();
-    for (w, item) in work.iter().enumerate() {
-        let mask: &[u8] = match &item.filter {
-            None => &base_rows.mask,
-            Some((text, node)) => masks.entry(text.as_str()).or_insert_with(|| {
-                let truth = node.truth(pass.frame.snapshot, pass.table, chunk, 0, n);
-                base_rows.mask.iter().zip(truth).map(|(m, t)| m & t & TRUE).collect()
-            }),
+        }
+        if each.is_empty() {
+            runs.push((begun..n, (segment - self.base) as u32));
+            return (runs, None);
+        }
+        (runs, Some(each))
+    }
+}
+
+/// Rows from..to of a chunk that count and have an instant, and their instants.
+pub(crate) fn selected<'a>(pass: &'a Pass<'_>, chunk: usize, from: usize, to: usize) -> (Vec<u8>, Cow<'a, [i64]>) {
+    let times = pass.time.numbers(pass.frame.snapshot, pass.table, chunk, from, to);
+    let flags = &pass.source().chunks[chunk].flags[from..to];
+    let mask = flags.iter().zip(times.iter()).map(|(f, t)| u8::from(f & COUNTED != 0) & u8::from(*t != NULL)).collect();
+    (mask, times)
+}
+
+/// Counts and sums of a chunk for the requests `sums`; what the requests `keeps` gather goes to `found`.
+pub(crate) fn scan(pass: &Pass<'_>, chunk: usize, work: &[Work], sums: &[usize], keeps: &[usize], found: &mut [Found]) -> Part {
+    if timeless(pass, chunk) {
+        return Part::default();
+    }
+    let n = pass.source().chunks[chunk].flags.len();
+    let mut layout = Layout::of(pass, chunk);
+    // By cell, then request: groups are met on the way.
+    let mut results: Vec<(i64, i128)> = Vec::new();
+    let mut places: Vec<Vec<usize>> = vec![Vec::new(); keeps.len()];
+    for from in (0..n).step_by(BLOCK) {
+        let to = (from + BLOCK).min(n);
+        let (mask, times) = selected(pass, chunk, from, to);
+        if mask.iter().all(|m| *m == 0) {
+            continue;
+        }
+        let keys = pass.keys(chunk, from, to);
+        let (runs, each) = layout.place(pass, keys.as_deref(), &mask, &times);
+        results.resize(layout.groups.len() * layout.segments * sums.len(), (0, 0));
+        let name = |cell: u32| (layout.groups[cell as usize / layout.segments], layout.base + cell as usize % layout.segments);
+        let mut masks: HashMap<&str, Vec<u8>> = HashMap::new();
+        for item in sums.iter().chain(keeps).map(|w| &work[*w]) {
+            if let Some((text, node)) = &item.filter {
+                masks.entry(text).or_insert_with(|| {
+                    let mut truth = node.truth(pass.frame.snapshot, pass.table, chunk, from, to);
+                    truth.iter_mut().zip(&mask).for_each(|(t, m)| *t &= m & TRUE);
+                    truth
+                });
+            }
+        }
+        let rows = |item: &Work| Rows {
+            chunk,
+            from,
+            to,
+            mask: item.filter.as_ref().and_then(|(text, _)| masks.get(text.as_str())).map_or(&mask[..], Vec::as_slice),
+            place: each.as_ref().map_or(Place::Runs(&runs), |each| Place::Each(each)),
+            times: &times,
+            name: &name,
         };
-        let out = &mut results[w * width..(w + 1) * width];
-        match (&item.value, &cells) {
-            (None, None) => out[0].0 += mask.iter().map(|m| i64::from(*m)).sum::<i64>(),
-            (None, Some(cells)) => {
-                for (m, cell) in mask.iter().zip(cells) {
-                    out[*cell as usize].0 += i64::from(*m);
-                }
-            }
-            (Some(value), cells) => {
-                let values = value.numbers(pass.frame.snapshot, pass.table, chunk, 0, n);
-                sum(&values, mask, cells.as_deref(), out);
-            }
+        for (s, w) in sums.iter().enumerate() {
+            add(pass, &work[*w], &rows(&work[*w]), |cell| cell as usize * sums.len() + s, &mut results);
+        }
+        for (k, w) in keeps.iter().enumerate() {
+            gather(pass, &work[*w], &rows(&work[*w]), &mut places[k], &mut found[k]);
         }
     }
-    let groups = dense
-        .iter()
-        .enumerate()
-        .map(|(g, key)| {
-            let own = (0..work.len()).flat_map(|w| results[w * width + g * segments..w * width + (g + 1) * segments].iter().copied()).collect();
-            (*key, own)
-        })
-        .collect();
-    Part { base, segments, groups }
+    results.resize(layout.groups.len() * layout.segments * sums.len(), (0, 0));
+    let (segments, width) = (layout.segments, layout.segments * sums.len());
+    let own = |g: usize| (0..width).map(|at| results[g * width + at % segments * sums.len() + at / segments]).collect();
+    let groups = layout.groups.iter().enumerate().map(|(g, key)| (*key, own(g))).collect();
+    Part { base: layout.base, segments, groups }
 }
 
-fn sum(values: &[i64], mask: &[u8], cells: Option<&[u32]>, out: &mut [(i64, i128)]) {
-    // Small enough that no sum of a chunk can leave i64: then plain 64-bit additions are exact.
-    let large = values.iter().zip(mask).any(|(v, m)| *m != 0 && *v != NULL && v.unsigned_abs() > (i64::MAX as u64 >> 16));
-    match cells {
-        None if !large => {
-            let (mut count, mut total) = (0i64, 0i64);
-            for (v, m) in values.iter().zip(mask) {
-                let take = i64::from(*m & u8::from(*v != NULL));
-                count = count.wrapping_add(take);
-                total = total.wrapping_add(*v & take.wrapping_neg());
-            }
-            out[0].0 += count;
-            out[0].1 += i128::from(total);
+/// Has no row of the chunk an instant?
+pub(crate) fn timeless(pass: &Pass<'_>, chunk: usize) -> bool {
+    time_range(pass, chunk).is_some_and(|(low, high)| low > high)
+}
+
+/// Adds a block's rows to the counts and sums of their cells.
+fn add(pass: &Pass<'_>, work: &Work, rows: &Rows<'_>, slot: impl Fn(u32) -> usize, out: &mut [(i64, i128)]) {
+    let mask = rows.mask;
+    let Take::Sum(value) = &work.take else {
+        match &rows.place {
+            Place::Runs(runs) => runs.iter().for_each(|(r, cell)| out[slot(*cell)].0 += count(&mask[r.clone()])),
+            Place::Each(cells) => mask.iter().zip(*cells).for_each(|(m, cell)| out[slot(*cell)].0 += i64::from(*m)),
         }
-        None => {
-            for (v, m) in values.iter().zip(mask).filter(|(v, m)| **m != 0 && **v != NULL) {
-                out[0].0 += i64::from(*m);
-                out[0].1 += i128::from(*v);
+        return;
+    };
+    let values = value.numbers(pass.frame.snapshot, pass.table, rows.chunk, rows.from, rows.to);
+    match &rows.place {
+        Place::Runs(runs) => {
+            for (range, cell) in *runs {
+                let (n, sum) = total(&values[range.clone()], &mask[range.clone()]);
+                out[slot(*cell)].0 += n;
+                out[slot(*cell)].1 += sum;
             }
         }
-        Some(cells) => {
-            for ((v, m), cell) in values.iter().zip(mask).zip(cells) {
+        Place::Each(cells) => {
+            for ((v, m), cell) in values.iter().zip(mask).zip(*cells) {
                 if *m != 0 && *v != NULL {
-                    let slot = &mut out[*cell as usize];
-                    slot.0 += 1;
-                    slot.1 += i128::from(*v);
+                    let into = &mut out[slot(*cell)];
+                    into.0 += 1;
+                    into.1 += i128::from(*v);
                 }
             }
         }
     }
+}
+
+fn count(mask: &[u8]) -> i64 {
+    // Blocks of 255 cannot leave a byte, which is the widest addition there is.
+    mask.chunks(255).map(|c| i64::from(c.iter().fold(0u8, |a, m| a.wrapping_add(*m)))).sum()
+}
+
+fn total(values: &[i64], mask: &[u8]) -> (i64, i128) {
+    let (mut n, mut sum, mut largest) = (0i64, 0i64, 0u64);
+    for (v, m) in values.iter().zip(mask) {
+        let take = i64::from(*m & u8::from(*v != NULL));
+        n = n.wrapping_add(take);
+        let v = *v & take.wrapping_neg();
+        sum = sum.wrapping_add(v);
+        largest |= v.unsigned_abs();
+    }
+    // So many rows of so small values cannot leave 64 bits; else they are added again in 128.
+    if largest <= (i64::MAX as u64) / (BLOCK as u64 * 2) {
+        return (n, i128::from(sum));
+    }
+    (n, values.iter().zip(mask).filter(|(v, m)| **m != 0 && **v != NULL).map(|(v, _)| i128::from(*v)).sum())
 }

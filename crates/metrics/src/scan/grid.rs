@@ -1,9 +1,13 @@
 //! Results of scans by group and time segment, and cutting them into any span between two bounds.
 
 use super::Pass;
+pub use crate::stats::Spread;
 use super::chunk::Part;
-use crate::stats::{mean_variance, quantile};
+use super::work::{Found, Pieces, Places};
+use crate::stats::{Sorted, spread};
+use rayon::prelude::*;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 /// Codes of a group's dimension values, `NONE` for null.
@@ -19,15 +23,18 @@ impl Bitmap {
     pub fn new(size: usize) -> Self {
         Self { words: vec![0; size.div_ceil(64)] }
     }
-    /// Sets a member of a set that is made when it gets its first.
-    pub fn set_within(&mut self, at: u32, size: usize) {
+    /// Sets the codes whose mask is set, below `size`.
+    pub fn set_all(&mut self, size: usize, codes: &[u32], mask: &[u8]) {
         if self.words.is_empty() {
-            *self = Self::new(size);
+            *self = Self::new(size.max(1));
         }
-        self.set(at);
-    }
-    pub fn is_empty(&self) -> bool {
-        self.words.is_empty()
+        let words = &mut self.words[..];
+        for (code, m) in codes.iter().zip(mask) {
+            // A null's code lies beyond every set.
+            if let Some(word) = words.get_mut(*code as usize >> 6) {
+                *word |= u64::from(*m) << (code & 63);
+            }
+        }
     }
     pub fn set(&mut self, at: u32) {
         self.words[at as usize >> 6] |= 1 << (at & 63);
@@ -69,7 +76,7 @@ impl Bitmap {
 enum Data {
     /// Running totals: entry k is everything before bound k.
     Additive(HashMap<Key, Vec<(i64, i128)>>),
-    Values(HashMap<Key, HashMap<usize, Vec<i64>>>),
+    Values(HashMap<Key, HashMap<usize, Sorted>>),
     Distinct(HashMap<Key, HashMap<usize, Bitmap>>),
     Rows(HashMap<Key, HashMap<usize, Vec<(i64, u32, i64)>>>),
     States(Vec<Bitmap>),
@@ -85,17 +92,20 @@ pub struct Grid {
     counts: Mutex<HashMap<(Key, usize, usize), u64>>,
 }
 
-/// Order statistics of some values, in the values' own unit.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Spread {
-    pub median: Option<f64>,
-    pub p90: Option<f64>,
-    pub mean_variance: Option<f64>,
-}
-
 impl Grid {
     fn new(pass: &Pass<'_>, data: Data) -> Self {
         Self { bounds: pass.bounds.clone(), data, spreads: Mutex::default(), counts: Mutex::default() }
+    }
+    /// About what it holds in memory.
+    pub fn bytes(&self) -> usize {
+        let set = |b: &Bitmap| b.words.len() * 8;
+        match &self.data {
+            Data::Additive(g) => g.values().map(|v| v.len() * 24).sum(),
+            Data::Values(g) => g.values().flat_map(|c| c.values()).map(|v| v.bytes()).sum(),
+            Data::Distinct(g) => g.values().flat_map(|c| c.values()).map(set).sum(),
+            Data::Rows(g) => g.values().flat_map(|c| c.values()).map(|v| v.len() * 24).sum(),
+            Data::States(s) => s.iter().map(set).sum(),
+        }
     }
     fn at(&self, instant: i64) -> usize {
         self.bounds.partition_point(|b| *b < instant)
@@ -109,15 +119,11 @@ impl Grid {
             Data::States(_) => Vec::new(),
         }
     }
-    /// Count and sum over [start, end); `None` as start: from the beginning of time.
-    pub fn sum(&self, group: &Key, start: Option<i64>, end: i64) -> (i64, i128) {
+    /// Count and sum over [start, end).
+    pub fn sum(&self, group: &Key, start: i64, end: i64) -> (i64, i128) {
         let Data::Additive(groups) = &self.data else { return (0, 0) };
-        let Some(totals) = groups.get(group) else { return (0, 0) };
-        let to = totals[self.at(end)];
-        let from = start.map_or((0, 0), |s| totals[self.at(s)]);
-        if start.is_some_and(|s| s >= end) {
-            return (0, 0);
-        }
+        let Some(totals) = groups.get(group).filter(|_| start < end) else { return (0, 0) };
+        let (from, to) = (totals[self.at(start)], totals[self.at(end)]);
         (to.0 - from.0, to.1 - from.1)
     }
     /// Segments of [start, end): those after bound `start` up to bound `end`.
@@ -127,19 +133,16 @@ impl Grid {
         }
         self.at(start) + 1..self.at(end) + 1
     }
-    fn values(&self, group: &Key, start: i64, end: i64) -> Vec<i64> {
-        let Data::Values(groups) = &self.data else { return Vec::new() };
-        let Some(cells) = groups.get(group) else { return Vec::new() };
-        self.segments(start, end).filter_map(|s| cells.get(&s)).flatten().copied().collect()
-    }
     /// Median, 90th percentile and variance of the mean over the values of some groups.
     pub fn spread<'k>(&self, groups: impl Iterator<Item = &'k Key>, start: i64, end: i64) -> Spread {
         let place = (groups.cloned().collect::<Vec<Key>>(), self.at(start), self.at(end));
         if let Some(known) = self.spreads.lock().ok().and_then(|s| s.get(&place).copied()) {
             return known;
         }
-        let mut list: Vec<i64> = place.0.iter().flat_map(|k| self.values(k, start, end)).collect();
-        let spread = Spread { median: quantile(&mut list, 0.5), p90: quantile(&mut list, 0.9), mean_variance: mean_variance(&list) };
+        let Data::Values(values) = &self.data else { return Spread::default() };
+        let cells = place.0.iter().filter_map(|k| values.get(k));
+        let lists: Vec<&Sorted> = cells.flat_map(|c| self.segments(start, end).filter_map(|s| c.get(&s))).collect();
+        let spread = spread(&lists);
         if let Ok(mut spreads) = self.spreads.lock() {
             spreads.insert(place, spread);
         }
@@ -152,20 +155,16 @@ impl Grid {
         if let Some(known) = self.counts.lock().ok().and_then(|c| c.get(&place).copied()) {
             return known;
         }
-        let count = self.members(group, start, end).count();
+        let Data::Distinct(groups) = &self.data else { return 0 };
+        let sets: Vec<&Bitmap> = groups.get(group).into_iter().flat_map(|c| self.segments(start, end).filter_map(|s| c.get(&s))).collect();
+        let count = match sets[..] {
+            [one] => one.count(),
+            _ => sets.iter().fold(Bitmap::default(), |mut all, b| { all.join(b); all }).count(),
+        };
         if let Ok(mut counts) = self.counts.lock() {
             counts.insert(place, count);
         }
         count
-    }
-    fn members(&self, group: &Key, start: i64, end: i64) -> Bitmap {
-        let mut all = Bitmap::default();
-        if let Data::Distinct(groups) = &self.data {
-            if let Some(cells) = groups.get(group) {
-                self.segments(start, end).filter_map(|s| cells.get(&s)).for_each(|b| all.join(b));
-            }
-        }
-        all
     }
     pub fn rows(&self, group: &Key, start: i64, end: i64) -> Vec<(i64, u32, i64)> {
         let Data::Rows(groups) = &self.data else { return Vec::new() };
@@ -192,12 +191,14 @@ impl Grid {
     }
 }
 
-pub(crate) fn merge(pass: &Pass<'_>, parts: &[Arc<Part>], requests: usize) -> Option<Vec<Grid>> {
+/// Adds up the parts of a table. Each request sees its own segments only, so that the groups it knows do not
+/// depend on what else was asked.
+pub(crate) fn merge(pass: &Pass<'_>, parts: &[Arc<Part>], own: &[Range<usize>]) -> Option<Vec<Grid>> {
     let segments = pass.bounds.len() + 1;
     let mut merged: HashMap<u64, Vec<(i64, i128)>> = HashMap::new();
     for part in parts {
         for (key, cells) in &part.groups {
-            let into = merged.entry(*key).or_insert_with(|| vec![(0, 0); segments * requests]);
+            let into = merged.entry(*key).or_insert_with(|| vec![(0, 0); segments * own.len()]);
             for (at, (count, sum)) in cells.iter().enumerate() {
                 let (request, segment) = (at / part.segments, at % part.segments);
                 let slot = &mut into[request * segments + part.base + segment];
@@ -206,17 +207,20 @@ pub(crate) fn merge(pass: &Pass<'_>, parts: &[Arc<Part>], requests: usize) -> Op
             }
         }
     }
-    let mut grids = Vec::with_capacity(requests);
-    for request in 0..requests {
+    let mut grids = Vec::with_capacity(own.len());
+    for (request, range) in own.iter().enumerate() {
         let mut groups = HashMap::with_capacity(merged.len());
         for (key, cells) in &merged {
             let mut running = Vec::with_capacity(segments);
-            let mut total = (0i64, 0i128);
-            for (count, sum) in &cells[request * segments..(request + 1) * segments] {
-                total = (total.0 + count, total.1.checked_add(*sum)?);
+            let (mut total, mut some) = ((0i64, 0i128), false);
+            for (segment, (count, sum)) in cells[request * segments..(request + 1) * segments].iter().enumerate() {
+                if range.contains(&segment) {
+                    total = (total.0 + count, total.1.checked_add(*sum)?);
+                    some |= (*count, *sum) != (0, 0);
+                }
                 running.push(total);
             }
-            if total != (0, 0) || running.iter().any(|r| *r != (0, 0)) {
+            if some {
                 groups.insert(pass.decode(*key), running);
             }
         }
@@ -225,11 +229,9 @@ pub(crate) fn merge(pass: &Pass<'_>, parts: &[Arc<Part>], requests: usize) -> Op
     Some(grids)
 }
 
-type Cells<T> = HashMap<(u64, usize), T>;
-
-fn regroup<T>(pass: &Pass<'_>, found: Vec<Cells<T>>, mut join: impl FnMut(&mut T, T)) -> HashMap<Key, HashMap<usize, T>> {
+fn regroup<T>(pass: &Pass<'_>, found: Vec<Places<T>>, mut join: impl FnMut(&mut T, T)) -> HashMap<Key, HashMap<usize, T>> {
     let mut groups: HashMap<Key, HashMap<usize, T>> = HashMap::new();
-    for ((key, segment), value) in found.into_iter().flatten() {
+    for ((key, segment), value) in found.into_iter().flat_map(|p| p.list) {
         let cells = groups.entry(pass.decode(key)).or_default();
         match cells.get_mut(&segment) {
             Some(old) => join(old, value),
@@ -239,19 +241,30 @@ fn regroup<T>(pass: &Pass<'_>, found: Vec<Cells<T>>, mut join: impl FnMut(&mut T
     groups
 }
 
-pub(crate) fn values(pass: &Pass<'_>, found: Vec<Cells<Vec<i64>>>) -> Grid {
-    let groups = regroup(pass, found, |a, b| a.extend(b));
-    Grid::new(pass, Data::Values(groups))
-}
-
-pub(crate) fn distinct(pass: &Pass<'_>, found: Vec<Cells<Bitmap>>) -> Grid {
-    let groups = regroup(pass, found, |a, b| a.join(&b));
-    Grid::new(pass, Data::Distinct(groups))
-}
-
-pub(crate) fn rows(pass: &Pass<'_>, found: Cells<Vec<(i64, u32, i64)>>) -> Grid {
-    let groups = regroup(pass, vec![found], |a, b| a.extend(b));
-    Grid::new(pass, Data::Rows(groups))
+/// Joins what the parts of a table gave for one request.
+pub(crate) fn kept(pass: &Pass<'_>, found: Vec<Found>) -> Grid {
+    let (mut values, mut members, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    for part in found {
+        match part {
+            Found::Values(p) => values.push(p),
+            Found::Members(p) => members.push(p),
+            Found::Rows(p) => rows.push(p),
+        }
+    }
+    let data = if !members.is_empty() {
+        members.iter_mut().for_each(|p| p.list.retain(|(_, set)| set.words.iter().any(|w| *w != 0)));
+        Data::Distinct(regroup(pass, members, |a, b| a.join(&b)))
+    } else if !rows.is_empty() {
+        Data::Rows(regroup(pass, rows, |a, b| a.extend(b)))
+    } else {
+        let lists = regroup(pass, values, |a: &mut Pieces, b| a.join(b)).into_iter().collect::<Vec<_>>();
+        let sort = |(key, cells): (Key, HashMap<usize, Pieces>)| {
+            let filled = cells.into_iter().filter(|(_, v)| !v.is_empty()).collect::<Vec<_>>();
+            (key, filled.into_par_iter().map(|(segment, v)| (segment, Sorted::of(v.into_one()))).collect::<HashMap<_, _>>())
+        };
+        Data::Values(lists.into_par_iter().map(sort).filter(|(_, cells)| !cells.is_empty()).collect())
+    };
+    Grid::new(pass, data)
 }
 
 pub(crate) fn states(pass: &Pass<'_>, found: Vec<Vec<Bitmap>>, size: usize) -> Grid {
