@@ -146,7 +146,7 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
             let filter = measure.filter.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question)?;
             let value = measure.value.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question)?;
             let what = value.map_or(What::Count, What::Sum);
-            let request = Request { table, time: crate::plan::steps(&measure.time), filter, what, dims: Vec::new() };
+            let request = Request { table, time: crate::plan::steps(&measure.time), base: None, filter, what, dims: Vec::new() };
             rows(frame, &request, Some(span.start), span.end, 1, northing_model::money::TICKS)
         }
         Shape::Derived { .. } => Ok(Vec::new()),
@@ -157,7 +157,7 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
 fn rows(frame: &Frame<'_>, request: &Request, start: Option<i64>, end: i64, sign: i64, scale: i64) -> Result<Vec<Hit>> {
     let snapshot = frame.snapshot;
     let bind = |e: &Expr| eval::bind(snapshot, request.table, e, frame.now).map_err(MetricError::Question);
-    let filter = request.filter.as_ref().map(bind).transpose()?;
+    let filter = request.condition().as_ref().map(bind).transpose()?;
     let value = match &request.what {
         What::Sum(e) | What::Values(e) | What::Rows(e, _) => Some(bind(e)?),
         _ => None,

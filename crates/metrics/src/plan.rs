@@ -34,10 +34,23 @@ impl What {
 pub struct Request {
     pub table: usize,
     pub time: Vec<String>,
+    /// The question's filter in the words of the table: the same for all requests on it.
+    pub base: Option<Expr>,
+    /// The measure's own condition.
     pub filter: Option<Expr>,
     pub what: What,
     /// A path for each dimension; `None`: this table does not know it, all rows are "(none)".
     pub dims: Vec<Option<Vec<String>>>,
+}
+
+impl Request {
+    /// Everything that a row has to meet.
+    pub fn condition(&self) -> Option<Expr> {
+        match (self.filter.clone(), self.base.clone()) {
+            (Some(a), Some(b)) => Some(a.and(b)),
+            (a, b) => a.or(b),
+        }
+    }
 }
 
 /// Requests of one question. The handle of a request is its place in `requests`.

@@ -79,7 +79,7 @@ pub fn run(plan: &Plan, frame: &Frame<'_>, cache: &Cache) -> Result<Vec<Arc<Grid
     let mut passes: Vec<(String, Vec<usize>)> = Vec::new();
     for (handle, request) in plan.requests.iter().enumerate() {
         let state = matches!(request.what, What::States { .. });
-        let key = format!("{}|{:?}|{:?}|{state}", request.table, request.time, request.dims);
+        let key = format!("{}|{:?}|{:?}|{:?}|{state}", request.table, request.time, request.dims, request.base);
         match passes.iter_mut().find(|(k, _)| *k == key) {
             Some((_, handles)) => handles.push(handle),
             None => passes.push((key, vec![handle])),
@@ -135,21 +135,18 @@ fn together(open: &[(usize, Option<u64>)], plan: &Plan, frame: &Frame<'_>, cache
     // Neighbours together: they share segments, and so few results are to be joined.
     let share = chunks.div_ceil(2 * rayon::current_num_threads()).max(1);
     let starts: Vec<usize> = (0..chunks).step_by(share).collect();
-    let read = |start: &usize| {
+    let read = |start: usize| {
         let mut found: Vec<Found> = keeps.iter().map(|w| Found::new(&work[*w])).collect();
         let mut parts = Vec::with_capacity(share);
-        for c in *start..(start + share).min(chunks) {
-            if !chunk::touches(&pass, c) {
-                continue;
-            }
+        for c in (start..(start + share).min(chunks)).filter(|c| chunk::touches(&pass, *c)) {
             let version = pass.source().chunks[c].version;
             let slot = chunk::slot(&pass, c, signature);
-            let known = if sums.is_empty() { Some(Arc::new(Part::default())) } else { cache.part(slot, version) };
-            if known.is_some() && keeps.is_empty() {
+            let known = if sums.is_empty() { Some(Arc::default()) } else { cache.part(slot, version) };
+            let wanted: &[usize] = if known.is_some() { &[] } else { &sums };
+            if wanted.is_empty() && keeps.is_empty() {
                 parts.extend(known);
                 continue;
             }
-            let wanted: &[usize] = if known.is_some() { &[] } else { &sums };
             let part = chunk::scan(&pass, c, &work, wanted, &keeps, &mut found);
             parts.push(known.unwrap_or_else(|| {
                 let part = Arc::new(part);
@@ -161,7 +158,10 @@ fn together(open: &[(usize, Option<u64>)], plan: &Plan, frame: &Frame<'_>, cache
         }
         (parts, found)
     };
-    let shares: Vec<(Vec<Arc<Part>>, Vec<Found>)> = starts.par_iter().map(read).collect();
+    // Waking other threads costs more than looking up what is known.
+    let unknown = |c: usize| cache.part(chunk::slot(&pass, c, signature), pass.source().chunks[c].version).is_none();
+    let much = chunks > 1 && (!keeps.is_empty() || (0..chunks).filter(|c| chunk::touches(&pass, *c) && unknown(*c)).nth(1).is_some());
+    let shares: Vec<(Vec<Arc<Part>>, Vec<Found>)> = if much { starts.into_par_iter().map(read).collect() } else { starts.into_iter().map(read).collect() };
     let overflow = || MetricError::Overflow { metric: pass.source().schema.name.clone() };
     let parts: Vec<Arc<Part>> = shares.iter().flat_map(|(p, _)| p.iter().cloned()).collect();
     let mut totals = grid::merge(&pass, &parts, &sums.iter().map(|w| work[*w].segments.clone()).collect::<Vec<_>>()).ok_or_else(overflow)?.into_iter();
@@ -185,7 +185,7 @@ fn signature(pass: &Pass<'_>, requests: &[&Request]) -> u64 {
 
 /// Does the request's own condition speak of the present?
 fn clocked(request: &Request) -> bool {
-    format!("{:?}", request.filter).contains("Now")
+    format!("{:?}{:?}", request.filter, request.base).contains("Now")
 }
 
 /// The newest row of a table by a time column of its own, where it has one.

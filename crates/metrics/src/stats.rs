@@ -11,22 +11,63 @@ pub struct Spread {
 /// Values in order, with their exact sum and sum of squares.
 #[derive(Debug)]
 pub(crate) struct Sorted {
-    values: Vec<i64>,
+    values: Ordered,
     sum: i128,
     /// `None` where it would leave 128 bits.
     squares: Option<i128>,
 }
 
+#[derive(Debug)]
+enum Ordered {
+    /// Distances from a base: half the memory, and most values fit.
+    Near(i64, Vec<u32>),
+    Wide(Vec<i64>),
+}
+
 impl Sorted {
-    pub fn of(mut values: Vec<i64>) -> Self {
-        values.sort_unstable();
-        values.shrink_to_fit();
-        let sum = values.iter().map(|v| i128::from(*v)).sum();
-        let squares = values.iter().try_fold(0i128, |a, v| a.checked_add(i128::from(*v) * i128::from(*v)));
-        Self { values, sum, squares }
+    /// Of values that come in pieces.
+    pub fn of(pieces: &[Vec<i64>]) -> Self {
+        let each = || pieces.iter().flatten().copied();
+        let n = pieces.iter().map(Vec::len).sum();
+        let (low, high) = each().fold((i64::MAX, i64::MIN), |(l, h), v| (l.min(v), h.max(v)));
+        let values = if high.checked_sub(low).is_some_and(|d| d <= i64::from(u32::MAX)) {
+            let mut near: Vec<u32> = Vec::with_capacity(n);
+            pieces.iter().for_each(|p| near.extend(p.iter().map(|v| v.wrapping_sub(low) as u32)));
+            radsort::sort(&mut near);
+            Ordered::Near(low, near)
+        } else {
+            let mut wide: Vec<i64> = Vec::with_capacity(n);
+            pieces.iter().for_each(|p| wide.extend_from_slice(p));
+            radsort::sort(&mut wide);
+            Ordered::Wide(wide)
+        };
+        let squares = each().try_fold(0i128, |a, v| a.checked_add(i128::from(v) * i128::from(v)));
+        Self { values, sum: each().map(i128::from).sum(), squares }
+    }
+    fn len(&self) -> usize {
+        match &self.values {
+            Ordered::Near(_, v) => v.len(),
+            Ordered::Wide(v) => v.len(),
+        }
+    }
+    fn get(&self, at: usize) -> i64 {
+        match &self.values {
+            Ordered::Near(base, v) => base + i64::from(v[at]),
+            Ordered::Wide(v) => v[at],
+        }
+    }
+    /// How many values are at most this.
+    fn up_to(&self, value: i64) -> usize {
+        match &self.values {
+            Ordered::Near(base, v) => v.partition_point(|d| base + i64::from(*d) <= value),
+            Ordered::Wide(v) => v.partition_point(|v| *v <= value),
+        }
     }
     pub fn bytes(&self) -> usize {
-        self.values.len() * 8
+        match &self.values {
+            Ordered::Near(_, v) => v.len() * 4,
+            Ordered::Wide(v) => v.len() * 8,
+        }
     }
 }
 
@@ -37,7 +78,7 @@ pub(crate) fn spread(lists: &[&Sorted]) -> Spread {
 
 /// Interpolated quantile (as SQL's percentile_cont); `None` for no values.
 fn quantile(lists: &[&Sorted], q: f64) -> Option<f64> {
-    let n: usize = lists.iter().map(|l| l.values.len()).sum();
+    let n: usize = lists.iter().map(|l| l.len()).sum();
     if n == 0 {
         return None;
     }
@@ -53,14 +94,13 @@ fn quantile(lists: &[&Sorted], q: f64) -> Option<f64> {
 /// The value that `n` others precede: for several lists by halving the range of values.
 fn nth(lists: &[&Sorted], n: usize) -> i64 {
     if let [one] = lists {
-        return one.values[n];
+        return one.get(n);
     }
-    let firsts = lists.iter().filter_map(|l| l.values.first()).min();
-    let lasts = lists.iter().filter_map(|l| l.values.last()).max();
-    let (mut low, mut high) = (firsts.copied().unwrap_or(0), lasts.copied().unwrap_or(0));
+    let filled = || lists.iter().filter(|l| l.len() > 0);
+    let (mut low, mut high) = (filled().map(|l| l.get(0)).min().unwrap_or(0), filled().map(|l| l.get(l.len() - 1)).max().unwrap_or(0));
     while low < high {
         let middle = (i128::from(low) + i128::from(high)).div_euclid(2) as i64;
-        let upto: usize = lists.iter().map(|l| l.values.partition_point(|v| *v <= middle)).sum();
+        let upto: usize = lists.iter().map(|l| l.up_to(middle)).sum();
         if upto > n { high = middle } else { low = middle + 1 }
     }
     low
@@ -68,7 +108,7 @@ fn nth(lists: &[&Sorted], n: usize) -> i64 {
 
 /// Variance of the mean out of exact sums: (nΣx² − (Σx)²) / (n²(n − 1)); `None` below two values.
 fn variance_of_mean(lists: &[&Sorted]) -> Option<f64> {
-    let n: i128 = lists.iter().map(|l| l.values.len() as i128).sum();
+    let n: i128 = lists.iter().map(|l| l.len() as i128).sum();
     if n < 2 {
         return None;
     }
@@ -77,7 +117,7 @@ fn variance_of_mean(lists: &[&Sorted]) -> Option<f64> {
     let exact = squares.and_then(|q| q.checked_mul(n)).zip(sum.checked_mul(sum)).and_then(|(a, b)| a.checked_sub(b));
     match exact {
         Some(exact) => Some(exact as f64 / (n as f64 * n as f64 * (n - 1) as f64)),
-        None => mean_variance(&lists.iter().flat_map(|l| l.values.iter().copied()).collect::<Vec<_>>()),
+        None => mean_variance(&lists.iter().flat_map(|l| (0..l.len()).map(|i| l.get(i))).collect::<Vec<_>>()),
     }
 }
 

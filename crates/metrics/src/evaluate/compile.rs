@@ -191,11 +191,7 @@ impl Ask<'_, '_> {
         if !self.frame.allowed(table) {
             return Err(MetricError::Forbidden(self.def.id.clone()));
         }
-        let own = m.filter.as_deref().map(|t| self.parse(t)).transpose()?;
-        let filter = match (own, extra) {
-            (Some(a), Some(b)) => Some(a.and(b)),
-            (a, b) => a.or(b),
-        };
+        let filter = m.filter.as_deref().map(|t| self.parse(t)).transpose()?;
         let value = m.value.as_deref().map(|t| self.parse(t)).transpose()?;
         let scale = self.scale(table, value.as_ref());
         let what = match (m.agg, value) {
@@ -203,7 +199,7 @@ impl Ask<'_, '_> {
             (Agg::Distinct, Some(Expr::Path(path))) => What::Distinct(path),
             _ => What::Count,
         };
-        let request = Request { table, time: steps(&m.time), filter, what, dims };
+        let request = Request { table, time: steps(&m.time), base: extra, filter, what, dims };
         let handle = self.plan.want(request, self.bounds.iter().copied());
         Ok(Term { handle, agg: m.agg, minus: m.minus, scale })
     }
@@ -299,7 +295,7 @@ impl Ask<'_, '_> {
             MetricError::Question(format!("{} cannot be cut or filtered by '{unknown}' ({} has no path to it)", self.def.id, self.frame.snapshot.tables[who].schema.name))
         })?;
         let filter = filter.as_deref().map(|t| self.parse(t)).transpose()?;
-        let request = Request { table, time: steps(&since), filter, what: What::States { until: steps(&until), key }, dims: Vec::new() };
+        let request = Request { table, time: steps(&since), base: None, filter, what: What::States { until: steps(&until), key }, dims: Vec::new() };
         let handle = self.plan.want(request, self.bounds.iter().copied());
         Ok(Shape::Retention { handle, outcome, table: who })
     }

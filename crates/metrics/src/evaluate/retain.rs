@@ -27,10 +27,8 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, handle: usize, outcome: Outco
     let codes = codes(r, table, &paths);
     let mut series = Series::new();
     if paths.is_empty() {
-        // Compounded months ask for the same spans again and again.
-        let mut known: BTreeMap<(i64, i64), (u64, u64)> = BTreeMap::new();
         let cells = c.spans.iter().map(|span| {
-            let (held, kept) = *known.entry((span.start, span.end)).or_insert_with(|| grid.overlap(span.start, span.end, keep.as_ref()));
+            let (held, kept) = grid.overlap(span.start, span.end, keep.as_ref());
             cell(if outcome == Outcome::Kept { kept } else { held - kept }, held)
         });
         return Ok(Series::from([(Group::new(), cells.collect())]));

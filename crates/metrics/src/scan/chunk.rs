@@ -141,7 +141,10 @@ impl Layout {
 pub(crate) fn selected<'a>(pass: &'a Pass<'_>, chunk: usize, from: usize, to: usize) -> (Vec<u8>, Cow<'a, [i64]>) {
     let times = pass.time.numbers(pass.frame.snapshot, pass.table, chunk, from, to);
     let flags = &pass.source().chunks[chunk].flags[from..to];
-    let mask = flags.iter().zip(times.iter()).map(|(f, t)| u8::from(f & COUNTED != 0) & u8::from(*t != NULL)).collect();
+    let mut mask: Vec<u8> = flags.iter().zip(times.iter()).map(|(f, t)| u8::from(f & COUNTED != 0) & u8::from(*t != NULL)).collect();
+    if let Some(base) = &pass.base {
+        mask.iter_mut().zip(base.truth(pass.frame.snapshot, pass.table, chunk, from, to)).for_each(|(m, t)| *m &= t & TRUE);
+    }
     (mask, times)
 }
 

@@ -90,11 +90,12 @@ pub struct Grid {
     /// What was worked out of values and sets before, by groups and span.
     spreads: Mutex<HashMap<(Vec<Key>, usize, usize), Spread>>,
     counts: Mutex<HashMap<(Key, usize, usize), u64>>,
+    overlaps: Mutex<HashMap<(usize, usize), (u64, u64)>>,
 }
 
 impl Grid {
     fn new(pass: &Pass<'_>, data: Data) -> Self {
-        Self { bounds: pass.bounds.clone(), data, spreads: Mutex::default(), counts: Mutex::default() }
+        Self { bounds: pass.bounds.clone(), data, spreads: Mutex::default(), counts: Mutex::default(), overlaps: Mutex::default() }
     }
     /// About what it holds in memory.
     pub fn bytes(&self) -> usize {
@@ -175,12 +176,19 @@ impl Grid {
     /// `keep` where it is given.
     pub fn overlap(&self, start: i64, end: i64, keep: Option<&Bitmap>) -> (u64, u64) {
         let Data::States(states) = &self.data else { return (0, 0) };
-        let (Some(before), Some(after)) = (states.get(self.at(start)), states.get(self.at(end))) else { return (0, 0) };
+        let place = (self.at(start), self.at(end));
+        let (Some(before), Some(after)) = (states.get(place.0), states.get(place.1)) else { return (0, 0) };
+        if let (None, Some(known)) = (keep, self.overlaps.lock().ok().and_then(|o| o.get(&place).copied())) {
+            return known;
+        }
         let (mut held, mut kept) = (0, 0);
         for (i, (a, b)) in before.words.iter().zip(&after.words).enumerate() {
             let a = a & keep.map_or(u64::MAX, |k| k.words.get(i).copied().unwrap_or(0));
             held += u64::from(a.count_ones());
             kept += u64::from((a & b).count_ones());
+        }
+        if let (None, Ok(mut overlaps)) = (keep, self.overlaps.lock()) {
+            overlaps.insert(place, (held, kept));
         }
         (held, kept)
     }
@@ -260,7 +268,7 @@ pub(crate) fn kept(pass: &Pass<'_>, found: Vec<Found>) -> Grid {
         let lists = regroup(pass, values, |a: &mut Pieces, b| a.join(b)).into_iter().collect::<Vec<_>>();
         let sort = |(key, cells): (Key, HashMap<usize, Pieces>)| {
             let filled = cells.into_iter().filter(|(_, v)| !v.is_empty()).collect::<Vec<_>>();
-            (key, filled.into_par_iter().map(|(segment, v)| (segment, Sorted::of(v.into_one()))).collect::<HashMap<_, _>>())
+            (key, filled.into_par_iter().map(|(segment, v)| (segment, Sorted::of(v.pieces()))).collect::<HashMap<_, _>>())
         };
         Data::Values(lists.into_par_iter().map(sort).filter(|(_, cells)| !cells.is_empty()).collect())
     };

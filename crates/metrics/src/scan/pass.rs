@@ -13,6 +13,8 @@ pub(crate) struct Pass<'a> {
     pub frame: &'a Frame<'a>,
     pub table: usize,
     pub time: Path,
+    /// What every row has to meet, whatever is asked of it.
+    pub base: Option<Node>,
     pub dims: Vec<Option<Path>>,
     /// Size of each dimension's address space, null included.
     pub sizes: Vec<u64>,
@@ -23,7 +25,7 @@ pub(crate) struct Pass<'a> {
 }
 
 /// Width of a slot of the time look-up, as a power of two of seconds.
-const SLOT: u32 = 13;
+const SLOT: u32 = 16;
 
 impl<'a> Pass<'a> {
     pub fn new(frame: &'a Frame<'a>, request: &Request, bounds: Vec<i64>) -> Result<Self> {
@@ -50,7 +52,9 @@ impl<'a> Pass<'a> {
                 }
             }
         }
-        Ok(Self { frame, table: request.table, time, dims, sizes, bounds: Arc::new(bounds), dated, lookup })
+        let bind = |e: &northing_model::Expr| eval::bind(frame.snapshot, request.table, e, frame.now).map_err(MetricError::Question);
+        let base = request.base.as_ref().map(bind).transpose()?;
+        Ok(Self { frame, table: request.table, time, base, dims, sizes, bounds: Arc::new(bounds), dated, lookup })
     }
 
     pub fn source(&self) -> &Table {
@@ -131,7 +135,7 @@ impl<'a> Pass<'a> {
                     tables.extend(path.target);
                 }
             }
-            for expr in request.filter.iter().chain(value) {
+            for expr in request.filter.iter().chain(&request.base).chain(value) {
                 for path in expr.paths() {
                     if let Ok(path) = Path::resolve(self.frame.snapshot, self.table, path) {
                         add_steps(&mut tables, &path);

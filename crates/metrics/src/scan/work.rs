@@ -122,10 +122,8 @@ impl Pieces {
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
-    pub fn into_one(self) -> Vec<i64> {
-        let mut all = Vec::with_capacity(self.len);
-        self.list.iter().for_each(|piece| all.extend_from_slice(piece));
-        all
+    pub fn pieces(&self) -> &[Vec<i64>] {
+        &self.list
     }
 }
 
