@@ -6,6 +6,7 @@ use northing_facts::Snapshot;
 use northing_facts::eval::Path;
 use northing_model::{Expr, Scope};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// What a scan computes per group and segment.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,16 +59,19 @@ impl Request {
 pub struct Plan {
     pub requests: Vec<Request>,
     pub bounds: Vec<BTreeSet<i64>>,
-    known: HashMap<String, usize>,
+    /// What tells each request from others.
+    pub keys: Vec<Arc<str>>,
+    known: HashMap<Arc<str>, usize>,
 }
 
 impl Plan {
     /// The handle of a request; instants are added to those that the result can be cut at.
     pub fn want(&mut self, request: Request, bounds: impl IntoIterator<Item = i64>) -> usize {
-        let key = format!("{request:?}");
+        let key: Arc<str> = format!("{request:?}").into();
         let next = self.requests.len();
-        let handle = *self.known.entry(key).or_insert(next);
+        let handle = *self.known.entry(key.clone()).or_insert(next);
         if handle == next {
+            self.keys.push(key);
             self.requests.push(request);
             self.bounds.push(BTreeSet::new());
         }

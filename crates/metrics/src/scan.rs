@@ -88,7 +88,7 @@ pub fn run(plan: &Plan, frame: &Frame<'_>, cache: &Cache) -> Result<Vec<Arc<Grid
     for (_, handles) in passes {
         if let What::States { .. } = plan.requests[handles[0]].what {
             for handle in handles {
-                grids[handle] = Some(kept(&plan.requests[handle], &plan.bounds[handle], frame, cache, |bounds| {
+                grids[handle] = Some(kept(plan, handle, frame, cache, |bounds| {
                     state::scan(&Pass::new(frame, &plan.requests[handle], bounds)?, &plan.requests[handle])
                 })?);
             }
@@ -98,7 +98,7 @@ pub fn run(plan: &Plan, frame: &Frame<'_>, cache: &Cache) -> Result<Vec<Arc<Grid
         let mut open = Vec::new();
         for handle in handles {
             let request = &plan.requests[handle];
-            let key = (!request.what.additive()).then(|| key_of(request, &plan.bounds[handle], frame)).transpose()?;
+            let key = (!request.what.additive()).then(|| key_of(plan, handle, frame)).transpose()?;
             let key = key.map(|(key, _)| key);
             match key.and_then(|k| cache.grid(k)) {
                 Some(grid) => grids[handle] = Some(grid),
@@ -130,7 +130,7 @@ fn together(open: &[(usize, Option<u64>)], plan: &Plan, frame: &Frame<'_>, cache
     let work: Vec<Work> = open.iter().map(bind).collect::<Result<_>>()?;
     let sums: Vec<usize> = (0..work.len()).filter(|w| work[*w].additive()).collect();
     let keeps: Vec<usize> = (0..work.len()).filter(|w| !work[*w].additive()).collect();
-    let signature = signature(&pass, &sums.iter().map(|w| requests[*w]).collect::<Vec<_>>());
+    let signature = signature(&pass, &sums.iter().map(|w| (&*plan.keys[open[*w].0], requests[*w])).collect::<Vec<_>>());
     let chunks = pass.source().chunks.len();
     // Neighbours together: they share segments, and so few results are to be joined.
     let share = chunks.div_ceil(2 * rayon::current_num_threads()).max(1);
@@ -174,18 +174,19 @@ fn together(open: &[(usize, Option<u64>)], plan: &Plan, frame: &Frame<'_>, cache
 }
 
 /// What the additive results of a chunk depend on besides the chunk and the bounds.
-fn signature(pass: &Pass<'_>, requests: &[&Request]) -> u64 {
+fn signature(pass: &Pass<'_>, work: &[(&str, &Request)]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (pass.table, format!("{requests:?}"), pass.referred(requests), pass.frame.snapshot.settings.currency.as_str()).hash(&mut hasher);
-    if requests.iter().any(|r| clocked(r)) {
+    let (keys, requests): (Vec<&str>, Vec<&Request>) = work.iter().copied().unzip();
+    (pass.table, &keys, pass.referred(&requests), pass.frame.snapshot.settings.currency.as_str()).hash(&mut hasher);
+    if keys.iter().any(|k| clocked(k)) {
         pass.frame.now.hash(&mut hasher);
     }
     hasher.finish()
 }
 
-/// Does the request's own condition speak of the present?
-fn clocked(request: &Request) -> bool {
-    format!("{:?}{:?}", request.filter, request.base).contains("Now")
+/// Do a request's conditions speak of the present?
+fn clocked(key: &str) -> bool {
+    key.contains("Now")
 }
 
 /// The newest row of a table by a time column of its own, where it has one.
@@ -197,23 +198,24 @@ fn newest(pass: &Pass<'_>) -> Option<i64> {
 
 /// The key of a result that is kept whole, and its bounds. Bounds later than every row are alike, so that a
 /// moving clock does not make a new question.
-fn key_of(request: &Request, bounds: &BTreeSet<i64>, frame: &Frame<'_>) -> Result<(u64, Vec<i64>)> {
+fn key_of(plan: &Plan, handle: usize, frame: &Frame<'_>) -> Result<(u64, Vec<i64>)> {
+    let (request, key) = (&plan.requests[handle], &plan.keys[handle]);
     let probe = Pass::new(frame, request, Vec::new())?;
     let state = matches!(request.what, What::States { .. });
     let last = newest(&probe).filter(|_| !state).map_or(i64::MAX, |t| t.saturating_add(1));
-    let mut bounds: Vec<i64> = bounds.iter().map(|b| (*b).min(last)).collect();
+    let mut bounds: Vec<i64> = plan.bounds[handle].iter().map(|b| (*b).min(last)).collect();
     bounds.dedup();
     let mut hasher = DefaultHasher::new();
     let own = probe.source().chunks.iter().map(|c| c.version).max();
-    (format!("{request:?}"), &bounds, own, probe.referred(&[request])).hash(&mut hasher);
-    if clocked(request) {
+    (key, &bounds, own, probe.referred(&[request])).hash(&mut hasher);
+    if clocked(key) {
         frame.now.hash(&mut hasher);
     }
     Ok((hasher.finish(), bounds))
 }
 
-fn kept(request: &Request, bounds: &BTreeSet<i64>, frame: &Frame<'_>, cache: &Cache, make: impl FnOnce(Vec<i64>) -> Result<Grid>) -> Result<Arc<Grid>> {
-    let (key, bounds) = key_of(request, bounds, frame)?;
+fn kept(plan: &Plan, handle: usize, frame: &Frame<'_>, cache: &Cache, make: impl FnOnce(Vec<i64>) -> Result<Grid>) -> Result<Arc<Grid>> {
+    let (key, bounds) = key_of(plan, handle, frame)?;
     if let Some(grid) = cache.grid(key) {
         return Ok(grid);
     }
