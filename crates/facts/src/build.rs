@@ -12,7 +12,7 @@ use crate::touch::Touched;
 use crate::{FactsError, Result, Settings, Snapshot};
 use hashbrown::HashTable;
 use northing_model::expr::{self, Reader};
-use northing_model::{Expr, FieldDef, FieldType, Model, Physical, Record, Value};
+use northing_model::{Schedule, Expr, FieldDef, FieldType, Model, Physical, Record, Value};
 use northing_store::{Logged, Moment, Op, Store};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -29,6 +29,9 @@ pub(crate) struct Entry {
     pub currency: i64,
 }
 
+/// Objects whose children derivations ask for.
+const LINKED: [&str; 10] = ["customer", "lead", "order", "deal", "contract", "expense", "ticket", "send", "survey_invite", "consent_event"];
+
 pub struct Facts {
     pub(crate) model: Arc<Model>,
     pub(crate) settings: Settings,
@@ -36,7 +39,13 @@ pub struct Facts {
     pub(crate) known: Known,
     pub(crate) fx: Fx,
     pub(crate) links: Vec<Vec<Option<Links>>>,
-    pub(crate) history: HashMap<u32, Vec<Entry>>,
+    /// By table and row.
+    pub(crate) history: HashMap<(usize, u32), Vec<Entry>>,
+    pub(crate) schedules: HashMap<u32, Schedule>,
+    /// Products that a product goes with.
+    pub(crate) complements: HashMap<u32, Vec<u32>>,
+    /// Consents by their address, for those of nobody known; may hold rows that have moved on.
+    pub(crate) addresses: HashMap<i64, Vec<u32>>,
     pub(crate) shares: HashMap<u32, BTreeMap<String, u8>>,
     pub(crate) free: Vec<Vec<u32>>,
     index: Vec<HashTable<u32>>,
@@ -49,15 +58,19 @@ impl Facts {
     fn empty(model: Arc<Model>, settings: Settings) -> Result<Self> {
         let schemas: Vec<Arc<Schema>> = model.objects.iter().map(|o| Arc::new(Schema::of(&model, o))).collect();
         let known = Known::find(&schemas).ok_or_else(|| FactsError::Expression("the model lacks an object or field that facts derive from".into()))?;
-        let linked: Vec<usize> = ["customer", "lead", "order", "deal", "contract", "expense"].iter().filter_map(|n| model.object_index(n)).collect();
+        let linked: Vec<usize> = LINKED.iter().filter_map(|n| model.object_index(n)).collect();
+        // Nearly everything points at a user; only what users are derived from is followed back.
+        let users = [known.user_action.table, known.user_version.table];
+        let followed = |table: usize, target: &usize| linked.contains(target) || (*target == known.user.table && users.contains(&table));
         let links = schemas
             .iter()
-            .map(|s| s.columns.iter().map(|c| c.target.filter(|t| linked.contains(t)).map(|_| Links::default())).collect())
+            .enumerate()
+            .map(|(table, s)| s.columns.iter().map(|c| c.target.filter(|t| followed(table, t)).map(|_| Links::default())).collect())
             .collect();
         let plans = model
             .objects
             .iter()
-            .map(|o| o.stored_fields().filter(|f| (f.facts && f.kind.physical() != Physical::List) || f.kind == FieldType::Shares).cloned().collect())
+            .map(|o| o.stored_fields().filter(|f| (f.facts && f.kind.physical() != Physical::List) || f.kind == FieldType::Shares || (o.name == "product" && f.name == "complements")).cloned().collect())
             .collect();
         let exclude = model
             .objects
@@ -72,6 +85,9 @@ impl Facts {
             known,
             links,
             history: HashMap::new(),
+            schedules: HashMap::new(),
+            complements: HashMap::new(),
+            addresses: HashMap::new(),
             shares: HashMap::new(),
             free: vec![Vec::new(); model.objects.len()],
             index: (0..model.objects.len()).map(|_| HashTable::new()).collect(),
@@ -85,7 +101,7 @@ impl Facts {
     /// Reads the whole store as it stands.
     pub fn load(store: &Store) -> Result<Self> {
         let seq = store.seq();
-        let settings = Settings::from_record(&store.workspace()?.map(|(_, r, _)| r).unwrap_or_default());
+        let settings = Settings::from_record(&store.model(), &store.workspace()?.map(|(_, r, _)| r).unwrap_or_default());
         let mut facts = Self::empty(store.model(), settings)?;
         let model = facts.model.clone();
         facts.load_rates(store)?;
@@ -101,6 +117,7 @@ impl Facts {
                 store.scan_moments(&object.name, |id, seq, moment| facts.remember(table, id, seq, &moment))?;
             }
         }
+        facts.load_schedules(store)?;
         facts.seq = seq;
         facts.derive_everything();
         // What was committed while the tables were read is in them or in the log; writing it twice changes nothing.
@@ -123,7 +140,7 @@ impl Facts {
             moments.extend(entry.moments.into_iter().map(|m| (entry.object.clone(), entry.id, entry.seq, m)));
         })?;
         let settings = order.iter().filter(|(o, _)| o == "workspace").map(|k| &records[k]).find(|(_, deleted)| !deleted).map(|(r, _)| r.clone()).unwrap_or_default();
-        let mut facts = Self::empty(store.model(), Settings::from_record(&settings))?;
+        let mut facts = Self::empty(store.model(), Settings::from_record(&store.model(), &settings))?;
         for key in order.iter().filter(|(o, _)| o == "fx_rate") {
             if let (rate, false) = &records[key] {
                 facts.add_rate(rate);
@@ -134,6 +151,11 @@ impl Facts {
                 facts.write_record(table, key.1, record, *deleted);
             }
         }
+        for key in order.iter().filter(|(o, _)| o == "schedule") {
+            if let (schedule, false) = &records[key] {
+                facts.add_schedule(key.1, schedule);
+            }
+        }
         for (object, id, seq, moment) in &moments {
             if let Some(table) = facts.model.object_index(object) {
                 facts.remember(table, *id, *seq, moment);
@@ -142,30 +164,6 @@ impl Facts {
         facts.seq = up_to;
         facts.derive_everything();
         Ok(facts)
-    }
-
-    fn load_rates(&mut self, store: &Store) -> Result<()> {
-        let Some(object) = self.model.object("fx_rate").cloned() else { return Ok(()) };
-        let fields: Vec<&FieldDef> = ["currency", "on", "rate"].iter().filter_map(|f| object.field(f)).collect();
-        let mut found = Vec::new();
-        store.scan("fx_rate", &fields, |_, deleted, v| {
-            if deleted {
-                return;
-            }
-            found.push(Record::from([("currency".into(), v[0].clone()), ("on".into(), v[1].clone()), ("rate".into(), v[2].clone())]));
-        })?;
-        for rate in &found {
-            self.add_rate(rate);
-        }
-        Ok(())
-    }
-
-    fn add_rate(&mut self, record: &Record) {
-        let currency = record.get("currency").and_then(Value::as_text).and_then(northing_model::Currency::parse);
-        let (on, rate) = (record.get("on").and_then(Value::as_int), record.get("rate").and_then(Value::as_int));
-        if let (Some(currency), Some(on), Some(rate)) = (currency, on, rate) {
-            self.fx.add_rate(currency, on as i32, rate);
-        }
     }
 
     /// Takes what the log holds after the last applied entry; the new position.
@@ -203,7 +201,9 @@ impl Facts {
         let row = self.row(table, entry.id);
         self.touch(table, row, touched);
         let before_merge = self.root(table, row);
+        let told = self.told_of(table, row);
         self.write_record(table, entry.id, &entry.after, entry.op == Op::Delete);
+        touched.rebuild |= told.is_some() && told != self.told_of(table, row);
         for moment in &entry.moments {
             self.remember(table, entry.id, entry.seq, moment);
         }
@@ -213,6 +213,16 @@ impl Facts {
             self.repoint(table, row);
         }
         self.touch(table, row, touched);
+    }
+
+    /// What lines take from their product: when a known one changes, all its lines do.
+    fn told_of(&self, table: usize, row: u32) -> Option<(Vec<i64>, Option<Vec<u32>>)> {
+        let p = self.known.product;
+        if table != p.table || self.tables[table].flags(row) & EXISTS == 0 {
+            return None;
+        }
+        let values = [p.category, p.cost__raw, p.cost__cur, p.upgrades].iter().map(|c| self.get(table, *c, row)).collect();
+        Some((values, self.complements.get(&row).cloned()))
     }
 
     fn is_linked_target(&self, table: usize) -> bool {
@@ -295,8 +305,13 @@ impl Facts {
         let row = self.row(table, id);
         let plan = std::mem::take(&mut self.plans[table]);
         for (field, value) in plan.iter().zip(values) {
-            if let Value::Shares(shares) = value {
-                self.shares.insert(row, shares.clone());
+            match value {
+                Value::Shares(shares) => drop(self.shares.insert(row, shares.clone())),
+                Value::List(ids) if field.kind == FieldType::Refs => {
+                    let others = ids.iter().filter_map(|id| Uuid::parse_str(id).ok()).map(|id| self.row(table, id)).collect();
+                    self.complements.insert(row, others);
+                }
+                _ => {}
             }
             let Some(column) = self.tables[table].schema.column(&field.name) else { continue };
             let (held, currency) = self.held(table, column, value);
@@ -355,14 +370,11 @@ impl Facts {
     }
 
     fn remember(&mut self, table: usize, id: Uuid, seq: u64, moment: &Moment) {
-        if table != self.known.deal.table {
-            return;
-        }
         let Some(column) = self.tables[table].schema.column(&moment.field) else { return };
         let row = self.row(table, id);
         let (value, currency) = self.held(table, column, &moment.value);
         let entry = Entry { column, at: moment.at.unwrap_or(NULL), seq, value, currency };
-        let list = self.history.entry(row).or_default();
+        let list = self.history.entry((table, row)).or_default();
         if !list.contains(&entry) {
             list.push(entry);
         }

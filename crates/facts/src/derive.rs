@@ -5,7 +5,14 @@ mod customer;
 mod deal;
 mod expense;
 mod lead;
+mod line;
 mod order;
+mod plan;
+mod send;
+mod stall;
+mod survey;
+mod ticket;
+mod user;
 
 use crate::Facts;
 use crate::touch::Touched;
@@ -39,8 +46,12 @@ impl Facts {
             expenses: all(self.tables[k.expense.table].len),
             contracts: all(self.tables[k.contract.table].len),
             customers: all(self.tables[k.customer.table].len),
+            others: self.alone().into_iter().flat_map(|t| (0..self.tables[t].len).map(move |row| (t, row))).collect(),
             rebuild: false,
         };
+        for row in 0..self.tables[k.consent_event.table].len {
+            self.note_address(row);
+        }
         self.derive(&touched);
     }
 
@@ -75,5 +86,27 @@ impl Facts {
         for row in touched.expenses.iter().filter(|r| **r != NONE) {
             self.derive_expense(*row);
         }
+        let k = self.known;
+        let mut consents = std::collections::BTreeSet::new();
+        for (table, row) in touched.others.iter().copied().filter(|(_, row)| *row != NONE) {
+            match table {
+                t if t == k.ticket.table => self.derive_ticket(row),
+                t if t == k.send.table => self.derive_send(row),
+                t if t == k.consent_event.table => self.derive_consent(row, &mut consents),
+                t if t == k.survey_response.table => self.derive_response(row),
+                t if t == k.survey_invite.table => self.derive_invite(row),
+                t if t == k.user.table => self.derive_user(row),
+                t if t == k.goal.table => self.derive_goal(row),
+                t if t == k.sales_plan.table => self.derive_plan(row),
+                t if t == k.time_entry.table => self.derive_time_entry(row),
+                _ => {}
+            }
+        }
+    }
+
+    /// Tables whose rows are derived without the others' help.
+    pub(crate) fn alone(&self) -> [usize; 9] {
+        let k = self.known;
+        [k.ticket.table, k.send.table, k.consent_event.table, k.survey_response.table, k.survey_invite.table, k.user.table, k.goal.table, k.sales_plan.table, k.time_entry.table]
     }
 }

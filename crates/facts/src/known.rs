@@ -25,8 +25,34 @@ macro_rules! tables {
 }
 
 tables! {
+    user: UserColumns { created_at, role, team, active, invited_at, enabled_at, disabled_at, productive_at, onboarding_secs }
+    user_version: UserVersionColumns { user, since, until, role, team }
+    user_action: ActionColumns { user, at, kind, by_api }
+    product: ProductColumns { category, cost__raw, cost__cur, upgrades }
+    ticket: TicketColumns {
+        customer, status, topic, assignee, schedule, opened_at, opened_by, first_reply_target_mins, resolution_target_mins,
+        target_clock, pending_pauses, auto_closed, first_reply_at, first_reply_secs, first_reply_calendar_secs, first_solved_at,
+        first_solved_secs, solved_at, resolution_secs, resolution_calendar_secs, net_resolution_secs, settle_secs, reopens,
+        contacts, is_one_contact, first_reply_due_at, first_reply_met, resolution_due_at, resolution_met
+    }
+    ticket_version: TicketVersionColumns { ticket, since, until, is_open, status, assignee }
+    ticket_turn: TurnColumns { ticket, asked_at, replied_at, turn_secs, turn_calendar_secs, user }
+    message: MessageColumns { ticket, at, author, is_public, user }
+    question_version: QuestionColumns { lowest, highest, favourable, good_from, good_to, bad_from, bad_to }
+    survey_invite: InviteColumns { sent_at, answered_at, answer_secs }
+    survey_response: ResponseColumns { question, invite, answered_at, value, grade, favour }
+    send: SendColumns { campaign_sent, customer, sent_at, opened_at, open_secs, clicked_at, click_secs, raw_open_secs }
+    send_event: SendEventColumns { send, at, kind, is_machine, customer, campaign_sent, is_human }
+    consent_event: ConsentColumns { email, customer, at, kind, mailing_list }
+    subscription: SubscriptionColumns { consent, since, until }
+    task: TaskColumns { deal, done_at }
+    time_entry: EntryColumns { started_at, ended_at, entry_secs }
+    goal: GoalColumns { ends_on, due_at }
+    sales_plan: PlanColumns { starts_on, ends_on, orders_planned }
+    plan_share: PlanShareColumns { sales_plan, at, orders_planned }
+    deal_stall: StallColumns { deal, since, until, stage, owner, amount, amount__raw, amount__cur }
     customer: CustomerColumns { first_purchase_at, last_purchase_at, purchases, realised_value, lost_at }
-    lead: LeadColumns { customer, created_at, is_convertible, converted_at, convert_secs, first_response_at, response_secs }
+    lead: LeadColumns { customer, created_at, is_convertible, converted_at, convert_secs, first_response_at, response_secs, response_target_mins, response_due_at, response_met, qualified_at, qualify_secs }
     deal: DealColumns {
         customer, lead, stage, owner, created_at, amount, amount__raw, amount__cur, outcome, closed_at, cycle_secs,
         created_cycle_secs, revenue_at, purchased_at, purchase_value, is_first, is_repeat, is_another_day, is_new, has_lines
@@ -36,9 +62,9 @@ tables! {
     stage: StageColumns { kind, position, pipeline }
     order: OrderColumns {
         customer, deal, status, confirmed_at, currency, net__raw, net__cur, net, amount, has_lines, revenue_at, purchased_at,
-        purchase_value, is_first, is_repeat, is_another_day, is_new
+        purchase_value, is_first, is_repeat, is_another_day, is_new, fulfilled_at, process_secs
     }
-    order_line: LineColumns { order, quantity, unit_price, discount, amount }
+    order_line: LineColumns { order, product, quantity, unit_price, discount, amount, unit_cost, cost, fulfilled_at, is_upsell, is_cross_sell }
     refund: RefundColumns { order, at, amount, amount__raw, amount__cur, refunded_at, is_new, customer }
     contract: ContractColumns {
         customer, value, value__raw, value__cur, starts_at, term_end, ended_at, auto_renew, successor, outcome, decided_at

@@ -12,6 +12,7 @@ pub mod fx;
 mod known;
 mod links;
 pub mod list;
+mod measures;
 pub mod settings;
 pub mod snapshot;
 pub mod table;

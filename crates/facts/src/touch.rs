@@ -14,6 +14,8 @@ pub(crate) struct Touched {
     pub expenses: BTreeSet<u32>,
     pub contracts: BTreeSet<u32>,
     pub customers: BTreeSet<u32>,
+    /// Rows of tables that are derived by themselves.
+    pub others: BTreeSet<(usize, u32)>,
     pub rebuild: bool,
 }
 
@@ -56,7 +58,35 @@ impl Facts {
                 let members = self.members(k.lead.table, self.root(k.lead.table, lead));
                 touched.deals.extend(self.children(k.deal.table, k.deal.lead, &members));
             }
+            t if t == k.message.table => drop(touched.others.insert((k.ticket.table, self.root(k.ticket.table, parent(self, k.message.ticket))))),
+            t if t == k.ticket.table => {
+                let (root, customer) = (self.root(table, row), parent(self, k.ticket.customer));
+                touched.others.insert((table, root));
+                // Whether a contact was the only one depends on the customer's other tickets.
+                if customer != NONE {
+                    let members = self.members(k.customer.table, self.root(k.customer.table, customer));
+                    touched.others.extend(self.children(table, k.ticket.customer, &members).into_iter().map(|t| (table, t)));
+                }
+            }
+            t if t == k.send_event.table => drop(touched.others.insert((k.send.table, parent(self, k.send_event.send)))),
+            t if t == k.survey_response.table => drop(touched.others.insert((k.survey_invite.table, parent(self, k.survey_response.invite)))),
+            t if t == k.user_action.table => drop(touched.others.insert((k.user.table, parent(self, k.user_action.user)))),
+            t if t == k.task.table => drop(touched.deals.insert(parent(self, k.task.deal))),
+            t if t == k.consent_event.table => {
+                self.note_address(row);
+                // Whom it leaves are told by what it said before the change too.
+                let email = self.get(table, k.consent_event.email, row);
+                touched.others.extend(self.addresses.get(&email).into_iter().flatten().map(|r| (table, *r)));
+                let customer = parent(self, k.consent_event.customer);
+                if customer != NONE {
+                    let members = self.members(k.customer.table, self.root(k.customer.table, customer));
+                    touched.others.extend(self.children(table, k.consent_event.customer, &members).into_iter().map(|t| (table, t)));
+                }
+            }
             _ => {}
+        }
+        if self.alone().contains(&table) {
+            touched.others.insert((table, row));
         }
         for order in touched.orders.clone() {
             if order != NONE {

@@ -13,6 +13,7 @@ pub mod metric;
 pub mod money;
 pub mod object;
 pub mod period;
+pub mod schedule;
 pub mod scope;
 pub mod source;
 pub mod value;
@@ -25,6 +26,7 @@ pub use metric::{MetricDef, MetricKind};
 pub use money::{Currency, Money};
 pub use object::{Model, ObjectDef};
 pub use period::{Grain, Period};
+pub use schedule::Schedule;
 pub use scope::Scope;
 pub use value::{Record, Value};
 

@@ -53,10 +53,36 @@ impl Facts {
     fn recount_children(&mut self, root: u32, members: &[u32]) {
         let k = self.known;
         let fits = self.customer_fits(root);
-        for (table, column) in [(k.lead.table, k.lead.customer), (k.interaction.table, k.interaction.customer), (k.contract.table, k.contract.customer)] {
-            for child in self.children(table, column, members) {
-                self.count_if(table, child, fits);
+        // Those with rows of their own are derived again where the answer changed.
+        let own = [k.order.table, k.deal.table, k.order_line.table, k.refund.table, k.ticket.table, k.send.table, k.send_event.table, k.consent_event.table, k.customer.table];
+        for table in 0..self.tables.len() {
+            if own.contains(&table) || self.tables[table].schema.derived {
+                continue;
             }
+            for column in 0..self.tables[table].schema.columns.len() {
+                if self.tables[table].schema.columns[column].target == Some(k.customer.table) {
+                    for child in self.children(table, column, members) {
+                        let survives = self.root(table, child) == child;
+                        self.count_if(table, child, fits && survives);
+                    }
+                }
+            }
+        }
+        let differs = |facts: &Self, table: usize, row: u32| facts.counted(table, row) != (fits && facts.is_fit(table, row) && facts.root(table, row) == row);
+        for ticket in self.children(k.ticket.table, k.ticket.customer, members) {
+            if differs(self, k.ticket.table, ticket) {
+                self.derive_ticket(ticket);
+            }
+        }
+        for send in self.children(k.send.table, k.send.customer, members) {
+            let stale = self.children(k.send_event.table, k.send_event.send, &[send]).into_iter().any(|e| self.get(k.send_event.table, k.send_event.customer, e) != i64::from(root));
+            if stale || differs(self, k.send.table, send) {
+                self.derive_send(send);
+            }
+        }
+        let mut done = std::collections::BTreeSet::new();
+        for consent in self.children(k.consent_event.table, k.consent_event.customer, members) {
+            self.derive_consent(consent, &mut done);
         }
         // Orders and deals carry rows of their own, so they are derived again where the answer changed.
         for order in self.children(k.order.table, k.order.customer, members) {
@@ -104,7 +130,7 @@ impl Facts {
         } else {
             (k.order.table, k.order.customer, k.order.revenue_at)
         };
-        let grace = self.settings.new_customer_days * DAY;
+        let grace = self.settings.days("new_customer_days");
         let places: HashMap<u32, usize> = purchases.iter().enumerate().map(|(i, p)| (p.2, i)).collect();
         for row in self.children(table, customer, members) {
             let at = self.get(table, revenue_at, row);
@@ -114,6 +140,10 @@ impl Facts {
             // Two days apart is another day in any zone; only nearer ones need the calendar.
             let another_day = repeat && purchases.first().is_some_and(|p| at - p.0 >= 2 * DAY || self.settings.zone.day(p.0) < self.settings.zone.day(at));
             self.set_classes(table, row, [place == Some(0), repeat, another_day, new]);
+        }
+        if table == k.order.table {
+            let orders = self.children(table, customer, members);
+            self.classify_lines(&orders, &purchases.iter().map(|p| p.2).collect::<Vec<_>>());
         }
     }
 
@@ -135,7 +165,7 @@ impl Facts {
         }
         let until = |end: i64| if end == NULL { i64::MAX } else { end };
         terms.sort_unstable_by_key(|t| (t.0, until(t.1)));
-        let grace = self.settings.renewal_grace_days * DAY;
+        let grace = self.settings.days("renewal_grace_days");
         let mut joined: Vec<(i64, i64)> = Vec::new();
         for term in terms {
             match joined.last_mut() {
@@ -152,7 +182,7 @@ impl Facts {
 
     fn write_active(&mut self, row: u32, purchases: &[Purchase], contracts: Vec<(i64, i64)>) {
         let a = self.known.customer_active;
-        let window = self.settings.activity_window_days * DAY;
+        let window = self.settings.days("activity_window_days");
         // Purchases speak until the first contract; from then on contracts do.
         let signed = contracts.first().map_or(i64::MAX, |c| c.0);
         let mut stretches: Vec<(i64, i64)> = Vec::new();
@@ -258,7 +288,7 @@ impl Facts {
     pub(crate) fn derive_contract(&mut self, row: u32) {
         let n = self.known.contract;
         let get = |column| self.get(n.table, column, row);
-        let (start, term_end, ended, grace) = (get(n.starts_at), get(n.term_end), get(n.ended_at), self.settings.renewal_grace_days * DAY);
+        let (start, term_end, ended, grace) = (get(n.starts_at), get(n.term_end), get(n.ended_at), self.settings.days("renewal_grace_days"));
         let customer = get(n.customer);
         let day = if start == NULL { i32::MAX } else { self.settings.zone.day(start) };
         let value = self.convert(get(n.value__raw), get(n.value__cur), day);

@@ -9,11 +9,11 @@ const OPEN: i64 = 0;
 const WON: i64 = 1;
 
 #[derive(Clone, Copy, PartialEq)]
-struct State {
-    stage: i64,
-    owner: i64,
-    amount: i64,
-    currency: i64,
+pub(crate) struct State {
+    pub stage: i64,
+    pub owner: i64,
+    pub amount: i64,
+    pub currency: i64,
 }
 
 impl Facts {
@@ -26,6 +26,7 @@ impl Facts {
 
         let states = self.states(row);
         self.write_versions(row, counted, &states);
+        self.write_stalls(row, counted, &states);
         let visits = self.write_visits(row, counted, &states);
 
         let (outcome, closed_at) = self.outcome(&visits);
@@ -50,7 +51,7 @@ impl Facts {
     /// What the deal was from each instant on; entries at one instant make one state.
     fn states(&self, row: u32) -> Vec<(i64, State)> {
         let d = self.known.deal;
-        let mut entries: Vec<Entry> = self.history.get(&row).cloned().unwrap_or_default();
+        let mut entries: Vec<Entry> = self.history.get(&(self.known.deal.table, row)).cloned().unwrap_or_default();
         // NULL is the smallest integer: unknown since when comes first.
         entries.sort_by_key(|e| (e.at, e.seq));
         let mut state = State { stage: NULL, owner: NULL, amount: NULL, currency: NULL };
@@ -127,6 +128,10 @@ impl Facts {
         }
         self.replace(v.table, v.deal, row, counted, &rows);
         visits
+    }
+
+    pub(super) fn is_open_stage(&self, stage: i64) -> bool {
+        self.stage_kind(stage) == OPEN
     }
 
     fn stage_kind(&self, stage: i64) -> i64 {

@@ -12,7 +12,9 @@ impl Facts {
             self.count_if(l.table, row, false);
             self.settle_lead(row, NULL, NULL);
             self.set(l.table, l.first_response_at, row, NULL);
-            self.set(l.table, l.response_secs, row, NULL);
+            for column in [l.response_secs, l.response_due_at, l.response_met, l.qualify_secs] {
+                self.set(l.table, column, row, NULL);
+            }
             return;
         }
         let members = self.members(l.table, row);
@@ -31,6 +33,13 @@ impl Facts {
         self.set(l.table, l.first_response_at, row, first);
         let span = if first == NULL || created == NULL { NULL } else { first - created };
         self.set(l.table, l.response_secs, row, span);
+        let own = self.get(l.table, l.response_target_mins, row);
+        let target = if own == NULL { self.settings.number("lead_response_target_mins").unwrap_or(0) } else { own };
+        let due = if created == NULL { NULL } else { created + target * 60 };
+        self.set(l.table, l.response_due_at, row, due);
+        self.set(l.table, l.response_met, row, if due == NULL { NULL } else { i64::from(first != NULL && first <= due) });
+        let qualified = self.get(l.table, l.qualified_at, row);
+        self.set(l.table, l.qualify_secs, row, if qualified == NULL || created == NULL { NULL } else { qualified - created });
         let customer = self.get(l.table, l.customer, row);
         if customer < 0 {
             self.count_if(l.table, row, true);

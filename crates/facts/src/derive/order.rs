@@ -20,6 +20,7 @@ impl Facts {
 
         let currency = self.order_currency(row);
         let mut lines_total: Option<i64> = None;
+        let mut delivered = NULL;
         let mut lines = 0;
         for line in self.children(k.order_line.table, k.order_line.order, &[row]) {
             let exists = self.tables[k.order_line.table].flags(line) & crate::table::EXISTS != 0;
@@ -27,6 +28,12 @@ impl Facts {
             let ticks = self.line_ticks(line);
             let value = self.convert(ticks, currency, day);
             self.set(k.order_line.table, k.order_line.amount, line, value);
+            let cost = self.line_cost(line, currency, day);
+            self.set(k.order_line.table, k.order_line.cost, line, cost);
+            let part = self.get(k.order_line.table, k.order_line.fulfilled_at, line);
+            if exists && part != NULL {
+                delivered = if delivered == NULL { part } else { delivered.max(part) };
+            }
             if exists {
                 lines += 1;
                 lines_total = match (lines_total, value) {
@@ -49,6 +56,8 @@ impl Facts {
         // options of status: draft, confirmed, cancelled
         let valid = counted && own(self, o.status) == 1 && confirmed_at != NULL;
         self.set(o.table, o.revenue_at, row, if valid { confirmed_at } else { NULL });
+        let delivered = if delivered == NULL { own(self, o.fulfilled_at) } else { delivered };
+        self.set(o.table, o.process_secs, row, if valid && delivered != NULL { delivered - confirmed_at } else { NULL });
 
         let mut refunded: i64 = 0;
         for refund in self.children(k.refund.table, k.refund.order, &[row]) {
@@ -72,6 +81,10 @@ impl Facts {
         self.set(o.table, o.purchase_value, row, if purchase { kept } else { NULL });
         if customer < 0 || self.settings.purchases_are_deals {
             self.set_classes(o.table, row, [false; 4]);
+            for line in self.children(k.order_line.table, k.order_line.order, &[row]) {
+                self.set(k.order_line.table, k.order_line.is_upsell, line, 0);
+                self.set(k.order_line.table, k.order_line.is_cross_sell, line, 0);
+            }
         }
     }
 
@@ -121,6 +134,26 @@ impl Facts {
         // millionths × millionths − millionths, to ten-thousandths
         let exact = i128::from(quantity) * i128::from(price) - i128::from(discount) * 1_000_000;
         div_half_even(exact, 100_000_000).unwrap_or(NULL)
+    }
+
+    /// What a line cost us: as written on it in the order's currency, else what its product costs.
+    fn line_cost(&self, line: u32, currency: i64, day: i32) -> i64 {
+        let (l, p) = (self.known.order_line, self.known.product);
+        let (quantity, own) = (self.get(l.table, l.quantity, line), self.get(l.table, l.unit_cost, line));
+        if quantity == NULL {
+            return NULL;
+        }
+        if own != NULL {
+            let ticks = div_half_even(i128::from(quantity) * i128::from(own), 100_000_000).unwrap_or(NULL);
+            return self.convert(ticks, currency, day);
+        }
+        let Ok(product) = u32::try_from(self.get(l.table, l.product, line)) else { return NULL };
+        let (cost, currency) = (self.get(p.table, p.cost__raw, product), self.get(p.table, p.cost__cur, product));
+        if cost == NULL {
+            return NULL;
+        }
+        let ticks = div_half_even(i128::from(quantity) * i128::from(cost), 1_000_000).unwrap_or(NULL);
+        self.convert(ticks, currency, day)
     }
 
     /// First purchase, not the first, on a later day than the first, revenue from a new customer.

@@ -1,0 +1,113 @@
+//! Mails and consents: who opened and clicked, machines told apart; stretches on a mailing list.
+
+use crate::Facts;
+use crate::column::{NONE, NULL};
+use std::collections::BTreeSet;
+
+/// Options of send_event.kind that matter here: open, click.
+const OPEN: i64 = 0;
+const CLICK: i64 = 1;
+/// Nobody follows a link this soon after a mail was sent: a scanner does.
+const HASTE: i64 = 2;
+/// The first option of consent_event.kind.
+const SUBSCRIBED: i64 = 0;
+
+impl Facts {
+    pub(crate) fn derive_send(&mut self, row: u32) {
+        let (s, e) = (self.known.send, self.known.send_event);
+        let customer = self.get(s.table, s.customer, row);
+        let fits = customer < 0 || self.customer_fits(customer as u32);
+        self.count_if(s.table, row, fits);
+        let counted = self.counted(s.table, row);
+        let (sent, campaign) = (self.get(s.table, s.sent_at, row), self.get(s.table, s.campaign_sent, row));
+        let (mut opened, mut clicked, mut raw) = (NULL, NULL, NULL);
+        let earlier = |so_far: i64, at: i64| if so_far == NULL { at } else { so_far.min(at) };
+        for event in self.children(e.table, e.send, &[row]) {
+            let get = |column| self.get(e.table, column, event);
+            let (at, kind) = (get(e.at), get(e.kind));
+            let hasty = kind == CLICK && at != NULL && sent != NULL && at - sent < HASTE;
+            let human = get(e.is_machine) != 1 && !hasty;
+            let usable = self.is_fit(e.table, event) && at != NULL && sent != NULL && at >= sent;
+            match kind {
+                OPEN if usable => {
+                    raw = earlier(raw, at);
+                    if human {
+                        opened = earlier(opened, at);
+                    }
+                }
+                CLICK if usable && human => clicked = earlier(clicked, at),
+                _ => {}
+            }
+            self.set(e.table, e.is_human, event, i64::from(human));
+            self.set(e.table, e.customer, event, customer);
+            self.set(e.table, e.campaign_sent, event, campaign);
+            self.count_if(e.table, event, counted);
+        }
+        let span = |at: i64| if at == NULL { NULL } else { at - sent };
+        for (column, value) in [(s.opened_at, opened), (s.open_secs, span(opened)), (s.clicked_at, clicked), (s.click_secs, span(clicked)), (s.raw_open_secs, span(raw))] {
+            self.set(s.table, column, row, value);
+        }
+    }
+
+    /// All consents of the one who gave this one, for one mailing list: stretches from joining to leaving.
+    pub(crate) fn derive_consent(&mut self, row: u32, done: &mut BTreeSet<u32>) {
+        if done.contains(&row) {
+            return;
+        }
+        let (c, s) = (self.known.consent_event, self.known.subscription);
+        let get = |facts: &Self, column, row| facts.get(c.table, column, row);
+        let (customer, email, list) = (get(self, c.customer, row), get(self, c.email, row), get(self, c.mailing_list, row));
+        let all: Vec<u32> = if let Ok(customer) = u32::try_from(customer) {
+            let members = self.members(self.known.customer.table, customer);
+            self.children(c.table, c.customer, &members)
+        } else if email != NULL {
+            let known = self.addresses.entry(email).or_default();
+            if !known.contains(&row) {
+                known.push(row);
+            }
+            known.clone()
+        } else {
+            vec![row]
+        };
+        let mut group: Vec<u32> = all
+            .into_iter()
+            .filter(|r| get(self, c.mailing_list, *r) == list && (customer >= 0 || (get(self, c.customer, *r) < 0 && get(self, c.email, *r) == email)))
+            .collect();
+        group.sort_unstable_by_key(|r| (get(self, c.at, *r), get(self, c.kind, *r) != SUBSCRIBED, self.tables[c.table].id(*r)));
+        let fits = customer < 0 || self.customer_fits(customer as u32);
+        let mut stretches: Vec<(u32, i64, i64)> = Vec::new();
+        for consent in &group {
+            self.count_if(c.table, *consent, fits);
+            let (at, subscribes) = (get(self, c.at, *consent), get(self, c.kind, *consent) == SUBSCRIBED);
+            if !self.counted(c.table, *consent) || at == NULL {
+                continue;
+            }
+            match stretches.last_mut() {
+                Some(last) if last.2 == NULL => {
+                    if !subscribes {
+                        last.2 = at;
+                    }
+                }
+                _ if subscribes => stretches.push((*consent, at, NULL)),
+                _ => {}
+            }
+        }
+        for consent in group.iter().copied().chain([row]) {
+            let own = stretches.iter().find(|s| s.0 == consent).map(|(_, since, until)| vec![(s.since, *since), (s.until, *until)]);
+            self.replace(s.table, s.consent, consent, true, &own.into_iter().collect::<Vec<_>>());
+            done.insert(consent);
+        }
+    }
+
+    /// A row that was written before it could be found by its address.
+    pub(crate) fn note_address(&mut self, row: u32) {
+        let c = self.known.consent_event;
+        let email = self.get(c.table, c.email, row);
+        if row != NONE && email != NULL && self.get(c.table, c.customer, row) < 0 {
+            let known = self.addresses.entry(email).or_default();
+            if !known.contains(&row) {
+                known.push(row);
+            }
+        }
+    }
+}

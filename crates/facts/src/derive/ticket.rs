@@ -1,0 +1,217 @@
+//! Tickets: the first human reply, turns, solving and reopening out of status history, dues, first contact
+//! resolution (KPIS.md, service). Automatic replies never stop a clock.
+
+use crate::Facts;
+use crate::build::Entry;
+use crate::column::NULL;
+
+/// Options of ticket.status: new, open, pending, on_hold, solved, closed.
+const PENDING: i64 = 2;
+const SOLVED: i64 = 4;
+/// Options of message.author: customer, staff, automatic.
+const CUSTOMER: i64 = 0;
+const STAFF: i64 = 1;
+
+/// A status from an instant on.
+type State = (i64, i64);
+
+/// A message to or from the customer: when, who, the user.
+type Said = (i64, i64, i64);
+
+impl Facts {
+    pub(crate) fn derive_ticket(&mut self, row: u32) {
+        let t = self.known.ticket;
+        let customer = self.get(t.table, t.customer, row);
+        let fits = customer < 0 || self.customer_fits(customer as u32);
+        let survivor = self.root(t.table, row) == row;
+        self.count_if(t.table, row, fits && survivor);
+        let counted = self.counted(t.table, row);
+        let members = self.members(t.table, row);
+        if survivor {
+            let opened = members.iter().map(|m| self.get(t.table, t.opened_at, *m)).filter(|at| *at != NULL).min().unwrap_or(NULL);
+            self.set(t.table, t.opened_at, row, opened);
+        }
+        let opened = self.get(t.table, t.opened_at, row);
+        let states = self.ticket_states(row, opened);
+        let said = if survivor { self.said(&members) } else { Vec::new() };
+        let by_customer = self.get(t.table, t.opened_by, row) != 1;
+
+        self.write_ticket_versions(row, counted && survivor, &states, opened);
+        self.write_turns(row, counted && survivor, &said, &states, if by_customer { opened } else { NULL });
+        self.derive_first_reply(row, &said, opened, by_customer);
+        self.derive_solving(row, &said, &states, opened, by_customer);
+    }
+
+    /// What was said to and by the customer, in order.
+    fn said(&self, members: &[u32]) -> Vec<Said> {
+        let m = self.known.message;
+        let mut said: Vec<Said> = self
+            .children(m.table, m.ticket, members)
+            .into_iter()
+            .filter(|r| self.is_fit(m.table, *r) && self.get(m.table, m.is_public, *r) != 0 && self.get(m.table, m.at, *r) != NULL)
+            .map(|r| (self.get(m.table, m.at, r), self.get(m.table, m.author, r), self.get(m.table, m.user, r)))
+            .filter(|s| s.1 == CUSTOMER || s.1 == STAFF)
+            .collect();
+        said.sort_unstable();
+        said
+    }
+
+    /// Statuses in order; the first holds since the opening.
+    fn ticket_states(&self, row: u32, opened: i64) -> Vec<State> {
+        let t = self.known.ticket;
+        let mut entries: Vec<Entry> = self.history.get(&(t.table, row)).into_iter().flatten().filter(|e| e.column == t.status).copied().collect();
+        entries.sort_by_key(|e| (e.at, e.seq));
+        let mut states: Vec<State> = Vec::new();
+        for entry in entries {
+            match states.last_mut() {
+                Some(last) if last.0 == entry.at => last.1 = entry.value,
+                Some(last) if last.1 == entry.value => {}
+                _ => states.push((entry.at, entry.value)),
+            }
+        }
+        if let (Some(first), true) = (states.first_mut(), opened != NULL) {
+            // A ticket that was solved when we first heard of it was open before.
+            if first.1 >= SOLVED && first.0 > opened {
+                states.insert(0, (opened, 0));
+            } else {
+                first.0 = opened;
+            }
+        }
+        states
+    }
+
+    fn write_ticket_versions(&mut self, row: u32, counted: bool, states: &[State], opened: i64) {
+        let (t, v) = (self.known.ticket, self.known.ticket_version);
+        let mut assigned: Vec<Entry> = self.history.get(&(t.table, row)).into_iter().flatten().filter(|e| e.column == t.assignee).copied().collect();
+        assigned.sort_by_key(|e| (e.at, e.seq));
+        let mut cuts: Vec<i64> = states.iter().map(|s| s.0).chain(assigned.iter().map(|a| a.at.max(opened))).filter(|at| *at != NULL).collect();
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut rows = Vec::with_capacity(cuts.len());
+        for (i, since) in cuts.iter().enumerate() {
+            let status = states.iter().rev().find(|s| s.0 <= *since).map_or(NULL, |s| s.1);
+            let assignee = assigned.iter().rev().find(|a| a.at <= *since).map_or(NULL, |a| a.value);
+            let until = cuts.get(i + 1).copied().unwrap_or(NULL);
+            let open = status != NULL && status < SOLVED;
+            rows.push(vec![(v.since, *since), (v.until, until), (v.is_open, i64::from(open)), (v.status, status), (v.assignee, assignee)]);
+        }
+        self.replace(v.table, v.ticket, row, counted, &rows);
+    }
+
+    /// Consecutive messages of the customer are one turn from the first; a turn that solving ended had no answer.
+    fn write_turns(&mut self, row: u32, counted: bool, said: &[Said], states: &[State], opened: i64) {
+        let v = self.known.ticket_turn;
+        let closed = |from: i64, to: i64| states.iter().any(|s| s.1 >= SOLVED && s.0 > from && s.0 < to);
+        let mut waiting = opened;
+        let mut rows = Vec::new();
+        for (at, author, user) in said {
+            if *author == CUSTOMER {
+                if waiting == NULL || closed(waiting, *at) {
+                    waiting = *at;
+                }
+                continue;
+            }
+            if waiting != NULL && *at >= waiting && !closed(waiting, *at) {
+                rows.push(vec![
+                    (v.asked_at, waiting),
+                    (v.replied_at, *at),
+                    (v.turn_secs, self.business(row, waiting, *at)),
+                    (v.turn_calendar_secs, *at - waiting),
+                    (v.user, *user),
+                ]);
+            }
+            waiting = NULL;
+        }
+        self.replace(v.table, v.ticket, row, counted, &rows);
+    }
+
+    fn derive_first_reply(&mut self, row: u32, said: &[Said], opened: i64, by_customer: bool) {
+        let t = self.known.ticket;
+        let asked = if by_customer { Some(opened) } else { said.iter().find(|s| s.1 == CUSTOMER && s.0 >= opened).map(|s| s.0) };
+        let asked = asked.unwrap_or(NULL);
+        let reply = said.iter().find(|s| asked != NULL && s.1 == STAFF && s.0 >= asked).map_or(NULL, |s| s.0);
+        let (business, calendar) = if reply == NULL { (NULL, NULL) } else { (self.business(row, asked, reply), reply - asked) };
+        self.set(t.table, t.first_reply_at, row, reply);
+        self.set(t.table, t.first_reply_secs, row, business);
+        self.set(t.table, t.first_reply_calendar_secs, row, calendar);
+        let due = self.due(row, asked, self.get(t.table, t.first_reply_target_mins, row), 0);
+        self.set(t.table, t.first_reply_due_at, row, due);
+        self.set(t.table, t.first_reply_met, row, if due == NULL { NULL } else { i64::from(reply != NULL && reply <= due) });
+    }
+
+    fn derive_solving(&mut self, row: u32, said: &[Said], states: &[State], opened: i64, by_customer: bool) {
+        let t = self.known.ticket;
+        let is_solved = |s: &State| s.1 >= SOLVED && s.0 != NULL;
+        let solves: Vec<i64> = states.iter().enumerate().filter(|(i, s)| is_solved(s) && (*i == 0 || !is_solved(&states[i - 1]))).map(|(_, s)| s.0).collect();
+        let first = solves.first().copied().unwrap_or(NULL);
+        let last = if states.last().is_some_and(is_solved) { solves.last().copied().unwrap_or(NULL) } else { NULL };
+        let reopens = states.windows(2).filter(|w| is_solved(&w[0]) && !is_solved(&w[1])).count() as i64;
+        // Closed by a rule without anybody having been in touch is no resolution.
+        let real = self.get(t.table, t.auto_closed, row) != 1;
+        let until = if last == NULL { i64::MAX } else { last };
+        let mut pending = 0;
+        for (i, state) in states.iter().enumerate().filter(|(_, s)| s.1 == PENDING || s.1 == PENDING + 1) {
+            let end = states.get(i + 1).map_or(NULL, |s| s.0);
+            if end != NULL && end <= until {
+                pending += self.business(row, state.0, end);
+            }
+        }
+        let whole = |facts: &Self, to: i64| if to == NULL || opened == NULL { NULL } else { facts.business(row, opened, to) };
+        let (business, first_business) = (whole(self, last), whole(self, first));
+        let kept = |value: i64| if real { value } else { NULL };
+        let calendar = if last == NULL || opened == NULL { NULL } else { last - opened };
+        self.set(t.table, t.first_solved_at, row, first);
+        self.set(t.table, t.first_solved_secs, row, kept(first_business));
+        self.set(t.table, t.solved_at, row, last);
+        self.set(t.table, t.resolution_secs, row, kept(business));
+        self.set(t.table, t.resolution_calendar_secs, row, kept(calendar));
+        self.set(t.table, t.net_resolution_secs, row, kept(if business == NULL { NULL } else { business - pending }));
+        self.set(t.table, t.settle_secs, row, calendar);
+        self.set(t.table, t.reopens, row, reopens);
+        let later = said.iter().filter(|s| s.1 == CUSTOMER && s.0 > opened && (first == NULL || s.0 < first)).count() as i64;
+        let contacts = i64::from(by_customer) + later;
+        self.set(t.table, t.contacts, row, contacts);
+        let one = first != NULL && contacts == 1 && reopens == 0 && !self.came_back(row, first);
+        self.set(t.table, t.is_one_contact, row, if first == NULL || !real || !by_customer { NULL } else { i64::from(one) });
+        let pauses = self.get(t.table, t.pending_pauses, row) == 1;
+        let due = self.due(row, opened, self.get(t.table, t.resolution_target_mins, row), if pauses { pending } else { 0 });
+        self.set(t.table, t.resolution_due_at, row, due);
+        self.set(t.table, t.resolution_met, row, if due == NULL { NULL } else { i64::from(last != NULL && last <= due) });
+    }
+
+    /// Did the customer open another ticket on the same topic soon after this one was solved?
+    fn came_back(&self, row: u32, solved: i64) -> bool {
+        let t = self.known.ticket;
+        let Ok(customer) = u32::try_from(self.get(t.table, t.customer, row)) else { return false };
+        let (topic, window) = (self.get(t.table, t.topic, row), self.settings.days("first_contact_days"));
+        let members = self.members(self.known.customer.table, customer);
+        self.children(t.table, t.customer, &members).into_iter().any(|other| {
+            let opened = self.get(t.table, t.opened_at, other);
+            let counts = other != row && self.is_fit(t.table, other) && self.root(t.table, other) == other;
+            counts && opened > solved && opened <= solved + window && self.get(t.table, t.topic, other) == topic
+        })
+    }
+
+    /// Business seconds by the ticket's schedule as it was at the beginning; without one every second counts.
+    fn business(&self, row: u32, from: i64, to: i64) -> i64 {
+        let t = self.known.ticket;
+        match self.schedule_at(self.get(t.table, t.schedule, row), from) {
+            Some(schedule) => schedule.seconds(from, to),
+            None => to - from,
+        }
+    }
+
+    /// When a promise of so many minutes falls due, by the clock that it was given with.
+    fn due(&self, row: u32, from: i64, minutes: i64, paused: i64) -> i64 {
+        let t = self.known.ticket;
+        if from == NULL || minutes == NULL {
+            return NULL;
+        }
+        let seconds = minutes * 60 + paused;
+        let business = self.get(t.table, t.target_clock, row) == 0;
+        match self.schedule_at(self.get(t.table, t.schedule, row), from).filter(|_| business) {
+            Some(schedule) => schedule.after(from, seconds).unwrap_or(NULL),
+            None => from + seconds,
+        }
+    }
+}
