@@ -33,7 +33,7 @@ tables! {
         customer, status, topic, assignee, schedule, opened_at, opened_by, first_reply_target_mins, resolution_target_mins,
         target_clock, pending_pauses, auto_closed, first_reply_at, first_reply_secs, first_reply_calendar_secs, first_solved_at,
         first_solved_secs, solved_at, resolution_secs, resolution_calendar_secs, net_resolution_secs, settle_secs, reopens,
-        contacts, is_one_contact, first_reply_due_at, first_reply_met, resolution_due_at, resolution_met
+        contacts, is_one_contact, one_contact_secs, handle_mins, service_cost, first_reply_due_at, first_reply_met, resolution_due_at, resolution_met
     }
     ticket_version: TicketVersionColumns { ticket, since, until, is_open, status, assignee }
     ticket_turn: TurnColumns { ticket, asked_at, replied_at, turn_secs, turn_calendar_secs, user }
@@ -44,7 +44,7 @@ tables! {
     send: SendColumns { campaign_sent, customer, sent_at, opened_at, open_secs, clicked_at, click_secs, raw_open_secs }
     send_event: SendEventColumns { send, at, kind, is_machine, customer, campaign_sent, is_human }
     consent_event: ConsentColumns { email, customer, at, kind, mailing_list }
-    subscription: SubscriptionColumns { consent, since, until }
+    subscription: SubscriptionColumns { consent_event, since, until }
     task: TaskColumns { deal, done_at }
     time_entry: EntryColumns { started_at, ended_at, entry_secs }
     goal: GoalColumns { ends_on, due_at }
@@ -62,7 +62,7 @@ tables! {
     stage: StageColumns { kind, position, pipeline }
     order: OrderColumns {
         customer, deal, status, confirmed_at, currency, net__raw, net__cur, net, amount, has_lines, revenue_at, purchased_at,
-        purchase_value, is_first, is_repeat, is_another_day, is_new, fulfilled_at, process_secs
+        purchase_value, is_first, is_repeat, is_another_day, is_new, fulfilled_at, process_secs, processed_at
     }
     order_line: LineColumns { order, product, quantity, unit_price, discount, amount, unit_cost, cost, fulfilled_at, is_upsell, is_cross_sell }
     refund: RefundColumns { order, at, amount, amount__raw, amount__cur, refunded_at, is_new, customer }

@@ -1,7 +1,7 @@
 //! The workspace's settings as facts and metrics need them. Their defaults stand in the model.
 
 use northing_model::{Calendar, Currency, FieldType, Model, Record, Value, Zone};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -15,6 +15,8 @@ pub struct Settings {
     pub free_orders_count: bool,
     /// Whole numbers, days as day numbers, decimals in millionths; absent where nobody said.
     numbers: BTreeMap<String, i64>,
+    /// Those whose number counts millionths.
+    decimals: BTreeSet<String>,
 }
 
 impl Settings {
@@ -23,10 +25,13 @@ impl Settings {
         let text = |key: &str| record.get(key).and_then(Value::as_text);
         let fallback = Currency::parse("EUR");
         let currency = text("currency").and_then(Currency::parse).or(fallback).unwrap_or_else(|| unreachable!("EUR is a currency"));
-        let mut numbers = BTreeMap::new();
+        let (mut numbers, mut decimals) = (BTreeMap::new(), BTreeSet::new());
         for field in model.object("workspace").into_iter().flat_map(|o| o.stored_fields()) {
             let default = || field.default.as_ref().and_then(|d| field.read(d, currency).ok());
             let value = record.get(&field.name).filter(|v| !v.is_null()).cloned().or_else(default);
+            if field.kind == FieldType::Decimal {
+                decimals.insert(field.name.clone());
+            }
             match (field.kind, value) {
                 (FieldType::Int | FieldType::Decimal, Some(Value::Int(n) | Value::Decimal(n))) => drop(numbers.insert(field.name.clone(), n)),
                 (FieldType::Date, Some(Value::Date(day))) => drop(numbers.insert(field.name.clone(), i64::from(day))),
@@ -42,11 +47,17 @@ impl Settings {
             purchases_are_deals: text("purchases") == Some("deals"),
             free_orders_count: record.get("free_orders_count").is_some_and(Value::is_true),
             numbers,
+            decimals,
         }
     }
     /// A setting by name in its own unit; what metric definitions and expressions refer to.
     pub fn number(&self, name: &str) -> Option<i64> {
         self.numbers.get(name).copied()
+    }
+    /// A setting as formulas take it.
+    pub fn value(&self, name: &str) -> Option<f64> {
+        let number = *self.numbers.get(name)? as f64;
+        Some(if self.decimals.contains(name) { number / 1e6 } else { number })
     }
     /// A setting in days as seconds; 0 where there is none.
     pub fn days(&self, name: &str) -> i64 {

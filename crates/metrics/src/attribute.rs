@@ -6,42 +6,13 @@
 use crate::answer::Cell;
 use crate::evaluate::{Compiled, Series};
 use crate::plan::{Frame, steps};
+use crate::rows::{Row, rows};
 use crate::{MetricError, Result};
-use northing_facts::eval::{self, TRUE};
-use northing_facts::table::COUNTED;
 use northing_facts::{NONE, NULL};
 use northing_model::Expr;
 use northing_model::metric::{Attribute, Measure, TouchModel};
 use northing_model::money::TICKS;
 use std::collections::HashMap;
-
-/// Rows of a table that count and meet a condition: (time, customer, value, code of `by`).
-fn rows(frame: &Frame<'_>, table: usize, time: &str, filter: Option<Expr>, value: Option<&str>, by: Option<&str>) -> Result<Vec<(i64, u32, i64, u32)>> {
-    let snapshot = frame.snapshot;
-    let bind = |e: &Expr| eval::bind(snapshot, table, e, frame.now).map_err(MetricError::Question);
-    let filter = filter.as_ref().map(bind).transpose()?;
-    let value = value.map(|v| Expr::parse(v).map_err(MetricError::Question).and_then(|e| bind(&e))).transpose()?;
-    let time = frame.path(table, &steps(time))?;
-    let customer = frame.path(table, &["customer".to_string()])?;
-    let by = by.map(|b| frame.path(table, &steps(b))).transpose()?;
-    let mut found = Vec::new();
-    for (c, chunk) in snapshot.tables[table].chunks.iter().enumerate() {
-        let n = chunk.flags.len();
-        let times = time.numbers(snapshot, table, c, 0, n);
-        let who = customer.codes(snapshot, table, c, 0, n);
-        let truth = filter.as_ref().map(|f| f.truth(snapshot, table, c, 0, n));
-        let values = value.as_ref().map(|v| v.numbers(snapshot, table, c, 0, n));
-        let codes = by.as_ref().map(|p| p.codes(snapshot, table, c, 0, n));
-        for i in 0..n {
-            let fits = truth.as_ref().is_none_or(|t| t[i] & TRUE != 0);
-            if chunk.flags[i] & COUNTED != 0 && times[i] != NULL && fits {
-                let value = values.as_ref().map_or(0, |v| v[i]);
-                found.push((times[i], who[i], value, codes.as_ref().map_or(NONE, |c| c[i])));
-            }
-        }
-    }
-    Ok(found)
-}
 
 pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, measure: &Measure) -> Result<Series> {
     let parse = |t: &Option<String>| t.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question);
@@ -57,10 +28,14 @@ pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, meas
         (Some(a), Some(b)) => Some(a.and(b)),
         (a, b) => a.or(b),
     };
-    let flows = rows(frame, table, &measure.time, filter, measure.value.as_deref(), None)?;
+    let customer = steps("customer");
+    let flows = rows(frame, table, &steps(&measure.time), filter, measure.value.as_deref(), &customer)?;
     let mut touches: HashMap<u32, Vec<(i64, u32)>> = HashMap::new();
-    for (at, who, _, code) in rows(frame, touched, &attribute.at, parse(&attribute.filter)?, None, Some(&attribute.by))? {
-        touches.entry(who).or_default().push((at, code));
+    let at = steps(&attribute.at);
+    let whose = rows(frame, touched, &at, parse(&attribute.filter)?, None, &customer)?;
+    let credited = rows(frame, touched, &at, parse(&attribute.filter)?, None, &steps(&attribute.by))?;
+    for (touch, credit) in whose.into_iter().zip(credited) {
+        touches.entry(touch.key).or_default().push((touch.at, credit.key));
     }
     touches.values_mut().for_each(|list| list.sort_unstable());
     let path = frame.path(touched, &steps(&attribute.by))?;
@@ -75,7 +50,7 @@ pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, meas
     };
     let mut sums: HashMap<u32, Vec<(i128, u64)>> = HashMap::new();
     let lookback = attribute.lookback_days * 86_400;
-    for (at, who, value, _) in flows.into_iter().filter(|f| f.2 != NULL) {
+    for Row { at, key: who, value } in flows.into_iter().filter(|f| f.value != NULL) {
         let places: Vec<usize> = c.spans.iter().enumerate().filter(|(_, s)| s.start <= at && at < s.end).map(|(i, _)| i).collect();
         if places.is_empty() {
             continue;
@@ -93,7 +68,8 @@ pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, meas
                 cells[*place].1 += 1;
             }
         };
-        if seen.is_empty() {
+        // What no touch led to is a row of the breakdown, not part of what campaigns brought.
+        if seen.is_empty() && !frame.by.is_empty() {
             give(NONE, value);
         }
         for (code, credit) in seen.into_iter().zip(credits) {

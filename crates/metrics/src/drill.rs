@@ -2,7 +2,7 @@
 //!
 //! Re-aggregating what is returned gives the number; a property test holds that for every metric.
 
-use crate::evaluate::{Compiled, compile};
+use crate::evaluate::{Compiled, Followed, compile};
 use crate::plan::{Frame, Plan, Request, What};
 use crate::question::Question;
 use crate::span::Span;
@@ -10,6 +10,7 @@ use crate::{MetricError, Result};
 use northing_facts::eval::{self, Path, TRUE};
 use northing_facts::table::COUNTED;
 use northing_facts::{CHUNK, NULL, Snapshot};
+use northing_model::metric::Outcome;
 use northing_model::{Expr, Scope};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -54,13 +55,13 @@ pub struct Drill {
 pub fn drill(snapshot: &Snapshot, question: &Question, side: &Side, scope: &Scope, offset: usize, limit: usize) -> Result<Drill> {
     let wanted = question.metrics.first().ok_or_else(|| MetricError::Question("name a metric".into()))?;
     let def = crate::evaluate::definition(snapshot, &wanted.metric, wanted.variant.as_deref())?;
-    let frame = Frame { snapshot, scope, filter: question.filter.clone(), by: Vec::new(), now: question.now };
+    let frame = Frame { snapshot, scope, filter: question.filter.clone(), by: Vec::new(), now: question.now, cache: None };
     let mut plan = Plan::default();
     let span = Span::of(question.period, &snapshot.settings, question.now);
     let compiled = compile(&mut plan, &frame, &def, &[span])?;
     let mut answer = Drill { metric: def.id.clone(), seq: snapshot.seq, total: 0, sum: 0.0, rows: Vec::new(), inputs: Vec::new() };
     if let crate::evaluate::Shape::Derived { .. } = &compiled.shape {
-        answer.inputs = def.inputs.values().map(|i| i.metric.clone()).filter(|m| !m.starts_with("setting:")).collect();
+        answer.inputs = def.inputs.values().map(|i| i.metric.clone()).filter(|m| !m.contains(':')).collect();
         return Ok(answer);
     }
     let found = collect(&compiled, &plan, &frame, side)?;
@@ -140,7 +141,34 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
             let gone: BTreeSet<u32> = rows(frame, &plan.requests[outside.handle], None, span.end, 1, 1)?.into_iter().map(|h| h.row).collect();
             Ok(came.into_iter().filter(|h| !gone.contains(&h.row)).collect())
         }
-        Shape::Retention { handle, outcome, table } => states(c, plan, frame, *handle, *outcome, *table, denominator),
+        Shape::Average { entered, left } => {
+            let mut hits = Vec::new();
+            for (side, sign) in [(entered, 1), (left, -1)] {
+                for term in &side.terms {
+                    let request = Request { what: What::Count, ..plan.requests[term.handle].clone() };
+                    hits.extend(rows(frame, &request, None, span.end, sign, 1)?);
+                }
+            }
+            Ok(hits)
+        }
+        Shape::Retention(followed) => states(c, plan, frame, followed, denominator),
+        Shape::Composite { table, state } => {
+            let grids = crate::scan::run(plan, frame, &crate::Cache::default())?;
+            let results = crate::evaluate::Results { plan, grids: &grids, frame };
+            let scored = crate::evaluate::scores(c, &results, *table, *state, &span)?;
+            Ok(scored.into_iter().map(|(row, score)| Hit { table: *table, row, at: NULL, adds: (score * 1e6).round() as i64, scale: 1_000_000 }).collect())
+        }
+        Shape::Model => {
+            let results = crate::evaluate::Results { plan, grids: &[], frame };
+            let table = frame.table("customer")?;
+            let values = crate::clv::each(&results, &span)?;
+            let ticks = northing_model::money::TICKS;
+            Ok(values.into_iter().map(|(row, value)| Hit { table, row, at: NULL, adds: (value * ticks as f64).round() as i64, scale: ticks }).collect())
+        }
+        Shape::Goals { goals, .. } => {
+            let table = frame.table("goal")?;
+            Ok(goals.iter().map(|g| Hit { table, row: g.row, at: NULL, adds: 1, scale: 1 }).collect())
+        }
         Shape::Attributed { measure, .. } => {
             let table = frame.table(&measure.from)?;
             let filter = measure.filter.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question)?;
@@ -199,15 +227,8 @@ fn rows(frame: &Frame<'_>, request: &Request, start: Option<i64>, end: i64, sign
     Ok(hits)
 }
 
-fn states(
-    c: &Compiled,
-    plan: &Plan,
-    frame: &Frame<'_>,
-    handle: usize,
-    outcome: northing_model::metric::Outcome,
-    table: usize,
-    denominator: bool,
-) -> Result<Vec<Hit>> {
+fn states(c: &Compiled, plan: &Plan, frame: &Frame<'_>, followed: &Followed, denominator: bool) -> Result<Vec<Hit>> {
+    let Followed { handle, outcome, table, .. } = *followed;
     let request = &plan.requests[handle];
     let What::States { until, key } = &request.what else { return Ok(Vec::new()) };
     let (until, key): (Path, Path) = (frame.path(request.table, until)?, frame.path(request.table, key)?);
@@ -232,15 +253,20 @@ fn states(
                 continue;
             }
         }
-        if holds(span.start) {
+        let joins = followed.joined.is_some() && hit.at >= span.start && hit.at < span.end;
+        if holds(span.start) || joins {
             before.insert(who);
         }
         if holds(span.end) {
             after.insert(who);
         }
     }
-    let chosen = before.iter().filter(|who| {
-        denominator || after.contains(who) == (outcome == northing_model::metric::Outcome::Kept)
-    });
+    if outcome == Outcome::Did {
+        after.clear();
+        for did in &followed.did {
+            after.extend(rows(frame, &plan.requests[*did], Some(span.start), span.end, 1, 1)?.into_iter().map(|hit| hit.row));
+        }
+    }
+    let chosen = before.iter().filter(|who| denominator || after.contains(who) == (outcome != Outcome::Lost));
     Ok(chosen.map(|row| Hit { table, row: *row, at: NULL, adds: 1, scale: 1 }).collect())
 }

@@ -2,6 +2,9 @@
 
 mod cells;
 mod compile;
+mod composite;
+mod goals;
+mod inputs;
 mod retain;
 
 use crate::answer::{Answer, Bucket, Cell, Change, Earlier, MetricAnswer};
@@ -17,7 +20,10 @@ use northing_model::{MetricDef, MetricKind, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-pub(crate) use compile::{Compiled, Shape, Side as TermSide, compile};
+pub(crate) use cells::{Results, finish, nothing};
+pub(crate) use compile::{Compiled, Followed, Shape, Side as TermSide, compile};
+pub(crate) use composite::each as scores;
+pub(crate) use retain::{codes, dimensions, kept_by_filter};
 
 /// The values of a group's dimensions: what they are called, and the record's id where they are records.
 pub(crate) type Group = Vec<(String, Option<Uuid>)>;
@@ -45,8 +51,8 @@ pub fn ask(snapshot: &Snapshot, question: &Question, scope: &Scope, cache: &Cach
     if times.buckets.len() > 4_000 {
         return Err(MetricError::Question(format!("{} buckets are too many to show; choose a coarser grain", times.buckets.len())));
     }
-    let plain = Frame { snapshot, scope, filter: question.filter.clone(), by: Vec::new(), now: question.now };
-    let cut = Frame { snapshot, scope, filter: question.filter.clone(), by: question.by.clone(), now: question.now };
+    let plain = Frame { snapshot, scope, filter: question.filter.clone(), by: Vec::new(), now: question.now, cache: Some(cache) };
+    let cut = Frame { snapshot, scope, filter: question.filter.clone(), by: question.by.clone(), now: question.now, cache: Some(cache) };
     let mut wanted: Vec<Span> = times.buckets.clone();
     let mut totals = vec![times.total];
     if let Some((earlier, total)) = &times.earlier {

@@ -5,12 +5,14 @@
 
 pub mod answer;
 mod attribute;
+pub mod clv;
 pub mod drill;
 mod evaluate;
 pub mod explain;
 mod plan;
 pub mod question;
 mod reach;
+mod rows;
 mod scan;
 mod span;
 pub mod stats;

@@ -1,6 +1,7 @@
 //! From metrics to scans: every metric says what it needs, equal needs are computed once.
 
 use crate::reach::reach;
+use crate::scan::Cache;
 use crate::{MetricError, Result};
 use northing_facts::Snapshot;
 use northing_facts::eval::Path;
@@ -87,6 +88,8 @@ pub struct Frame<'a> {
     pub filter: Option<Expr>,
     pub by: Vec<String>,
     pub now: i64,
+    /// Where fitted models are kept between questions.
+    pub cache: Option<&'a Cache>,
 }
 
 impl Frame<'_> {

@@ -14,6 +14,7 @@ mod work;
 pub use grid::{Bitmap, Grid, Key, Spread};
 pub(crate) use pass::Pass;
 
+use crate::clv::Fit;
 use crate::plan::{Frame, Plan, Request, What};
 use crate::{MetricError, Result};
 use chunk::Part;
@@ -28,7 +29,11 @@ use work::{Found, Work};
 pub struct Cache {
     parts: Mutex<HashMap<u64, (u64, Arc<Part>)>>,
     grids: Mutex<Grids>,
+    models: Mutex<Vec<Model>>,
 }
+
+/// A version of the purchases, the day of the cut, and the model fitted to them (none fits some).
+type Model = ((u64, i32), Option<Arc<Fit>>);
 
 /// Whole results by what was asked and the newest versions of the tables; the oldest leave first.
 #[derive(Default)]
@@ -40,6 +45,9 @@ struct Grids {
 
 /// Bytes of values and sets that are kept between questions.
 const MOST_BYTES: usize = 512 << 20;
+
+/// Fitted models that are kept.
+const MOST_MODELS: usize = 64;
 
 /// Entries after which the cache of parts starts over; each is a few hundred bytes.
 const MOST_PARTS: usize = 400_000;
@@ -55,6 +63,17 @@ impl Cache {
                 parts.clear();
             }
             parts.insert(key, (version, part));
+        }
+    }
+    pub(crate) fn model(&self, key: (u64, i32)) -> Option<Option<Arc<Fit>>> {
+        self.models.lock().ok()?.iter().find(|(k, _)| *k == key).map(|(_, fit)| fit.clone())
+    }
+    pub(crate) fn put_model(&self, key: (u64, i32), fit: Option<Arc<Fit>>) {
+        if let Ok(mut models) = self.models.lock() {
+            if models.len() >= MOST_MODELS {
+                models.remove(0);
+            }
+            models.push((key, fit));
         }
     }
     fn grid(&self, key: u64) -> Option<Arc<Grid>> {

@@ -135,12 +135,17 @@ pub fn wilson(k: f64, n: f64) -> Option<[f64; 2]> {
 
 /// Variance of the mean of these values; `None` below two.
 pub fn mean_variance(values: &[i64]) -> Option<f64> {
+    mean_variance_of(&values.iter().map(|v| *v as f64).collect::<Vec<_>>())
+}
+
+/// The same for values that are no whole numbers.
+pub fn mean_variance_of(values: &[f64]) -> Option<f64> {
     let n = values.len() as f64;
     if n < 2.0 {
         return None;
     }
-    let mean = values.iter().map(|v| *v as f64).sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|v| (*v as f64 - mean).powi(2)).sum();
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
     Some(squares / (n - 1.0) / n)
 }
 

@@ -304,6 +304,10 @@ fn lower(sql: &Sql, depth: usize) -> Result<Expr, String> {
 
 fn function(call: &ast::Function, depth: usize) -> Result<Expr, String> {
     let name = call.name.to_string().to_ascii_lowercase();
+    // SQL has words like `user` that are functions without parentheses; here they are fields.
+    if matches!(call.args, ast::FunctionArguments::None) {
+        return Ok(Expr::Path(vec![name]));
+    }
     let arguments: Vec<Expr> = match &call.args {
         ast::FunctionArguments::List(list) => list
             .args

@@ -23,6 +23,8 @@ pub enum Operation {
     Greatest,
     /// The first argument that is not null.
     Coalesce,
+    /// The argument where it is above zero.
+    Positive,
     /// Division whose zero divisor gives infinity, for use inside `least`.
     Per,
 }
@@ -65,6 +67,7 @@ impl Formula {
             Operation::Per => Some(if pair().1 == 0.0 { f64::INFINITY } else { pair().0 / pair().1 }),
             Operation::Least => v.into_iter().reduce(f64::min),
             Operation::Greatest => v.into_iter().reduce(f64::max),
+            Operation::Positive => (v[0] > 0.0).then_some(v[0]),
             Operation::Coalesce => None,
         }
     }
@@ -100,7 +103,8 @@ fn lower(sql: &Sql) -> Result<Formula, String> {
                 ("greatest", n) if n > 0 => Operation::Greatest,
                 ("coalesce", n) if n > 0 => Operation::Coalesce,
                 ("per", 2) => Operation::Per,
-                (name, _) => return Err(format!("'{name}' is not a function of formulas (least, greatest, coalesce, per)")),
+                ("positive", 1) => Operation::Positive,
+                (name, _) => return Err(format!("'{name}' is not a function of formulas (least, greatest, coalesce, per, positive)")),
             };
             Ok(Formula::Apply(op, parts))
         }

@@ -6,164 +6,12 @@
 use crate::formula::Formula;
 use crate::object::Model;
 use crate::{Expr, ModelError, expr};
+mod parts;
+
+pub use parts::*;
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MetricKind {
-    Flow,
-    Stock,
-    Ratio,
-    Conversion,
-    Duration,
-    Retention,
-    Score,
-    Derived,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    Money,
-    MoneyPerYear,
-    Count,
-    /// 0.63, shown as 63 %.
-    Ratio,
-    /// Seconds.
-    Duration,
-    /// Per customer and year.
-    PerYear,
-    Years,
-    /// A plain multiple, 3.2×.
-    Times,
-    /// Points of a score.
-    Points,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Good {
-    Up,
-    Down,
-    Neutral,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum Agg {
-    #[default]
-    Count,
-    Sum,
-    /// Distinct records that `value`, a reference, leads to.
-    Distinct,
-}
-
-/// One aggregated column of one table: what a scan computes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Measure {
-    /// A table; `purchase` stands for orders or won deals, as the workspace chose.
-    pub from: String,
-    #[serde(default)]
-    pub agg: Agg,
-    /// The instant that places a row in a period.
-    pub time: String,
-    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
-    pub filter: Option<String>,
-    /// A column or expression to sum, or the reference to count distinctly.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-    /// The sum is taken away instead of added.
-    #[serde(default)]
-    pub minus: bool,
-    /// A dimension that this table does not know counts as "(none)" instead of being refused.
-    #[serde(default)]
-    pub loose: bool,
-    /// Measures that stand in when a dimension is known on a finer table only (order lines).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub finer: Vec<Measure>,
-}
-
-/// A state that holds from one instant to another (open deals, active customers).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct State {
-    pub from: String,
-    pub since: String,
-    pub until: String,
-    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
-    pub filter: Option<String>,
-    /// A money or number column to add up; without it rows are counted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-    /// For retention: the reference whose records are followed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    Kept,
-    Lost,
-}
-
-/// Classes of answers for a score; without classes the mean is taken.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Classes {
-    /// [from, to], inclusive.
-    pub top: [i64; 2],
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bottom: Option<[i64; 2]>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TouchModel {
-    First,
-    Last,
-    Linear,
-    /// 40 % to the first, 40 % to the last, the rest shared by those between.
-    Position,
-}
-
-/// Credits a flow's value to the touches before it; credits are integers and add up to the value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attribute {
-    pub touch: String,
-    pub at: String,
-    /// The column of the touch that is credited; it is the breakdown of the metric.
-    pub by: String,
-    pub model: TouchModel,
-    pub lookback_days: i64,
-    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
-    pub filter: Option<String>,
-}
-
-/// A number of days: fixed, or the name of a workspace setting.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Days {
-    Fixed(i64),
-    Setting(String),
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Input {
-    pub metric: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variant: Option<String>,
-    /// Compound the metric over that many whole months ending with the bucket: 1 − Π(1 − x).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compound_months: Option<u32>,
-    /// Take the metric over the trailing days ending with the bucket.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trailing: Option<Days>,
-}
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,11 +42,16 @@ pub struct MetricDef {
     /// Null with reason `no_cost_recorded` while this table has no row at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs_rows: Option<String>,
+    /// The reason instead, where it is not about costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs_reason: Option<String>,
     // stock, retention
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    #[serde(default)]
+    pub population: Population,
     // conversion: column of seconds from base to goal
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goal: Option<String>,
@@ -210,6 +63,21 @@ pub struct MetricDef {
     /// Only the latest row of each of these references counts in a period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest_per: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mixed: Option<Mixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goals: Option<GoalShare>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub components: BTreeMap<String, Component>,
+    /// Null with this reason, instead of 0, where there is no row at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub empty: Option<String>,
+    /// May be asked of periods that have not begun (forecasts).
+    #[serde(default)]
+    pub future: bool,
+    /// What every reader of the value must be told, by name (`forecast`, `indicative`, `not_causal`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
     // derived
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, Input>,
@@ -308,6 +176,9 @@ impl MetricDef {
                 .then_some("outcome and state with key"),
             Score => self.num.is_empty().then_some("num"),
             Derived => (self.formula.is_none() || self.inputs.is_empty()).then_some("formula and inputs"),
+            Goal => self.goals.is_none().then_some("goals"),
+            Composite => (self.components.is_empty() || self.state.as_ref().is_none_or(|s| s.key.is_none())).then_some("components and state with key"),
+            Model => None,
         };
         if let Some(key) = missing {
             return fail(key, format!("a metric of kind {:?} needs {key}", self.kind));
@@ -333,6 +204,16 @@ impl MetricDef {
                 }
             }
         }
+        for (name, part) in &self.components {
+            let texts = [Some(&part.time), part.until.as_ref(), part.filter.as_ref(), part.value.as_ref()];
+            for text in texts.into_iter().flatten() {
+                for table in tables_of(&part.from) {
+                    if let Err(e) = Expr::parse(text).and_then(|e| e.check(model, table)) {
+                        return fail(&format!("components.{name}"), e);
+                    }
+                }
+            }
+        }
         if let Some(formula) = &self.formula {
             let formula = match Formula::parse(formula) {
                 Ok(f) => f,
@@ -343,7 +224,7 @@ impl MetricDef {
             }
         }
         for input in self.inputs.values() {
-            if input.metric.starts_with("setting:") {
+            if input.metric.starts_with("setting:") || input.metric.starts_with("period:") {
                 continue;
             }
             let Some(other) = model.metrics.get(&input.metric) else {

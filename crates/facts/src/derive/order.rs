@@ -57,6 +57,7 @@ impl Facts {
         let valid = counted && own(self, o.status) == 1 && confirmed_at != NULL;
         self.set(o.table, o.revenue_at, row, if valid { confirmed_at } else { NULL });
         let delivered = if delivered == NULL { own(self, o.fulfilled_at) } else { delivered };
+        self.set(o.table, o.processed_at, row, if valid { delivered } else { NULL });
         self.set(o.table, o.process_secs, row, if valid && delivered != NULL { delivered - confirmed_at } else { NULL });
 
         let mut refunded: i64 = 0;

@@ -94,7 +94,7 @@ impl Facts {
         }
         for consent in group.iter().copied().chain([row]) {
             let own = stretches.iter().find(|s| s.0 == consent).map(|(_, since, until)| vec![(s.since, *since), (s.until, *until)]);
-            self.replace(s.table, s.consent, consent, true, &own.into_iter().collect::<Vec<_>>());
+            self.replace(s.table, s.consent_event, consent, true, &own.into_iter().collect::<Vec<_>>());
             done.insert(consent);
         }
     }

@@ -173,6 +173,11 @@ impl Facts {
         self.set(t.table, t.contacts, row, contacts);
         let one = first != NULL && contacts == 1 && reopens == 0 && !self.came_back(row, first);
         self.set(t.table, t.is_one_contact, row, if first == NULL || !real || !by_customer { NULL } else { i64::from(one) });
+        self.set(t.table, t.one_contact_secs, row, if one && real && by_customer { 0 } else { NULL });
+        let (minutes, rate) = (self.get(t.table, t.handle_mins, row), self.settings.number("service_minute_cost").unwrap_or(0));
+        // Millionths of a major unit to ten-thousandths.
+        let cost = if minutes == NULL || rate == 0 { NULL } else { minutes.saturating_mul(rate) / 100 };
+        self.set(t.table, t.service_cost, row, cost);
         let pauses = self.get(t.table, t.pending_pauses, row) == 1;
         let due = self.due(row, opened, self.get(t.table, t.resolution_target_mins, row), if pauses { pending } else { 0 });
         self.set(t.table, t.resolution_due_at, row, due);

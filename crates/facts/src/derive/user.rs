@@ -11,9 +11,11 @@ const MEANINGFUL: i64 = 4;
 impl Facts {
     pub(crate) fn derive_user(&mut self, row: u32) {
         let (u, a, v) = (self.known.user, self.known.user_action, self.known.user_version);
-        let get = |column| self.get(u.table, column, row);
+        let get = |facts: &Self, column| facts.get(u.table, column, row);
         let mut days: BTreeMap<i32, i64> = BTreeMap::new();
+        let person = self.is_fit(u.table, row);
         for action in self.children(a.table, a.user, &[row]) {
+            self.count_if(a.table, action, person);
             let at = self.get(a.table, a.at, action);
             let meaningful = self.get(a.table, a.kind, action) <= MEANINGFUL && self.get(a.table, a.by_api, action) != 1;
             if self.is_fit(a.table, action) && at != NULL && meaningful {
@@ -22,11 +24,11 @@ impl Facts {
             }
         }
         let productive = days.values().nth(2).copied().unwrap_or(NULL);
-        let invited = get(u.invited_at);
+        let invited = get(self, u.invited_at);
         // Who was asked to join but never came counts as one who could have.
-        let since = [get(u.enabled_at), invited, get(u.created_at)].into_iter().find(|at| *at != NULL).unwrap_or(NULL);
-        let until = get(u.disabled_at);
-        let gone = get(u.active) == 0 && until == NULL;
+        let since = [get(self, u.enabled_at), invited, get(self, u.created_at)].into_iter().find(|at| *at != NULL).unwrap_or(NULL);
+        let until = get(self, u.disabled_at);
+        let gone = get(self, u.active) == 0 && until == NULL;
         let mut entries: Vec<Entry> = self.history.get(&(u.table, row)).cloned().unwrap_or_default();
         entries.sort_by_key(|e| (e.at, e.seq));
         let mut states: Vec<(i64, i64, i64)> = Vec::new();

@@ -1,18 +1,17 @@
 //! From scan results to cells: one function for each shape.
 
-use super::compile::{Compiled, Input, Shape, Side};
-use super::{Group, Series, retain};
+use super::compile::{Compiled, Shape, Side};
+use super::{Group, Series, composite, goals, inputs, retain};
 use crate::answer::Cell;
 use crate::plan::{Frame, Plan};
-use crate::scan::{Grid, Key, Spread};
+use crate::scan::{Bitmap, Grid, Key, Spread};
 use crate::span::Span;
 use crate::stats::{mean_variance, wilson};
 use crate::{Result, attribute};
-use northing_facts::NONE;
+use northing_facts::{NONE, Snapshot};
 use northing_facts::eval::Path;
-use northing_model::formula::Formula;
 use northing_model::metric::{Agg, Unit};
-use northing_model::money::TICKS;
+use northing_model::money::{MICRO, TICKS};
 use northing_model::{FieldType, MetricDef, MetricKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,10 +30,14 @@ pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], 
         Shape::Sums { num, den, values } => sums(c, &results, num, den.as_ref(), *values),
         Shape::Conversion { num, den, window } => conversion(c, &results, num, den, *window),
         Shape::Stock { entered, left, live } => stock(c, &results, entered, left, *live),
-        Shape::Retention { handle, outcome, table } => retain::cells(c, &results, *handle, *outcome, *table)?,
-        Shape::Score { handle, classes, latest } => score(c, &results, *handle, classes.as_ref(), *latest),
+        Shape::Average { entered, left } => average(c, &results, entered, left),
+        Shape::Retention(followed) => retain::cells(c, &results, followed)?,
+        Shape::Score { handle, classes, latest, mixed } => score(c, &results, *handle, classes.as_ref(), *latest, *mixed),
         Shape::Attributed { attribute, measure } => attribute::cells(c, frame, attribute, measure)?,
-        Shape::Derived { inputs } => derived(c, plan, grids, frame, inputs)?,
+        Shape::Derived { inputs } => inputs::finish_all(c, plan, grids, frame, inputs)?,
+        Shape::Goals { goals, share } => goals::finish_all(c, plan, grids, frame, goals, *share)?,
+        Shape::Composite { table, state } => composite::cells(c, &results, *table, *state)?,
+        Shape::Model => crate::clv::cells(c, &results)?,
     };
     if frame.by.is_empty() && series.is_empty() {
         series.insert(Group::new(), c.spans.iter().map(|span| nothing(&c.def, span)).collect());
@@ -61,15 +64,18 @@ pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], 
 /// What holds for every cell: completeness, low n, periods that have not begun.
 fn settle(def: &MetricDef, cell: &mut Cell, span: &Span, no_rows: bool) {
     cell.complete = span.complete;
-    if span.future {
+    cell.flags.extend(def.flags.iter().cloned());
+    cell.flags.sort();
+    cell.flags.dedup();
+    if span.future && !def.future {
         *cell = Cell { complete: false, mature: cell.mature, reason: Some("not_yet".into()), ..Cell::default() };
         return;
     }
     if no_rows {
         cell.value = None;
-        cell.reason = Some("no_cost_recorded".into());
+        cell.reason = Some(def.needs_reason.clone().unwrap_or_else(|| "no_cost_recorded".into()));
     }
-    let counts_matter = !matches!(def.kind, MetricKind::Flow | MetricKind::Stock | MetricKind::Derived);
+    let counts_matter = !matches!(def.kind, MetricKind::Flow | MetricKind::Stock | MetricKind::Derived | MetricKind::Goal);
     cell.low_n = counts_matter && cell.value.is_some() && cell.n < LOW_N;
     if cell.value.is_some_and(|v| !v.is_finite()) {
         cell.value = None;
@@ -81,8 +87,10 @@ fn settle(def: &MetricDef, cell: &mut Cell, span: &Span, no_rows: bool) {
 pub(crate) fn nothing(def: &MetricDef, span: &Span) -> Cell {
     let mut cell = Cell { mature: true, ..Cell::default() };
     match def.kind {
+        MetricKind::Flow if def.empty.is_some() => cell.reason = def.empty.clone(),
         MetricKind::Flow | MetricKind::Stock => (cell.value, cell.numerator) = (Some(0.0), Some(0.0)),
-        MetricKind::Derived => cell.reason = Some("no_data".into()),
+        MetricKind::Goal => cell.reason = Some("no_target".into()),
+        MetricKind::Derived | MetricKind::Composite | MetricKind::Model => cell.reason = Some("no_data".into()),
         _ => {
             (cell.numerator, cell.denominator) = (Some(0.0), Some(0.0));
             cell.reason = Some("no_data".into());
@@ -109,22 +117,7 @@ impl Results<'_> {
     }
 
     pub fn name(&self, path: &Path, code: u32) -> (String, Option<uuid::Uuid>) {
-        let none = || ("(none)".to_string(), None);
-        if code == NONE {
-            return none();
-        }
-        let snapshot = self.frame.snapshot;
-        if let Some(target) = path.target {
-            return (snapshot.title(target, code), snapshot.tables[target].id(code));
-        }
-        let Some((table, column)) = path.steps.last() else { return none() };
-        let meta = &snapshot.tables[*table].schema.columns[*column];
-        let text = match (&meta.dict, meta.kind) {
-            (Some(dict), _) => dict.text(code).map(|t| t.to_string()),
-            (None, FieldType::Bool) => Some((code == 1).to_string()),
-            (None, _) => meta.options.get(code as usize).cloned(),
-        };
-        text.map_or_else(none, |t| (t, None))
+        name(self.frame.snapshot, path, code)
     }
 
     /// By group: the terms of a side that know it, with their own key for it.
@@ -163,12 +156,40 @@ impl Results<'_> {
     fn side(&self, side: &Side, keys: Option<&Vec<(usize, Key)>>, span: &Span) -> (i128, i64, i64) {
         let scale = side.terms.first().map_or(1, |t| t.scale);
         let mut total = (0i128, 0i64);
+        if side.terms.len() > 1 && side.terms.iter().all(|t| t.agg == Agg::Distinct) {
+            // Somebody who is counted by two tables is one.
+            let mut all = Bitmap::default();
+            for (term, key) in keys.into_iter().flatten() {
+                all.join(&self.grids[side.terms[*term].handle].members(key, span.start, span.end));
+            }
+            let n = all.count() as i64;
+            return (i128::from(n), n, scale);
+        }
         for (term, key) in keys.into_iter().flatten() {
             let (sum, rows) = self.sum(side, *term, key, span);
             total = (total.0 + sum, total.1 + rows);
         }
         (total.0, total.1, scale)
     }
+}
+
+/// What a code of a dimension is called, and which record it is.
+pub(crate) fn name(snapshot: &Snapshot, path: &Path, code: u32) -> (String, Option<uuid::Uuid>) {
+    let none = || ("(none)".to_string(), None);
+    if code == NONE {
+        return none();
+    }
+    if let Some(target) = path.target {
+        return (snapshot.title(target, code), snapshot.tables[target].id(code));
+    }
+    let Some((table, column)) = path.steps.last() else { return none() };
+    let meta = &snapshot.tables[*table].schema.columns[*column];
+    let text = match (&meta.dict, meta.kind) {
+        (Some(dict), _) => dict.text(code).map(|t| t.to_string()),
+        (None, FieldType::Bool) => Some((code == 1).to_string()),
+        (None, _) => meta.options.get(code as usize).cloned(),
+    };
+    text.map_or_else(none, |t| (t, None))
 }
 
 fn all_groups<'a>(maps: &[&'a BTreeMap<Group, Vec<(usize, Key)>>]) -> BTreeSet<&'a Group> {
@@ -216,6 +237,7 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
                         cell.value = Some(top as f64 / (rows as f64 * scale as f64));
                     }
                 }
+                (None, _) if rows == 0 && c.def.empty.is_some() => cell.reason = c.def.empty.clone(),
                 (None, _) => {
                     cell.value = cell.numerator;
                     if c.def.unit == Unit::Count {
@@ -342,7 +364,41 @@ fn stock(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, live: bool)
     series
 }
 
-fn score(c: &Compiled, r: &Results<'_>, handle: usize, classes: Option<&northing_model::metric::Classes>, latest: bool) -> Series {
+/// The mean of a stock: the area under it over the length of the period. The area up to t is t times the rows
+/// that came before it, less the sum of their instants, less the same of those that left.
+fn average(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side) -> Series {
+    let (ins, outs) = (r.totals(entered), r.totals(left));
+    let mut series = Series::new();
+    for group in all_groups(&[&ins, &outs]) {
+        let area = |side: &Side, keys: Option<&Vec<(usize, Key)>>, t: i64| -> i128 {
+            let each = keys.into_iter().flatten().map(|(term, key)| r.grids[side.terms[*term].handle].sum(key, i64::MIN, t));
+            each.map(|(n, sum)| i128::from(n) * i128::from(t) - sum).sum()
+        };
+        let cells = c.spans.iter().map(|span| {
+            let up_to = |t: i64| area(entered, ins.get(group), t) - area(left, outs.get(group), t);
+            let mut cell = Cell { mature: true, ..Cell::default() };
+            if span.end > span.start {
+                let mean = (up_to(span.end) - up_to(span.start)) as f64 / (span.end - span.start) as f64;
+                (cell.value, cell.numerator) = (Some(mean), Some(mean));
+            } else {
+                cell.reason = Some("no_data".into());
+            }
+            cell
+        });
+        series.insert(group.clone(), cells.collect());
+    }
+    series
+}
+
+fn score(c: &Compiled, r: &Results<'_>, handle: usize, classes: Option<&northing_model::metric::Classes>, latest: bool, mixed: Option<usize>) -> Series {
+    // Answers on several scales are compared by what the scales share; then all of the answer is.
+    let scales: BTreeSet<u32> = mixed
+        .into_iter()
+        .flat_map(|m| r.grids[m].groups().into_iter().map(move |k| (m, k)).collect::<Vec<_>>())
+        .flat_map(|(m, k)| c.spans.iter().flat_map(|s| r.grids[m].rows(&k, s.start, s.end)).map(|row| row.1).collect::<Vec<_>>())
+        .collect();
+    let pooled = scales.len() > 1;
+    let handle = if pooled { mixed.unwrap_or(handle) } else { handle };
     let mut keys: BTreeMap<Group, Vec<Key>> = BTreeMap::new();
     for key in r.grids[handle].groups() {
         keys.entry(r.group(handle, &key)).or_default().push(key);
@@ -363,7 +419,16 @@ fn score(c: &Compiled, r: &Results<'_>, handle: usize, classes: Option<&northing
                 }
                 rows = kept;
             }
-            score_cell(&c.def, classes, &rows.iter().map(|r| r.2).collect::<Vec<_>>())
+            let mut cell = score_cell(&c.def, classes, &rows.iter().map(|r| r.2).collect::<Vec<_>>());
+            if pooled {
+                // Millionths of the way from worst to best, as 0 to 100.
+                let percent = MICRO as f64 / 100.0;
+                cell.value = cell.value.map(|v| v / percent);
+                cell.numerator = cell.numerator.map(|v| v / percent);
+                cell.variance = cell.variance.map(|v| v / (percent * percent));
+                cell.flags.push("mixed_scale".into());
+            }
+            cell
         });
         series.insert(group, cells.collect());
     }
@@ -396,85 +461,5 @@ fn score_cell(def: &MetricDef, classes: Option<&northing_model::metric::Classes>
         Some(_) => proportion(&mut cell, top, n),
         None => cell.variance = mean_variance(values),
     }
-    cell
-}
-
-fn derived(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], frame: &Frame<'_>, inputs: &[(String, Input)]) -> Result<Series> {
-    let formula = Formula::parse(c.def.formula.as_deref().unwrap_or_default()).map_err(crate::MetricError::Question)?;
-    let mut known: Vec<(&str, Option<Series>, f64)> = Vec::new();
-    for (name, input) in inputs {
-        let series = match input {
-            Input::Constant(value) => {
-                known.push((name, None, *value));
-                continue;
-            }
-            Input::Metric(compiled) => finish(compiled, plan, grids, frame)?,
-            Input::Compound(compiled, ranges) => {
-                let monthly = finish(compiled, plan, grids, frame)?;
-                monthly.into_iter().map(|(g, cells)| (g, ranges.iter().map(|r| compound(&cells[r.clone()])).collect())).collect()
-            }
-        };
-        known.push((name, Some(series), 0.0));
-    }
-    let groups: BTreeSet<Group> = known.iter().filter_map(|(_, s, _)| s.as_ref()).flat_map(|s| s.keys().cloned()).collect();
-    let mut series = Series::new();
-    for group in groups {
-        let cells = (0..c.spans.len()).map(|i| {
-            let mut cell = Cell { mature: true, n: u64::MAX, ..Cell::default() };
-            for (name, series, constant) in &known {
-                let Some(series) = series else {
-                    cell.parts.insert((*name).to_string(), Some(*constant));
-                    continue;
-                };
-                let part = series.get(&group).map(|cells| &cells[i]);
-                cell.parts.insert((*name).to_string(), part.and_then(|p| p.value));
-                cell.n = cell.n.min(part.map_or(0, |p| p.n));
-                cell.mature &= part.is_none_or(|p| p.mature);
-                if let Some(part) = part {
-                    cell.flags.extend(part.flags.iter().cloned());
-                }
-                if part.is_none_or(|p| p.value.is_none()) && cell.reason.is_none() {
-                    cell.reason = Some(part.and_then(|p| p.reason.clone()).unwrap_or_else(|| "no_data".into()));
-                }
-            }
-            cell.value = formula.value(&|name| cell.parts.get(name).copied().flatten());
-            match cell.value {
-                Some(_) => cell.reason = None,
-                None => cell.reason = cell.reason.or_else(|| Some("no_data".into())),
-            }
-            flags(&c.def, &mut cell);
-            cell.flags.sort();
-            cell.flags.dedup();
-            cell
-        });
-        let cells = cells.collect();
-        series.insert(group, cells);
-    }
-    Ok(series)
-}
-
-/// What a reader must know of a derived value.
-fn flags(def: &MetricDef, cell: &mut Cell) {
-    let capped = cell.parts.get("cap").copied().flatten().is_some_and(|cap| cell.value == Some(cap));
-    if capped {
-        cell.flags.push("capped".into());
-    }
-    if def.id == "ltv_cac_ratio" {
-        cell.flags.push("revenue_basis".into());
-    }
-}
-
-/// 1 − Π(1 − x) over the months that have a value.
-fn compound(months: &[Cell]) -> Cell {
-    let known: Vec<f64> = months.iter().filter_map(|m| m.value).collect();
-    let mut cell = Cell { mature: true, n: months.last().map_or(0, |m| m.n), ..Cell::default() };
-    if known.is_empty() {
-        cell.reason = Some("no_data".into());
-        return cell;
-    }
-    if known.len() < months.len() {
-        cell.flags.push("short_history".into());
-    }
-    cell.value = Some(1.0 - known.iter().map(|x| 1.0 - x).product::<f64>());
     cell
 }

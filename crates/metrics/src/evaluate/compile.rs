@@ -1,10 +1,12 @@
 //! What each kind of metric asks of the scans.
 
+use super::goals::{self, Goal};
+use super::inputs::{self, Input};
 use crate::plan::{Frame, Plan, Request, What, steps};
 use crate::span::Span;
 use crate::{MetricError, Result};
 use northing_model::expr::Type;
-use northing_model::metric::{Agg, Attribute, Classes, Days, Measure, Outcome, State};
+use northing_model::metric::{Agg, Attribute, Classes, Days, GoalShare, Measure, Outcome, Population, State};
 use northing_model::money::{MICRO, TICKS};
 use northing_model::{Expr, MetricDef, MetricKind};
 
@@ -29,19 +31,28 @@ pub(crate) enum Shape {
     Sums { num: Side, den: Option<Side>, values: Option<(usize, i64)> },
     Conversion { num: Side, den: Side, window: Option<i64> },
     Stock { entered: Side, left: Side, live: bool },
-    Retention { handle: usize, outcome: Outcome, table: usize },
-    Score { handle: usize, classes: Option<Classes>, latest: bool },
+    /// The mean of a stock over the period.
+    Average { entered: Side, left: Side },
+    Retention(Followed),
+    Score { handle: usize, classes: Option<Classes>, latest: bool, mixed: Option<usize> },
     Attributed { attribute: Attribute, measure: Measure },
     Derived { inputs: Vec<(String, Input)> },
+    Goals { goals: Vec<Goal>, share: GoalShare },
+    Composite { table: usize, state: usize },
+    Model,
 }
 
+/// Records that were in a state, and what became of them.
 #[derive(Debug)]
-pub(crate) enum Input {
-    Constant(f64),
-    /// A cell for each span of the metric.
-    Metric(Box<Compiled>),
-    /// Several cells for each span, compounded: 1 − Π(1 − x).
-    Compound(Box<Compiled>, Vec<std::ops::Range<usize>>),
+pub(crate) struct Followed {
+    pub handle: usize,
+    pub outcome: Outcome,
+    /// The records' own table.
+    pub table: usize,
+    /// Who did it, for `did`.
+    pub did: Vec<usize>,
+    /// Who came into the state, where everybody in it at any time is followed.
+    pub joined: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -71,10 +82,14 @@ pub(crate) fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans
             Shape::Sums { num, den, values }
         }
         (MetricKind::Conversion, _) => asked.conversion(&spans)?,
+        (MetricKind::Stock, _) if def.state.as_ref().is_some_and(|s| s.roll.is_some()) => asked.average()?,
         (MetricKind::Stock, _) => asked.stock()?,
         (MetricKind::Retention, _) => asked.retention()?,
         (MetricKind::Score, _) => asked.score()?,
-        (MetricKind::Derived, _) => asked.derived(&spans)?,
+        (MetricKind::Derived, _) => Shape::Derived { inputs: inputs::compile_all(asked.plan, frame, def, &spans)? },
+        (MetricKind::Goal, _) => goals::compile_all(asked.plan, frame, def, &spans)?,
+        (MetricKind::Composite, _) => asked.composite()?,
+        (MetricKind::Model, _) => Shape::Model,
     };
     let excluded = def
         .excluded
@@ -282,8 +297,37 @@ impl Ask<'_, '_> {
         Ok(Shape::Stock { entered, left, live })
     }
 
+    /// Numbers of rows with the sums of their instants: what the area under a stock is made of.
+    fn average(&mut self) -> Result<Shape> {
+        let Some(state) = self.def.state.clone() else { return Err(self.broken("state")) };
+        self.bounds.insert(0, i64::MIN);
+        let mut side = |time: &str| {
+            self.side(&[Measure {
+                from: state.from.clone(),
+                agg: Agg::Sum,
+                time: time.to_string(),
+                filter: state.filter.clone(),
+                value: Some(time.to_string()),
+                minus: false,
+                loose: false,
+                finer: Vec::new(),
+            }])
+        };
+        Ok(Shape::Average { entered: side(&state.since)?, left: side(&state.until)? })
+    }
+
+    fn composite(&mut self) -> Result<Shape> {
+        let Shape::Retention(Followed { handle, table, .. }) = self.follow(Outcome::Kept, Population::Start)? else { return Err(self.broken("state")) };
+        Ok(Shape::Composite { table, state: handle })
+    }
+
     fn retention(&mut self) -> Result<Shape> {
-        let (Some(state), Some(outcome)) = (self.def.state.clone(), self.def.outcome) else { return Err(self.broken("state")) };
+        let outcome = self.def.outcome.ok_or_else(|| self.broken("outcome"))?;
+        self.follow(outcome, self.def.population)
+    }
+
+    fn follow(&mut self, outcome: Outcome, population: Population) -> Result<Shape> {
+        let Some(state) = self.def.state.clone() else { return Err(self.broken("state")) };
         let State { from, since, until, filter, key, .. } = state;
         let table = self.frame.table(&from)?;
         if !self.frame.allowed(table) {
@@ -295,9 +339,17 @@ impl Ask<'_, '_> {
             MetricError::Question(format!("{} cannot be cut or filtered by '{unknown}' ({} has no path to it)", self.def.id, self.frame.snapshot.tables[who].schema.name))
         })?;
         let filter = filter.as_deref().map(|t| self.parse(t)).transpose()?;
-        let request = Request { table, time: steps(&since), base: None, filter, what: What::States { until: steps(&until), key }, dims: Vec::new() };
-        let handle = self.plan.want(request, self.bounds.iter().copied());
-        Ok(Shape::Retention { handle, outcome, table: who })
+        let what = What::States { until: steps(&until), key: key.clone() };
+        let request = Request { table, time: steps(&since), base: None, filter, what, dims: Vec::new() };
+        let handle = self.plan.want(request.clone(), self.bounds.iter().copied());
+        let joined = (population == Population::Any)
+            .then(|| self.plan.want(Request { what: What::Distinct(key), ..request }, self.bounds.iter().copied()));
+        let mut did = Vec::new();
+        for measure in self.def.num.iter().filter(|_| outcome == Outcome::Did) {
+            let table = self.frame.table(&measure.from)?;
+            did.push(self.request(table, measure, Vec::new(), None)?.handle);
+        }
+        Ok(Shape::Retention(Followed { handle, outcome, table: who, did, joined }))
     }
 
     fn score(&mut self) -> Result<Shape> {
@@ -306,47 +358,15 @@ impl Ask<'_, '_> {
         let mut request = self.plan.requests[term.handle].clone();
         let What::Sum(value) = request.what else { return Err(self.broken("num must be a sum")) };
         request.what = What::Rows(value, self.def.latest_per.as_deref().map(steps));
-        let handle = self.plan.want(request, self.bounds.iter().copied());
-        Ok(Shape::Score { handle, classes: self.def.classes.clone(), latest: self.def.latest_per.is_some() })
-    }
-
-    fn derived(&mut self, spans: &[Span]) -> Result<Shape> {
-        let settings = &self.frame.snapshot.settings;
-        let mut inputs = Vec::new();
-        for (name, input) in &self.def.inputs {
-            if let Some(setting) = input.metric.strip_prefix("setting:") {
-                let value = settings.number(setting).ok_or_else(|| MetricError::Question(format!("there is no setting '{setting}'")))?;
-                inputs.push((name.clone(), Input::Constant(value as f64)));
-                continue;
+        let handle = self.plan.want(request.clone(), self.bounds.iter().copied());
+        let mixed = match &self.def.mixed {
+            None => None,
+            Some(mixed) => {
+                request.what = What::Rows(self.parse(&mixed.value)?, Some(steps(&mixed.by)));
+                Some(self.plan.want(request, self.bounds.iter().copied()))
             }
-            let def = super::definition(self.frame.snapshot, &input.metric, input.variant.as_deref())?;
-            if let Some(months) = input.compound_months {
-                let mut all = Vec::new();
-                let mut ranges = Vec::new();
-                for span in spans {
-                    let end = if span.complete { span.days.end } else { settings.zone.day(span.end) };
-                    let first = all.len();
-                    for back in (0..months as i32).rev() {
-                        let calendar = settings.calendar;
-                        let days = northing_model::Period { start: calendar.add_months(end, -back - 1), end: calendar.add_months(end, -back) };
-                        all.push(Span::of(days, settings, self.frame.now));
-                    }
-                    ranges.push(first..all.len());
-                }
-                let compiled = compile(self.plan, self.frame, &def, &all)?;
-                inputs.push((name.clone(), Input::Compound(Box::new(compiled), ranges)));
-                continue;
-            }
-            let own: Vec<Span> = match &input.trailing {
-                Some(d) => {
-                    let n = days(self.frame, d)?;
-                    spans.iter().map(|s| s.trailing(n)).collect()
-                }
-                None => spans.to_vec(),
-            };
-            inputs.push((name.clone(), Input::Metric(Box::new(compile(self.plan, self.frame, &def, &own)?))));
-        }
-        Ok(Shape::Derived { inputs })
+        };
+        Ok(Shape::Score { handle, classes: self.def.classes.clone(), latest: self.def.latest_per.is_some(), mixed })
     }
 
     fn broken(&self, what: &str) -> MetricError {

@@ -2,7 +2,7 @@
 //! The population is fixed first, so joiners never count (KPIS.md: customer_retention_rate).
 
 use super::cells::Results;
-use super::compile::Compiled;
+use super::compile::{Compiled, Followed};
 use super::{Group, Series};
 use crate::answer::Cell;
 use crate::scan::Bitmap;
@@ -13,20 +13,14 @@ use northing_facts::{CHUNK, NONE};
 use northing_model::metric::Outcome;
 use std::collections::BTreeMap;
 
-pub(crate) fn cells(c: &Compiled, r: &Results<'_>, handle: usize, outcome: Outcome, table: usize) -> Result<Series> {
+pub(crate) fn cells(c: &Compiled, r: &Results<'_>, followed: &Followed) -> Result<Series> {
+    let Followed { handle, outcome, table, .. } = *followed;
     let grid = &r.grids[handle];
     let keep = kept_by_filter(r, table)?;
-    let paths: Vec<Path> = r
-        .frame
-        .dims(table)
-        .map_err(MetricError::Question)?
-        .into_iter()
-        .flatten()
-        .map(|d| r.frame.path(table, &d))
-        .collect::<Result<_>>()?;
+    let paths = dimensions(r, table)?;
     let codes = codes(r, table, &paths);
     let mut series = Series::new();
-    if paths.is_empty() {
+    if paths.is_empty() && outcome != Outcome::Did {
         let cells = c.spans.iter().map(|span| {
             let (held, kept) = grid.overlap(span.start, span.end, keep.as_ref());
             cell(if outcome == Outcome::Kept { kept } else { held - kept }, held)
@@ -35,14 +29,26 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, handle: usize, outcome: Outco
     }
     for (i, span) in c.spans.iter().enumerate() {
         let (mut before, mut after) = (grid.state(span.start), grid.state(span.end));
+        if let Some(joined) = followed.joined {
+            before.join(&r.grids[joined].members(&Vec::new(), span.start, span.end));
+        }
+        if outcome == Outcome::Did {
+            after = Bitmap::default();
+            followed.did.iter().for_each(|did| after.join(&r.grids[*did].members(&Vec::new(), span.start, span.end)));
+        }
         if let Some(keep) = &keep {
             before = before.both(keep);
             after = after.both(keep);
         }
         let chosen = match outcome {
-            Outcome::Kept => before.both(&after),
+            Outcome::Kept | Outcome::Did => before.both(&after),
             Outcome::Lost => before.without(&after),
         };
+        if paths.is_empty() {
+            let blank = || c.spans.iter().map(|_| cell(0, 0)).collect();
+            series.entry(Group::new()).or_insert_with(blank)[i] = cell(chosen.count(), before.count());
+            continue;
+        }
         let mut counts: BTreeMap<Vec<u32>, (u64, u64)> = BTreeMap::new();
         let key = |row: u32| codes.iter().map(|c| c.get(row as usize).copied().unwrap_or(NONE)).collect::<Vec<u32>>();
         before.iter().for_each(|row| counts.entry(key(row)).or_default().1 += 1);
@@ -72,6 +78,12 @@ fn cell(k: u64, n: u64) -> Cell {
     }
 }
 
+/// Paths of the question's dimensions on the followed records.
+pub(crate) fn dimensions(r: &Results<'_>, table: usize) -> Result<Vec<Path>> {
+    let dims = r.frame.dims(table).map_err(MetricError::Question)?;
+    dims.into_iter().flatten().map(|d| r.frame.path(table, &d)).collect()
+}
+
 /// The records that meet the question's filter, where it has one.
 pub(crate) fn kept_by_filter(r: &Results<'_>, table: usize) -> Result<Option<Bitmap>> {
     let Some(filter) = r.frame.filter(table).map_err(MetricError::Question)? else { return Ok(None) };
@@ -89,7 +101,7 @@ pub(crate) fn kept_by_filter(r: &Results<'_>, table: usize) -> Result<Option<Bit
     Ok(Some(keep))
 }
 
-fn codes(r: &Results<'_>, table: usize, paths: &[Path]) -> Vec<Vec<u32>> {
+pub(crate) fn codes(r: &Results<'_>, table: usize, paths: &[Path]) -> Vec<Vec<u32>> {
     let snapshot = r.frame.snapshot;
     let read = |path: &Path| {
         let chunks = &snapshot.tables[table].chunks;

@@ -36,6 +36,9 @@ impl Bitmap {
             }
         }
     }
+    pub fn has(&self, at: u32) -> bool {
+        self.words.get(at as usize >> 6).is_some_and(|w| w >> (at & 63) & 1 == 1)
+    }
     pub fn set(&mut self, at: u32) {
         self.words[at as usize >> 6] |= 1 << (at & 63);
     }
@@ -166,6 +169,14 @@ impl Grid {
             counts.insert(place, count);
         }
         count
+    }
+    /// The distinct members of a group over a span.
+    pub fn members(&self, group: &Key, start: i64, end: i64) -> Bitmap {
+        let mut all = Bitmap::default();
+        if let Data::Distinct(groups) = &self.data {
+            groups.get(group).into_iter().flat_map(|c| self.segments(start, end).filter_map(|s| c.get(&s))).for_each(|b| all.join(b));
+        }
+        all
     }
     pub fn rows(&self, group: &Key, start: i64, end: i64) -> Vec<(i64, u32, i64)> {
         let Data::Rows(groups) = &self.data else { return Vec::new() };

@@ -1,0 +1,137 @@
+//! Composite scores: for each record in a state the weighted mean of what its measures are worth, 0 to 100.
+//! A measure without data is dropped and the weights of the others grow (KPIS.md: customer_health_score).
+
+use super::cells::Results;
+use super::compile::Compiled;
+use super::retain::{codes, dimensions, kept_by_filter};
+use super::{Group, Series};
+use crate::answer::Cell;
+use crate::plan::steps;
+use crate::rows::{Row, rows};
+use crate::scan::Bitmap;
+use crate::span::Span;
+use crate::stats::mean_variance_of;
+use crate::{MetricError, Result};
+use northing_facts::{NONE, NULL};
+use northing_model::Expr;
+use northing_model::metric::{Component, Reading};
+use std::collections::BTreeMap;
+
+const DAY: i64 = 86_400;
+
+/// The rows of a component by record and time.
+struct Gathered<'a> {
+    component: &'a Component,
+    rows: Vec<Row>,
+    /// Where each record's rows begin; one more than there are records.
+    starts: Vec<u32>,
+}
+
+pub(crate) fn cells(c: &Compiled, r: &Results<'_>, table: usize, state: usize) -> Result<Series> {
+    let gathered = gather(c, r, table)?;
+    let keep = kept_by_filter(r, table)?;
+    let paths = dimensions(r, table)?;
+    let codes = codes(r, table, &paths);
+    let mut series = Series::new();
+    for (i, span) in c.spans.iter().enumerate() {
+        let population = population(r, state, span, keep.as_ref());
+        let mut groups: BTreeMap<Vec<u32>, (Vec<f64>, u64)> = BTreeMap::new();
+        for row in population.iter() {
+            let key = codes.iter().map(|c| c.get(row as usize).copied().unwrap_or(NONE)).collect();
+            let group = groups.entry(key).or_default();
+            match score(&gathered, row, span.end) {
+                Some(score) => group.0.push(score),
+                None => group.1 += 1,
+            }
+        }
+        for (key, (scores, unknown)) in groups {
+            let group: Group = paths.iter().zip(&key).map(|(p, code)| r.name(p, *code)).collect();
+            let blank = || c.spans.iter().map(|s| super::nothing(&c.def, s)).collect();
+            series.entry(group).or_insert_with(blank)[i] = cell(&scores, unknown);
+        }
+    }
+    Ok(series)
+}
+
+/// The score of every record of the population at the end of a span.
+pub(crate) fn each(c: &Compiled, r: &Results<'_>, table: usize, state: usize, span: &Span) -> Result<Vec<(u32, f64)>> {
+    let gathered = gather(c, r, table)?;
+    let keep = kept_by_filter(r, table)?;
+    Ok(population(r, state, span, keep.as_ref()).iter().filter_map(|row| score(&gathered, row, span.end).map(|s| (row, s))).collect())
+}
+
+fn population(r: &Results<'_>, state: usize, span: &Span, keep: Option<&Bitmap>) -> Bitmap {
+    let all = r.grids[state].state(span.end);
+    keep.map_or_else(|| all.clone(), |keep| all.both(keep))
+}
+
+fn cell(scores: &[f64], unknown: u64) -> Cell {
+    let n = scores.len() as f64;
+    let mut cell = Cell { n: scores.len() as u64, denominator: Some(n), mature: true, ..Cell::default() };
+    cell.numerator = Some(scores.iter().sum());
+    cell.value = (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / n);
+    cell.variance = mean_variance_of(scores);
+    if unknown > 0 {
+        cell.excluded.insert("insufficient_data".into(), unknown);
+    }
+    cell.reason = scores.is_empty().then(|| if unknown > 0 { "insufficient_data".into() } else { "no_data".into() });
+    cell
+}
+
+fn gather<'a>(c: &'a Compiled, r: &Results<'_>, table: usize) -> Result<Vec<Gathered<'a>>> {
+    let records = r.frame.snapshot.tables[table].len as usize;
+    let name = &r.frame.snapshot.tables[table].schema.name;
+    let mut all = Vec::new();
+    for component in c.def.components.values() {
+        let from = r.frame.table(&component.from)?;
+        if !r.frame.allowed(from) {
+            return Err(MetricError::Forbidden(c.def.id.clone()));
+        }
+        let parse = |t: &String| Expr::parse(t).map_err(MetricError::Question);
+        let filter = component.filter.as_ref().map(parse).transpose()?;
+        let value = match component.read {
+            Reading::Holding => component.until.as_deref(),
+            _ => component.value.as_deref(),
+        };
+        let whose = crate::reach::reach(&r.frame.snapshot.model, &r.frame.snapshot.tables[from].schema.name, &steps(name));
+        let whose = whose.ok_or_else(|| MetricError::Question(format!("{} has no path to {name}", component.from)))?;
+        let mut rows = rows(r.frame, from, &steps(&component.time), filter, value, &whose)?;
+        rows.retain(|row| row.key != NONE);
+        rows.sort_unstable_by_key(|row| (row.key, row.at));
+        let mut starts = vec![0u32; records + 1];
+        rows.iter().for_each(|row| starts[row.key as usize + 1] += 1);
+        for i in 0..records {
+            starts[i + 1] += starts[i];
+        }
+        all.push(Gathered { component, rows, starts });
+    }
+    Ok(all)
+}
+
+/// A record's score just before an instant; `None` where less than half of the weight has data.
+fn score(gathered: &[Gathered<'_>], record: u32, at: i64) -> Option<f64> {
+    let (mut sum, mut present, mut whole) = (0.0, 0.0, 0.0);
+    for part in gathered {
+        let c = part.component;
+        whole += c.weight;
+        let own = &part.rows[part.starts[record as usize] as usize..part.starts[record as usize + 1] as usize];
+        let own = &own[..own.partition_point(|row| row.at < at)];
+        let first = c.window_days.map_or(0, |days| own.partition_point(|row| row.at < at - days * DAY));
+        let inside = &own[first..];
+        let value = match c.read {
+            Reading::Count => Some(inside.len() as f64),
+            Reading::Mean => {
+                let values: Vec<f64> = inside.iter().filter(|row| row.value != NULL).map(|row| row.value as f64).collect();
+                (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+            }
+            Reading::DaysSince => own.last().map(|row| (at - row.at) as f64 / DAY as f64),
+            Reading::Holding => Some(own.iter().filter(|row| row.value == NULL || row.value >= at).count() as f64),
+        };
+        if let Some(value) = value {
+            let worth = ((value - c.worst) / (c.best - c.worst)).clamp(0.0, 1.0) * 100.0;
+            sum += c.weight * worth;
+            present += c.weight;
+        }
+    }
+    (present > 0.0 && present * 2.0 >= whole).then(|| sum / present)
+}

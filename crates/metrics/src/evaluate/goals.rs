@@ -1,0 +1,165 @@
+//! Goals: what people want a metric to be, against what it is over the goal's own period and scope.
+
+use super::cells::nothing;
+use super::compile::Compiled;
+use super::{Group, Series, Shape, compile, definition, finish};
+use crate::answer::Cell;
+use crate::plan::{Frame, Plan};
+use crate::scan::Grid;
+use crate::span::Span;
+use crate::{MetricError, Result};
+use northing_facts::eval::{self, Path, TRUE};
+use northing_facts::table::COUNTED;
+use northing_facts::{NONE, NULL};
+use northing_model::metric::GoalShare;
+use northing_model::money::MICRO;
+use northing_model::{Expr, MetricDef, MetricKind, Period};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(crate) struct Goal {
+    /// The record, and the goal it is part of.
+    pub row: u32,
+    parent: u32,
+    /// The span of the question that it ends in.
+    span: usize,
+    group: Group,
+    filter: Option<Expr>,
+    actual: Compiled,
+    target: f64,
+    baseline: f64,
+    weight: f64,
+}
+
+pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans: &[Span]) -> Result<Shape> {
+    let share = def.goals.ok_or_else(|| MetricError::Question("goals are missing".into()))?;
+    let snapshot = frame.snapshot;
+    let index = frame.table("goal")?;
+    if !frame.allowed(index) {
+        return Err(MetricError::Forbidden(def.id.clone()));
+    }
+    let table = &snapshot.tables[index];
+    let column = |name: &str| table.schema.column(name).ok_or_else(|| MetricError::Question(format!("goals have no {name}")));
+    let (kpi, variant, owner, team, product) = (column("kpi")?, column("kpi_variant")?, column("owner")?, column("team")?, column("product")?);
+    let (starts, ends, due, target, baseline, weight, parent) =
+        (column("starts_on")?, column("ends_on")?, column("due_at")?, column("target")?, column("baseline")?, column("weight")?, column("parent")?);
+    let refused = |unknown: String| MetricError::Question(format!("{} cannot be cut or filtered by '{unknown}' (goals have no path to it)", def.id));
+    let dims: Vec<Path> = frame.dims(index).map_err(refused)?.into_iter().flatten().map(|d| frame.path(index, &d)).collect::<Result<_>>()?;
+    let filter = frame.filter(index).map_err(refused)?;
+    let by_kpi = frame.by.iter().any(|d| d == "kpi") || filter.as_ref().is_some_and(|f| f.paths().iter().any(|p| p.last().is_some_and(|n| n == "kpi")));
+    let node = filter.as_ref().map(|f| eval::bind(snapshot, index, f, frame.now).map_err(MetricError::Question)).transpose()?;
+    let mut goals = Vec::new();
+    for row in (0..table.len).filter(|r| table.flags(*r) & COUNTED != 0) {
+        let (chunk, i) = (row as usize / northing_facts::CHUNK, row as usize % northing_facts::CHUNK);
+        if node.as_ref().is_some_and(|n| n.truth(snapshot, index, chunk, i, i + 1)[0] & TRUE == 0) {
+            continue;
+        }
+        let name = table.text(kpi, row).unwrap_or_default();
+        // Goals of different metrics do not add up; without a choice the revenue's are meant.
+        if share == GoalShare::Attainment && !by_kpi && &*name != "revenue" {
+            continue;
+        }
+        let Ok(own) = definition(snapshot, &name, table.text(variant, row).as_deref()) else { continue };
+        let (from, to) = (table.get(starts, row), table.get(ends, row));
+        let (Some(span), false) = (spans.iter().position(|s| ends_in(s, table.get(due, row), snapshot)), own.kind == MetricKind::Goal || from == NULL || to < from) else { continue };
+        let mut conditions = Vec::new();
+        for (field, column) in [("owner", owner), ("team", team), ("product", product)] {
+            if let (Ok(at), Some(target)) = (u32::try_from(table.get(column, row)), table.schema.columns[column].target) {
+                if let Some(id) = snapshot.tables[target].id(at) {
+                    conditions.push(format!("{field} = '{id}'"));
+                }
+            }
+        }
+        let filter = if conditions.is_empty() { None } else { Some(Expr::parse(&conditions.join(" and ")).map_err(MetricError::Question)?) };
+        let inner = Frame { snapshot, scope: frame.scope, filter: filter.clone(), by: Vec::new(), now: frame.now, cache: frame.cache };
+        let days = Period { start: from as i32, end: to as i32 + 1 };
+        let Ok(actual) = compile(plan, &inner, &own, &[Span::of(days, &snapshot.settings, frame.now)]) else { continue };
+        let number = |column: usize, or: f64| match table.get(column, row) {
+            NULL => or,
+            n => n as f64,
+        };
+        goals.push(Goal {
+            row,
+            parent: u32::try_from(table.get(parent, row)).unwrap_or(NONE),
+            span,
+            group: dims.iter().map(|p| super::cells::name(snapshot, p, p.codes(snapshot, index, chunk, i, i + 1)[0])).collect(),
+            filter,
+            actual,
+            target: number(target, 0.0) / MICRO as f64,
+            baseline: number(baseline, 0.0) / MICRO as f64,
+            weight: number(weight, 1.0),
+        });
+    }
+    Ok(Shape::Goals { goals, share })
+}
+
+/// Is a goal due within the whole of a span, the part that lies ahead included?
+fn ends_in(span: &Span, due: i64, snapshot: &northing_facts::Snapshot) -> bool {
+    let zone = &snapshot.settings.zone;
+    due != NULL && due >= zone.midnight(span.days.start) && due < zone.midnight(span.days.end)
+}
+
+pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>, goals: &[Goal], share: GoalShare) -> Result<Series> {
+    let mut actuals = Vec::new();
+    for goal in goals {
+        let inner = Frame { snapshot: frame.snapshot, scope: frame.scope, filter: goal.filter.clone(), by: Vec::new(), now: frame.now, cache: frame.cache };
+        let cell = finish(&goal.actual, plan, grids, &inner)?.into_values().next().and_then(|mut cells| cells.pop());
+        actuals.push(cell.unwrap_or_default());
+    }
+    let mut series = Series::new();
+    let mut places: BTreeMap<(&Group, usize), Vec<usize>> = BTreeMap::new();
+    for (i, goal) in goals.iter().enumerate() {
+        places.entry((&goal.group, goal.span)).or_default().push(i);
+    }
+    for ((group, span), members) in places {
+        let cells = series.entry(group.clone()).or_insert_with(|| c.spans.iter().map(|s| nothing(&c.def, s)).collect());
+        cells[span] = match share {
+            GoalShare::Attainment => attainment(goals, &actuals, &members),
+            GoalShare::Progress => progress(goals, &actuals, &members),
+        };
+    }
+    Ok(series)
+}
+
+fn attainment(goals: &[Goal], actuals: &[Cell], members: &[usize]) -> Cell {
+    // What a goal is made of counts through it.
+    let whole: Vec<usize> = members.iter().copied().filter(|i| !members.iter().any(|o| goals[*o].row == goals[*i].parent)).collect();
+    let mut cell = Cell { mature: true, n: whole.len() as u64, ..Cell::default() };
+    let actual: Option<f64> = whole.iter().map(|i| actuals[*i].value).sum();
+    let target: f64 = whole.iter().map(|i| goals[*i].target).sum();
+    (cell.numerator, cell.denominator) = (actual, Some(target));
+    cell.value = actual.filter(|_| target > 0.0).map(|a| a / target);
+    if cell.value.is_none() {
+        let missing = whole.iter().find_map(|i| actuals[*i].reason.clone().filter(|_| actuals[*i].value.is_none()));
+        cell.reason = Some(if target > 0.0 { missing.unwrap_or_else(|| "no_data".into()) } else { "no_target".into() });
+    }
+    cell
+}
+
+fn progress(goals: &[Goal], actuals: &[Cell], members: &[usize]) -> Cell {
+    let of = |i: usize| {
+        let goal = &goals[i];
+        let way = goal.target - goal.baseline;
+        actuals[i].value.filter(|_| way != 0.0).map(|a| (a - goal.baseline) / way)
+    };
+    let mean = |list: &[usize]| {
+        let parts: Option<Vec<(f64, f64)>> = list.iter().map(|i| of(*i).map(|p| (p * goals[*i].weight, goals[*i].weight))).collect();
+        parts.map(|p| (p.iter().map(|x| x.0).sum::<f64>(), p.iter().map(|x| x.1).sum::<f64>())).filter(|(_, w)| *w > 0.0).map(|(s, w)| s / w)
+    };
+    // A goal that has parts is as far as they are, by their weights.
+    let (mut sum, mut weights, mut missing) = (0.0, 0.0, None);
+    let tops: Vec<usize> = members.iter().copied().filter(|i| !members.iter().any(|o| goals[*o].row == goals[*i].parent)).collect();
+    for i in &tops {
+        let parts: Vec<usize> = members.iter().copied().filter(|o| goals[*o].parent == goals[*i].row).collect();
+        let value = if parts.is_empty() { of(*i) } else { mean(&parts) };
+        match value {
+            Some(v) => (sum, weights) = (sum + v * goals[*i].weight, weights + goals[*i].weight),
+            None => missing = missing.or_else(|| actuals[*i].reason.clone()).or_else(|| Some("no_target".into())),
+        }
+    }
+    let mut cell = Cell { mature: true, n: tops.len() as u64, numerator: Some(sum), denominator: Some(weights), ..Cell::default() };
+    cell.value = (missing.is_none() && weights > 0.0).then(|| sum / weights);
+    cell.reason = if cell.value.is_none() { missing.or_else(|| Some("no_target".into())) } else { None };
+    cell
+}

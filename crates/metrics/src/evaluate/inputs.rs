@@ -1,0 +1,185 @@
+//! Inputs of derived metrics: other metrics over the same, an earlier or a trailing period, settings, and facts of
+//! the period itself.
+
+use super::{Compiled, Group, Series, compile, definition, finish};
+use crate::answer::Cell;
+use crate::plan::{Frame, Plan};
+use crate::scan::Grid;
+use crate::span::Span;
+use crate::{MetricError, Result};
+use northing_model::formula::Formula;
+use northing_model::metric::{Part, Shift};
+use northing_model::{MetricDef, Period, metric};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(crate) enum Input {
+    Constant(Option<f64>),
+    /// One number for each span.
+    Known(Vec<Option<f64>>),
+    /// A cell for each span of the metric.
+    Metric(Box<Compiled>, Option<Part>),
+    /// Several cells for each span, compounded: 1 − Π(1 − x).
+    Compound(Box<Compiled>, Vec<Range<usize>>),
+}
+
+pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans: &[Span]) -> Result<Vec<(String, Input)>> {
+    def.inputs.iter().map(|(name, input)| Ok((name.clone(), one(plan, frame, input, spans)?))).collect()
+}
+
+fn one(plan: &mut Plan, frame: &Frame<'_>, input: &metric::Input, spans: &[Span]) -> Result<Input> {
+    let settings = &frame.snapshot.settings;
+    if let Some(setting) = input.metric.strip_prefix("setting:") {
+        return Ok(Input::Constant(settings.value(setting)));
+    }
+    if let Some(what) = input.metric.strip_prefix("period:") {
+        return spans.iter().map(|s| of_period(frame, s, what)).collect::<Result<_>>().map(Input::Known);
+    }
+    let def = definition(frame.snapshot, &input.metric, input.variant.as_deref())?;
+    if let Some(months) = input.compound_months {
+        let (mut all, mut ranges) = (Vec::new(), Vec::new());
+        for span in spans {
+            let end = if span.complete { span.days.end } else { settings.zone.day(span.end) };
+            let first = all.len();
+            for back in (0..months as i32).rev() {
+                let calendar = settings.calendar;
+                let days = Period { start: calendar.add_months(end, -back - 1), end: calendar.add_months(end, -back) };
+                all.push(Span::of(days, settings, frame.now));
+            }
+            ranges.push(first..all.len());
+        }
+        return Ok(Input::Compound(Box::new(compile(plan, frame, &def, &all)?), ranges));
+    }
+    let own: Vec<Option<Span>> = spans.iter().map(|s| moved(frame, input, s)).collect::<Result<_>>()?;
+    if own.iter().any(Option::is_none) {
+        return Ok(Input::Constant(None));
+    }
+    let own: Vec<Span> = own.into_iter().flatten().collect();
+    Ok(Input::Metric(Box::new(compile(plan, frame, &def, &own)?), input.part))
+}
+
+/// Days, days until now, and the share of a period that lies ahead (none of one that is over).
+fn of_period(frame: &Frame<'_>, span: &Span, what: &str) -> Result<Option<f64>> {
+    let zone = &frame.snapshot.settings.zone;
+    let (start, whole) = (zone.midnight(span.days.start), zone.midnight(span.days.end));
+    Ok(match what {
+        "days" => Some((span.end - span.start) as f64 / 86_400.0),
+        "months" => Some((span.end - span.start) as f64 / 86_400.0 / (365.25 / 12.0)),
+        "ahead" => (!span.complete).then(|| (whole - span.end.max(start)) as f64 / (whole - start) as f64),
+        other => return Err(MetricError::Question(format!("a period has no '{other}'; use days, months or ahead"))),
+    })
+}
+
+/// The span that an input is taken over; none where there is no such time.
+fn moved(frame: &Frame<'_>, input: &metric::Input, span: &Span) -> Result<Option<Span>> {
+    let settings = &frame.snapshot.settings;
+    let mut span = *span;
+    if let Some(days) = &input.trailing {
+        let days = super::compile::days(frame, days)?;
+        if span.future {
+            let today = settings.zone.midnight(settings.zone.day(frame.now));
+            span = Span { start: today, end: today, future: false, complete: true, ..span };
+        }
+        span = span.trailing(days);
+    }
+    if input.whole {
+        span = Span { start: settings.zone.midnight(span.days.start), end: settings.zone.midnight(span.days.end), future: false, complete: true, ..span };
+    }
+    if input.at_start {
+        span = Span { end: span.start, ..span };
+    }
+    let calendar = settings.calendar;
+    Ok(match input.shift {
+        None => Some(span),
+        Some(Shift::Previous) => Some(span.earlier(span.days.before(span.days, calendar), settings)),
+        Some(Shift::Year) => Some(span.earlier(span.days.year_before(calendar), settings)),
+        Some(Shift::BeforeGoLive) => settings.number("crm_go_live_on").map(|live| {
+            let mut days = span.days;
+            while i64::from(days.end) > live {
+                days = days.year_before(calendar);
+            }
+            span.earlier(days, settings)
+        }),
+    })
+}
+
+pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>, inputs: &[(String, Input)]) -> Result<Series> {
+    let formula = Formula::parse(c.def.formula.as_deref().unwrap_or_default()).map_err(MetricError::Question)?;
+    let mut known: Vec<(&str, Option<Series>, &Input)> = Vec::new();
+    for (name, input) in inputs {
+        let series = match input {
+            Input::Constant(_) | Input::Known(_) => None,
+            Input::Metric(compiled, _) => Some(finish(compiled, plan, grids, frame)?),
+            Input::Compound(compiled, ranges) => {
+                let monthly = finish(compiled, plan, grids, frame)?;
+                Some(monthly.into_iter().map(|(g, cells)| (g, ranges.iter().map(|r| compound(&cells[r.clone()])).collect())).collect())
+            }
+        };
+        known.push((name, series, input));
+    }
+    let groups: BTreeSet<Group> = known.iter().filter_map(|(_, s, _)| s.as_ref()).flat_map(|s| s.keys().cloned()).collect();
+    let mut series = Series::new();
+    for group in groups {
+        let cells = (0..c.spans.len()).map(|i| cell(c, &formula, &known, &group, i)).collect();
+        series.insert(group, cells);
+    }
+    Ok(series)
+}
+
+fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Series>, &Input)], group: &Group, i: usize) -> Cell {
+    let mut cell = Cell { mature: true, n: u64::MAX, ..Cell::default() };
+    let mut reasons: Vec<(&str, Option<String>)> = Vec::new();
+    for (name, series, input) in known {
+        let value = match (input, series) {
+            (Input::Constant(value), _) => *value,
+            (Input::Known(values), _) => values[i],
+            (_, None) => None,
+            (_, Some(series)) => {
+                let part = series.get(group).map(|cells| &cells[i]);
+                cell.n = cell.n.min(part.map_or(0, |p| p.n));
+                cell.mature &= part.is_none_or(|p| p.mature);
+                if let Some(part) = part {
+                    cell.flags.extend(part.flags.iter().cloned());
+                    reasons.push((name, part.reason.clone()));
+                }
+                part.and_then(|p| match input {
+                    Input::Metric(_, Some(Part::Numerator)) => p.numerator,
+                    Input::Metric(_, Some(Part::Denominator)) => p.denominator,
+                    _ => p.value,
+                })
+            }
+        };
+        cell.parts.insert((*name).to_string(), value);
+    }
+    cell.value = formula.value(&|name| cell.parts.get(name).copied().flatten());
+    cell.n = if cell.n == u64::MAX { 0 } else { cell.n };
+    if cell.value.is_none() {
+        // The input that alone would make the result null is the one to speak of.
+        let to_blame = cell.parts.keys().find(|suspect| formula.value(&|name| if name == suspect.as_str() { cell.parts[name] } else { Some(cell.parts[name].filter(|v| *v > 0.0).unwrap_or(1.0)) }).is_none());
+        let declared = to_blame.and_then(|name| c.def.inputs.get(name)).and_then(|input| input.reason.clone());
+        let own = to_blame.and_then(|name| reasons.iter().find(|(n, _)| n == name)).and_then(|(_, r)| r.clone());
+        cell.reason = declared.or(own).or_else(|| Some("no_data".into()));
+    }
+    let capped = cell.parts.get("cap").copied().flatten().is_some_and(|cap| cell.value == Some(cap));
+    if capped {
+        cell.flags.push("capped".into());
+    }
+    cell
+}
+
+/// 1 − Π(1 − x) over the months that have a value.
+fn compound(months: &[Cell]) -> Cell {
+    let known: Vec<f64> = months.iter().filter_map(|m| m.value).collect();
+    let mut cell = Cell { mature: true, n: months.last().map_or(0, |m| m.n), ..Cell::default() };
+    if known.is_empty() {
+        cell.reason = Some("no_data".into());
+        return cell;
+    }
+    if known.len() < months.len() {
+        cell.flags.push("short_history".into());
+    }
+    cell.value = Some(1.0 - known.iter().map(|x| 1.0 - x).product::<f64>());
+    cell
+}
