@@ -1,4 +1,4 @@
-//! Metric definitions: eight kinds and the `attribute` modifier, as TOML.
+//! Metric definitions as TOML: a kind each, and the `attribute` modifier.
 //!
 //! A definition names tables, columns and conditions; comparison, currency, windows, incomplete periods and
 //! drill-down belong to the engine and never stand here. Unknown keys are refused.

@@ -77,6 +77,7 @@ pub struct Expect {
     pub reason: Option<String>,
     pub excluded: Option<BTreeMap<String, u64>>,
     pub mature: Option<bool>,
+    pub flags: Option<Vec<String>>,
     pub drill: Option<Vec<String>>,
 }
 
@@ -166,6 +167,7 @@ fn write(store: &Store, r: &CaseRecord, zone: &Zone, commit: &impl Fn(Vec<Change
         let text = value.as_str().unwrap_or_default();
         match field.kind {
             FieldType::Ref => Value::Ref(id_of(text)),
+            FieldType::Refs => Value::List(value.as_array().into_iter().flatten().filter_map(|v| v.as_str()).map(|n| id_of(n).to_string()).collect()),
             FieldType::Datetime => instant(text, zone).map_or(Value::Null, Value::Time),
             FieldType::Money if value.is_str() => field.read_text(text, store.currency()).unwrap_or_else(|e| panic!("{name}: {e}")),
             _ => field.read(&serde_json::to_value(value).unwrap_or_default(), store.currency()).unwrap_or_else(|e| panic!("{name}: {e}")),
@@ -249,6 +251,9 @@ fn judge(e: &Expect, p: &Prepared) -> Vec<String> {
     }
     if e.excluded.as_ref().is_some_and(|x| *x != cell.excluded) {
         wrong.push(format!("left out are {:?}, expected {:?}", cell.excluded, e.excluded));
+    }
+    if e.flags.as_ref().is_some_and(|f| *f != cell.flags) {
+        wrong.push(format!("flags are {:?}, expected {:?}", cell.flags, e.flags));
     }
     if e.mature.is_some_and(|m| m != cell.mature) {
         wrong.push(format!("mature is {}", cell.mature));

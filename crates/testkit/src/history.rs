@@ -27,23 +27,23 @@ impl History {
         Self { chance: Chance::new(seed), ids: BTreeMap::new(), stages: Vec::new(), next: seed << 24 }
     }
 
-    fn id(&mut self) -> Uuid {
+    pub(crate) fn id(&mut self) -> Uuid {
         self.next += 1;
         Uuid::from_u64_pair(0x0190_0000_0000_7000, 0x8000_0000_0000_0000 | self.next)
     }
-    fn some(&mut self, object: &str) -> Option<Uuid> {
+    pub(crate) fn some(&mut self, object: &str) -> Option<Uuid> {
         let list = self.ids.get(object)?;
         (!list.is_empty()).then(|| list[self.chance.below(list.len() as u64) as usize])
     }
-    fn reference(&mut self, object: &str, percent: u64) -> Value {
+    pub(crate) fn reference(&mut self, object: &str, percent: u64) -> Value {
         if self.chance.percent(percent) { self.some(object).map_or(Value::Null, Value::Ref) } else { Value::Null }
     }
-    fn instant(&mut self) -> i64 {
+    pub(crate) fn instant(&mut self) -> i64 {
         // Often on a border: midnight of a day, first of a month in winter time.
         let day = self.chance.between(0, DAYS);
         START + day * DAY + if self.chance.percent(20) { -3_600 } else { self.chance.between(0, DAY - 1) }
     }
-    fn day(&mut self) -> i32 {
+    pub(crate) fn day(&mut self) -> i32 {
         (START / DAY + self.chance.between(0, DAYS)) as i32
     }
     fn money(&mut self) -> Value {
@@ -77,6 +77,8 @@ impl History {
         let id = self.id();
         changes.push(Change::create("user", id, Record::from([("name".into(), text("Ann"))])));
         self.ids.entry("user").or_default().push(id);
+        let life = self.begin_life();
+        changes.extend(life);
         self.commit(store, changes);
     }
 
@@ -99,7 +101,8 @@ impl History {
     pub fn step(&mut self, store: &Store) {
         let mut changes = Vec::new();
         for _ in 0..self.chance.between(1, 5) {
-            if let Some((object, id, change)) = self.change() {
+            let made = if self.chance.percent(40) { self.live() } else { self.change() };
+            if let Some((object, id, change)) = made {
                 changes.push(change);
                 if let Some((object, id)) = object.zip(id) {
                     self.ids.entry(object).or_default().push(id);
@@ -172,7 +175,8 @@ impl History {
             64..=69 => {
                 let order = self.reference("order", 100);
                 let (quantity, price) = (Value::Decimal(self.chance.between(1, 9) * 500_000), Value::Decimal(self.chance.between(0, 90_000_000)));
-                if order.is_null() { None } else { new("order_line", vec![("order", order), ("quantity", quantity), ("unit_price", price)]) }
+                let (product, cost, done) = (self.reference("product", 60), Value::Decimal(self.chance.between(0, 9_000_000)), if self.chance.percent(20) { Value::Time(self.instant()) } else { Value::Null });
+                if order.is_null() { None } else { new("order_line", vec![("order", order), ("quantity", quantity), ("unit_price", price), ("product", product), ("unit_cost", cost), ("fulfilled_at", done)]) }
             }
             70..=74 => {
                 let (order, at, amount) = (self.reference("order", 90), Value::Time(self.instant()), self.euro());
@@ -194,8 +198,10 @@ impl History {
                 let (amount, day) = (self.money(), self.day());
                 let (from, to) = if self.chance.percent(40) { (Value::Date(day), Value::Date(day + self.chance.between(0, 40) as i32)) } else { (Value::Null, Value::Null) };
                 let share = self.chance.between(0, 100) as u8;
-                let purposes = if self.chance.percent(80) { Value::Shares(BTreeMap::from([("lead_generation".into(), share), ("sales_acquisition".into(), 100 - share)])) } else { Value::Null };
-                new("expense", vec![("name", text("E")), ("amount", amount), ("incurred_on", Value::Date(day)), ("service_from", from), ("service_to", to), ("purposes", purposes)])
+                let (one, other) = *self.chance.pick(&[("lead_generation", "sales_acquisition"), ("retention", "service")]);
+                let purposes = if self.chance.percent(80) { Value::Shares(BTreeMap::from([(one.to_string(), share), (other.to_string(), 100 - share)])) } else { Value::Null };
+                let customer = self.reference("customer", 30);
+                new("expense", vec![("customer", customer), ("name", text("E")), ("amount", amount), ("incurred_on", Value::Date(day)), ("service_from", from), ("service_to", to), ("purposes", purposes)])
             }
             82..=86 => {
                 let (lead, deal, customer, at) = (self.reference("lead", 60), self.reference("deal", 20), self.reference("customer", 40), Value::Time(self.instant()));

@@ -2,5 +2,6 @@
 
 pub mod cases;
 pub mod history;
+pub mod life;
 pub mod oracle;
 pub mod world;

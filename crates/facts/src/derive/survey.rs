@@ -2,7 +2,7 @@
 
 use crate::Facts;
 use crate::column::NULL;
-use northing_model::money::MICRO;
+use northing_model::money::{MICRO, div_half_even};
 
 impl Facts {
     pub(crate) fn derive_response(&mut self, row: u32) {
@@ -16,7 +16,7 @@ impl Facts {
             let within = |from: i64, to: i64| from != NULL && to != NULL && (from..=to).contains(&value);
             if on_scale {
                 let way = if get(q.favourable) == 1 { high - value } else { value - low };
-                favour = way * MICRO / (high - low);
+                favour = div_half_even(i128::from(way) * i128::from(MICRO), i128::from(high - low)).unwrap_or(NULL);
                 grade = if within(get(q.good_from), get(q.good_to)) {
                     1
                 } else if within(get(q.bad_from), get(q.bad_to)) {
