@@ -30,7 +30,7 @@ tables! {
     user_action: ActionColumns { user, at, kind, by_api }
     product: ProductColumns { category, cost__raw, cost__cur, upgrades }
     ticket: TicketColumns {
-        customer, status, topic, assignee, schedule, opened_at, opened_by, first_reply_target_mins, resolution_target_mins,
+        customer, status, topic, assignee, schedule, opened_at, received_at, opened_by, first_reply_target_mins, resolution_target_mins,
         target_clock, pending_pauses, auto_closed, first_reply_at, first_reply_secs, first_reply_calendar_secs, first_solved_at,
         first_solved_secs, solved_at, resolution_secs, resolution_calendar_secs, net_resolution_secs, settle_secs, reopens,
         contacts, is_one_contact, one_contact_secs, handle_mins, service_cost, first_reply_due_at, first_reply_met, resolution_due_at, resolution_met
@@ -69,7 +69,7 @@ tables! {
     contract: ContractColumns {
         customer, value, value__raw, value__cur, starts_at, term_end, ended_at, auto_renew, successor, outcome, decided_at
     }
-    expense: ExpenseColumns { amount, amount__raw, amount__cur, incurred_on, service_from, service_to }
+    expense: ExpenseColumns { customer, amount, amount__raw, amount__cur, incurred_on, service_from, service_to }
     expense_share: ShareColumns { expense, purpose, at, amount }
     interaction: InteractionColumns { at, kind, direction, author, connected, customer, lead, deal }
     customer_active: ActiveColumns { customer, active_since, active_until, basis }

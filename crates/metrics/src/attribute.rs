@@ -30,14 +30,7 @@ pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, meas
     };
     let customer = steps("customer");
     let flows = rows(frame, table, &steps(&measure.time), filter, measure.value.as_deref(), &customer)?;
-    let mut touches: HashMap<u32, Vec<(i64, u32)>> = HashMap::new();
-    let at = steps(&attribute.at);
-    let whose = rows(frame, touched, &at, parse(&attribute.filter)?, None, &customer)?;
-    let credited = rows(frame, touched, &at, parse(&attribute.filter)?, None, &steps(&attribute.by))?;
-    for (touch, credit) in whose.into_iter().zip(credited) {
-        touches.entry(touch.key).or_default().push((touch.at, credit.key));
-    }
-    touches.values_mut().for_each(|list| list.sort_unstable());
+    let touches = touches(frame, touched, attribute)?;
     let path = frame.path(touched, &steps(&attribute.by))?;
     let names = |code: u32| -> String {
         let Some((t, column)) = path.steps.last().filter(|_| code != NONE) else { return "(none)".into() };
@@ -86,6 +79,28 @@ pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, meas
         series.insert(group, cells.collect());
     }
     Ok(series)
+}
+
+/// Touches of each customer, in order of time, with what they credit.
+fn touches(frame: &Frame<'_>, table: usize, attribute: &Attribute) -> Result<HashMap<u32, Vec<(i64, u32)>>> {
+    let filter = || attribute.filter.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question);
+    let at = steps(&attribute.at);
+    let whose = rows(frame, table, &at, filter()?, None, &steps("customer"))?;
+    let credited = rows(frame, table, &at, filter()?, None, &steps(&attribute.by))?;
+    let mut touches: HashMap<u32, Vec<(i64, u32)>> = HashMap::new();
+    for (touch, credit) in whose.into_iter().zip(credited) {
+        touches.entry(touch.key).or_default().push((touch.at, credit.key));
+    }
+    touches.values_mut().for_each(|list| list.sort_unstable());
+    Ok(touches)
+}
+
+/// Which of these (instant, customer) a touch led to.
+pub(crate) fn led_to(frame: &Frame<'_>, attribute: &Attribute, flows: &[(i64, u32)]) -> Result<Vec<bool>> {
+    let touches = touches(frame, frame.table(&attribute.touch)?, attribute)?;
+    let lookback = attribute.lookback_days * 86_400;
+    let led = |(at, who): &(i64, u32)| *who != NONE && touches.get(who).is_some_and(|list| list.iter().any(|(t, _)| t <= at && *t >= at - lookback));
+    Ok(flows.iter().map(led).collect())
 }
 
 /// Integer credits of a value for touches in order of time; they add up to the value.

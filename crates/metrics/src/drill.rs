@@ -128,12 +128,32 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
             _ => within(num),
         },
         Shape::Conversion { num, den, .. } => within(if denominator { den } else { num }),
-        Shape::Score { handle, .. } => {
-            let mut request = plan.requests[*handle].clone();
-            if let What::Rows(value, _) = request.what {
-                request.what = What::Sum(value);
+        Shape::Score { handle, mixed, classes, .. } => {
+            let summed = |handle: usize| {
+                let mut request = plan.requests[handle].clone();
+                if let What::Rows(value, _) = request.what {
+                    request.what = What::Sum(value);
+                }
+                request
+            };
+            let mut hits = rows(frame, &summed(*handle), Some(span.start), span.end, 1, 1)?;
+            if let Some(key) = &c.def.latest_per {
+                hits = latest(frame, hits, &frame.path(plan.requests[*handle].table, &crate::plan::steps(key))?);
             }
-            rows(frame, &request, Some(span.start), span.end, 1, 1)
+            if let Some(classes) = classes {
+                let within = |range: [i64; 2], v: i64| (range[0]..=range[1]).contains(&v);
+                let class = |v: i64| i64::from(within(classes.top, v)) - i64::from(classes.bottom.is_some_and(|b| within(b, v)));
+                hits.iter_mut().for_each(|h| h.adds = class(h.adds));
+            }
+            let Some(mixed) = mixed else { return Ok(hits) };
+            // On several scales the number is of what they share.
+            let What::Rows(_, Some(by)) = &plan.requests[*mixed].what else { return Ok(hits) };
+            let (table, by) = (plan.requests[*mixed].table, frame.path(plan.requests[*mixed].table, by)?);
+            let scale = |h: &Hit| by.codes(frame.snapshot, table, h.row as usize / CHUNK, h.row as usize % CHUNK, h.row as usize % CHUNK + 1)[0];
+            if hits.iter().map(scale).collect::<BTreeSet<u32>>().len() < 2 {
+                return Ok(hits);
+            }
+            rows(frame, &summed(*mixed), Some(span.start), span.end, 1, northing_model::money::MICRO / 100)
         }
         Shape::Stock { entered, left, .. } => {
             let Some((inside, outside)) = entered.terms.first().zip(left.terms.first()) else { return Ok(Vec::new()) };
@@ -169,13 +189,17 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
             let table = frame.table("goal")?;
             Ok(goals.iter().map(|g| Hit { table, row: g.row, at: NULL, adds: 1, scale: 1 }).collect())
         }
-        Shape::Attributed { measure, .. } => {
+        Shape::Attributed { measure, attribute } => {
             let table = frame.table(&measure.from)?;
             let filter = measure.filter.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question)?;
             let value = measure.value.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question)?;
             let what = value.map_or(What::Count, What::Sum);
             let request = Request { table, time: crate::plan::steps(&measure.time), base: None, filter, what, dims: Vec::new() };
-            rows(frame, &request, Some(span.start), span.end, 1, northing_model::money::TICKS)
+            let hits = rows(frame, &request, Some(span.start), span.end, 1, northing_model::money::TICKS)?;
+            let customer = frame.path(table, &crate::plan::steps("customer"))?;
+            let who = |h: &Hit| customer.codes(frame.snapshot, table, h.row as usize / CHUNK, h.row as usize % CHUNK, h.row as usize % CHUNK + 1)[0];
+            let led = crate::attribute::led_to(frame, attribute, &hits.iter().map(|h| (h.at, who(h))).collect::<Vec<_>>())?;
+            Ok(hits.into_iter().zip(led).filter(|(_, led)| *led).map(|(h, _)| h).collect())
         }
         Shape::Derived { .. } => Ok(Vec::new()),
     }
@@ -225,6 +249,20 @@ fn rows(frame: &Frame<'_>, request: &Request, start: Option<i64>, end: i64, sign
         }
     }
     Ok(hits)
+}
+
+/// The last row of each key; rows without one all stay.
+fn latest(frame: &Frame<'_>, mut hits: Vec<Hit>, key: &Path) -> Vec<Hit> {
+    let who = |h: &Hit| key.codes(frame.snapshot, h.table, h.row as usize / CHUNK, h.row as usize % CHUNK, h.row as usize % CHUNK + 1)[0];
+    hits.sort_by_key(|h| (who(h), h.at));
+    let mut kept: Vec<Hit> = Vec::new();
+    for hit in hits {
+        match kept.last_mut() {
+            Some(last) if who(&hit) != northing_facts::NONE && who(last) == who(&hit) => *last = hit,
+            _ => kept.push(hit),
+        }
+    }
+    kept
 }
 
 fn states(c: &Compiled, plan: &Plan, frame: &Frame<'_>, followed: &Followed, denominator: bool) -> Result<Vec<Hit>> {

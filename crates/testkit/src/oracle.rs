@@ -1,5 +1,8 @@
 //! The oracle: every KPI row by row from the records, slowly and plainly, after KPIS.md.
 
+mod life;
+mod tickets;
+
 use crate::world::{Entry, World};
 use northing_model::{Currency, Value, Zone};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,6 +86,7 @@ impl<'a> Oracle<'a> {
             "customer" => e.flag("is_test") || e.flag("is_internal"),
             "lead" => e.flag("is_test") || e.text("status") == "spam",
             "order_line" => false,
+            "ticket" => e.flag("is_test") || e.flag("is_spam"),
             _ => e.flag("is_test"),
         };
         !excluded && e.reference("merged_into").is_none()
@@ -429,7 +433,7 @@ impl<'a> Oracle<'a> {
     /// (day's instant, ten-thousandths, purpose)
     fn cost_parts(&self) -> Vec<(i64, i64, String)> {
         let mut found = Vec::new();
-        for (_, e) in self.world.all("expense").filter(|(_, e)| Self::exists(e) && Self::own_fit("expense", e)) {
+        for (_, e) in self.world.all("expense").filter(|(_, e)| self.counted("expense", e)) {
             let Some(incurred) = e.time("incurred_on") else { continue };
             let Some(amount) = self.money(e.value("amount"), incurred as i32) else { continue };
             let span = e.time("service_from").zip(e.time("service_to")).filter(|(a, b)| b >= a && b - a < 3_660);
@@ -611,7 +615,7 @@ impl<'a> Oracle<'a> {
                 let buyers: BTreeSet<Uuid> = mine.iter().filter_map(|p| p.customer).collect();
                 if metric == "purchase_frequency" { ratio(mine.len(), buyers.len()) } else { said(mine.iter().filter_map(|p| p.worth).map(i128::from).sum(), Some(buyers.len() as i128), 10_000.0) }
             }
-            _ => return None,
+            _ => return self.say_of_tickets(metric, start, end).or_else(|| self.say_of_life(metric, start, end, &purchases)),
         })
     }
 }

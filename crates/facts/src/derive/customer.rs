@@ -54,7 +54,7 @@ impl Facts {
         let k = self.known;
         let fits = self.customer_fits(root);
         // Those with rows of their own are derived again where the answer changed.
-        let own = [k.order.table, k.deal.table, k.order_line.table, k.refund.table, k.ticket.table, k.send.table, k.send_event.table, k.consent_event.table, k.customer.table];
+        let own = [k.order.table, k.deal.table, k.order_line.table, k.refund.table, k.ticket.table, k.send.table, k.send_event.table, k.consent_event.table, k.expense.table, k.customer.table];
         for table in 0..self.tables.len() {
             if own.contains(&table) || self.tables[table].schema.derived {
                 continue;
@@ -72,6 +72,11 @@ impl Facts {
         for ticket in self.children(k.ticket.table, k.ticket.customer, members) {
             if differs(self, k.ticket.table, ticket) {
                 self.derive_ticket(ticket);
+            }
+        }
+        for expense in self.children(k.expense.table, k.expense.customer, members) {
+            if differs(self, k.expense.table, expense) {
+                self.derive_expense(expense);
             }
         }
         for send in self.children(k.send.table, k.send.customer, members) {

@@ -9,6 +9,9 @@ const LONGEST_DAYS: i64 = 3_660;
 impl Facts {
     pub(crate) fn derive_expense(&mut self, row: u32) {
         let (e, s) = (self.known.expense, self.known.expense_share);
+        let customer = self.get(e.table, e.customer, row);
+        let fits = customer < 0 || self.customer_fits(customer as u32);
+        self.count_if(e.table, row, fits);
         let get = |column| self.get(e.table, column, row);
         let incurred = get(e.incurred_on);
         let amount = self.convert(get(e.amount__raw), get(e.amount__cur), if incurred == NULL { i32::MAX } else { incurred as i32 });

@@ -27,11 +27,8 @@ impl Facts {
         self.count_if(t.table, row, fits && survivor);
         let counted = self.counted(t.table, row);
         let members = self.members(t.table, row);
-        if survivor {
-            let opened = members.iter().map(|m| self.get(t.table, t.opened_at, *m)).filter(|at| *at != NULL).min().unwrap_or(NULL);
-            self.set(t.table, t.opened_at, row, opened);
-        }
-        let opened = self.get(t.table, t.opened_at, row);
+        let opened = self.received(row);
+        self.set(t.table, t.received_at, row, opened);
         let states = self.ticket_states(row, opened);
         let said = if survivor { self.said(&members) } else { Vec::new() };
         let by_customer = self.get(t.table, t.opened_by, row) != 1;
@@ -184,6 +181,13 @@ impl Facts {
         self.set(t.table, t.resolution_met, row, if due == NULL { NULL } else { i64::from(last != NULL && last <= due) });
     }
 
+    /// When a ticket, or the first of those merged into it, was opened.
+    fn received(&self, row: u32) -> i64 {
+        let t = self.known.ticket;
+        let members = if self.root(t.table, row) == row { self.members(t.table, row) } else { vec![row] };
+        members.iter().map(|m| self.get(t.table, t.opened_at, *m)).filter(|at| *at != NULL).min().unwrap_or(NULL)
+    }
+
     /// Did the customer open another ticket on the same topic soon after this one was solved?
     fn came_back(&self, row: u32, solved: i64) -> bool {
         let t = self.known.ticket;
@@ -191,7 +195,7 @@ impl Facts {
         let (topic, window) = (self.get(t.table, t.topic, row), self.settings.days("first_contact_days"));
         let members = self.members(self.known.customer.table, customer);
         self.children(t.table, t.customer, &members).into_iter().any(|other| {
-            let opened = self.get(t.table, t.opened_at, other);
+            let opened = self.received(other);
             let counts = other != row && self.is_fit(t.table, other) && self.root(t.table, other) == other;
             counts && opened > solved && opened <= solved + window && self.get(t.table, t.topic, other) == topic
         })

@@ -87,7 +87,7 @@ fn settle(def: &MetricDef, cell: &mut Cell, span: &Span, no_rows: bool) {
 pub(crate) fn nothing(def: &MetricDef, span: &Span) -> Cell {
     let mut cell = Cell { mature: true, ..Cell::default() };
     match def.kind {
-        MetricKind::Flow if def.empty.is_some() => cell.reason = def.empty.clone(),
+        MetricKind::Flow if def.empty.is_some() => (cell.numerator, cell.reason) = (Some(0.0), def.empty.clone()),
         MetricKind::Flow | MetricKind::Stock => (cell.value, cell.numerator) = (Some(0.0), Some(0.0)),
         MetricKind::Goal => cell.reason = Some("no_target".into()),
         MetricKind::Derived | MetricKind::Composite | MetricKind::Model => cell.reason = Some("no_data".into()),
@@ -211,12 +211,16 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
     }
     let mut series = Series::new();
     for group in all_groups(&[&tops, &bottoms]) {
+        // Another metric may have looked further: a group that has no row here is none of this answer's.
+        let mut some = false;
         let cells = c.spans.iter().map(|span| {
             let (top, rows, scale) = r.side(num, tops.get(group), span);
+            some |= rows > 0;
             let mut cell = Cell { mature: true, numerator: Some(scaled(top, scale)), n: rows.max(0) as u64, ..Cell::default() };
             match (den, c.def.kind) {
                 (Some(den), _) => {
                     let (bottom, den_rows, bottom_scale) = r.side(den, bottoms.get(group), span);
+                    some |= den_rows > 0;
                     cell.denominator = Some(scaled(bottom, bottom_scale));
                     cell.n = den_rows.max(0) as u64;
                     if bottom == 0 {
@@ -253,7 +257,10 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
             }
             cell
         });
-        series.insert(group.clone(), cells.collect());
+        let cells: Vec<Cell> = cells.collect();
+        if some {
+            series.insert(group.clone(), cells);
+        }
     }
     series
 }
@@ -310,7 +317,10 @@ fn conversion(c: &Compiled, r: &Results<'_>, num: &Side, den: &Side, window: Opt
             }
             cell
         });
-        series.insert(group.clone(), cells.collect());
+        let cells: Vec<Cell> = cells.collect();
+        if cells.iter().any(|cell| cell.n > 0) {
+            series.insert(group.clone(), cells);
+        }
     }
     series
 }
