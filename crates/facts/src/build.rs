@@ -238,7 +238,8 @@ impl Facts {
             for t in 0..self.tables.len() {
                 for c in 0..self.tables[t].schema.columns.len() {
                     let meta = &self.tables[t].schema.columns[c];
-                    if meta.target != Some(table) || meta.name == "merged_into" {
+                    // Derived rows follow with their own record.
+                    if meta.target != Some(table) || meta.name == "merged_into" || self.tables[t].schema.derived {
                         continue;
                     }
                     let children = self.links[t][c].as_ref().map(|l| l.children(member)).unwrap_or_default();

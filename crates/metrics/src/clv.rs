@@ -48,7 +48,7 @@ fn summaries(frame: &Frame<'_>, cut: i64) -> Result<Vec<(u32, Summary)>> {
     let customers = &snapshot.tables[customer];
     let contracted: BTreeSet<u32> = rows(frame, contract, &steps("starts_at"), None, None, &steps("customer"))?.iter().map(|r| r.key).collect();
     let mut bought = rows(frame, table, &steps("purchased_at"), None, Some("purchase_value"), &steps("customer"))?;
-    bought.retain(|r| r.at < cut && r.key != NONE && r.value != NULL && r.value > 0 && !contracted.contains(&r.key));
+    bought.retain(|r| r.at < cut && r.key != NONE && r.value != NULL && r.value >= 0 && !contracted.contains(&r.key));
     bought.retain(|r| customers.flags(r.key) & COUNTED != 0);
     bought.sort_unstable_by_key(|r| (r.key, r.at));
     let zone = &snapshot.settings.zone;

@@ -6,6 +6,7 @@ mod crash;
 mod http;
 mod oracle;
 mod real_data;
+mod real_life;
 mod store;
 mod tidy;
 

@@ -11,14 +11,14 @@ use std::path::Path;
 
 const NOW: i64 = 1_767_225_600; // 2026-01-01
 
-struct Loaded {
+pub struct Loaded {
     _folder: tempfile::TempDir,
     store: Store,
-    snapshot: Snapshot,
+    pub snapshot: Snapshot,
 }
 
 /// Imports files by a plan of the repository; `None` where the data is not there.
-fn load(plan: &str, files: &[&str]) -> Option<Loaded> {
+pub fn load(plan: &str, files: &[&str]) -> Option<Loaded> {
     let paths: Vec<_> = files.iter().map(|f| shared(f)).collect::<Option<_>>().or_else(|| {
         println!("skipped: no ../shared/data for {plan}");
         None
@@ -41,22 +41,22 @@ fn load(plan: &str, files: &[&str]) -> Option<Loaded> {
     Some(Loaded { _folder: folder, store, snapshot })
 }
 
-struct Asking<'a> {
-    metric: &'a str,
-    variant: Option<&'a str>,
-    from: &'a str,
-    to: &'a str,
-    grain: Grain,
-    by: &'a [&'a str],
-    filter: Option<&'a str>,
-    now: i64,
+pub struct Asking<'a> {
+    pub metric: &'a str,
+    pub variant: Option<&'a str>,
+    pub from: &'a str,
+    pub to: &'a str,
+    pub grain: Grain,
+    pub by: &'a [&'a str],
+    pub filter: Option<&'a str>,
+    pub now: i64,
 }
 
 impl<'a> Asking<'a> {
-    fn of(metric: &'a str, from: &'a str, to: &'a str) -> Self {
+    pub fn of(metric: &'a str, from: &'a str, to: &'a str) -> Self {
         Self { metric, variant: None, from, to, grain: Grain::Total, by: &[], filter: None, now: NOW }
     }
-    fn ask(&self, loaded: &Loaded) -> MetricAnswer {
+    pub fn ask(&self, loaded: &Loaded) -> MetricAnswer {
         let period = Period { start: parse_date(self.from).unwrap(), end: parse_date(self.to).unwrap() };
         let mut question = Question::new(self.metric, period, self.now);
         question.metrics = vec![Wanted { metric: self.metric.into(), variant: self.variant.map(str::to_string) }];
@@ -65,12 +65,12 @@ impl<'a> Asking<'a> {
         question.filter = self.filter.map(|f| Expr::parse(f).unwrap());
         ask(&loaded.snapshot, &question, &Scope::all(), &Cache::default()).unwrap().metrics.remove(0)
     }
-    fn value(&self, loaded: &Loaded) -> f64 {
+    pub fn value(&self, loaded: &Loaded) -> f64 {
         self.ask(loaded).total.cell.value.unwrap()
     }
 }
 
-fn near(found: f64, wanted: f64) {
+pub fn near(found: f64, wanted: f64) {
     assert!((found - wanted).abs() < 5e-7 * wanted.abs().max(1.0), "{found} is not {wanted}");
 }
 
