@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod chance;
+mod life;
 mod story;
 
 use crate::{Env, Result, access, workspace};
@@ -19,6 +20,9 @@ pub fn fill(store: &Store, env: &Env, seed: u64) -> Result<u64> {
         ("name".into(), text("Meridian Services")),
         ("currency".into(), text("EUR")),
         ("zone".into(), text("Europe/Warsaw")),
+        ("service_minute_cost".into(), Value::Decimal(650_000)),
+        ("crm_credit_percent".into(), Value::Int(2)),
+        ("crm_go_live_on".into(), Value::Date((env.now() / 86_400) as i32 - 395)),
     ]);
     workspace::ensure(store, env, &settings)?;
     workspace::ensure_pipeline(store, env)?;

@@ -50,6 +50,16 @@ pub struct Change {
     pub certain: Option<bool>,
 }
 
+/// What a part adds to the difference of the whole; for ratios out of its weight (mix) and its own rate.
+#[derive(Debug, Clone, Copy, Serialize, PartialEq)]
+pub struct Contribution {
+    pub total: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mix: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Earlier {
     pub start: String,
@@ -74,6 +84,9 @@ pub struct Bucket {
     pub compare: Option<Earlier>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
+    /// For breakdowns of a whole period that is compared: adds up over the parts to the whole's change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contribution: Option<Contribution>,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -1,6 +1,7 @@
 //! From a question to an answer: compile every metric into scan requests, run them once, finish each cell.
 
 mod cells;
+mod change;
 mod compile;
 mod composite;
 mod goals;
@@ -116,6 +117,10 @@ fn assemble(
     let totals = whole.values().next();
     let cell = totals.map_or_else(|| empty(&times.total), |t| t[0].clone());
     let earlier = times.earlier.as_ref().map(|(_, span)| (*span, totals.map_or_else(|| empty(span), |t| t[1].clone())));
+    let total = bucket(def, &times.total, None, cell, earlier);
+    if times.buckets.len() == 1 && !by.is_empty() {
+        change::contribute(&mut buckets, &total);
+    }
     MetricAnswer {
         id: def.id.clone(),
         variant: variant.clone(),
@@ -123,7 +128,7 @@ fn assemble(
         unit: word(&def.unit),
         good: word(&def.good),
         buckets,
-        total: bucket(def, &times.total, None, cell, earlier),
+        total,
     }
 }
 
@@ -150,6 +155,7 @@ fn bucket(def: &MetricDef, span: &Span, by: Option<(&[String], &Group)>, cell: C
         by_id: ids,
         compare: earlier.map(|(s, cell)| Earlier { start: day(s.days.start), end: day(s.days.end), cell }),
         change,
+        contribution: None,
         cell,
     }
 }

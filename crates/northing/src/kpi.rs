@@ -151,8 +151,12 @@ fn show(answer: &Answer, question: &Question) -> Outcome {
         if question.compare.is_some() {
             headings.extend(["before", "change"].map(String::from));
         }
+        let parts = metric.buckets.iter().any(|b| b.contribution.is_some());
+        if parts {
+            headings.push("of the change".into());
+        }
         headings.push("notes".into());
-        let right: Vec<bool> = headings.iter().map(|h| matches!(h.as_str(), "value" | "numerator" | "denominator" | "n" | "before" | "change")).collect();
+        let right: Vec<bool> = headings.iter().map(|h| matches!(h.as_str(), "value" | "numerator" | "denominator" | "n" | "before" | "change" | "of the change")).collect();
         let row = |bucket: &Bucket, total: bool| {
             let mut cells = vec![bucket.start.clone(), bucket.end.clone()];
             cells.extend(question.by.iter().map(|d| if total { "all".into() } else { bucket.by.get(d).cloned().unwrap_or_default() }));
@@ -164,6 +168,12 @@ fn show(answer: &Answer, question: &Question) -> Outcome {
             if question.compare.is_some() {
                 cells.push(bucket.compare.as_ref().and_then(|c| c.cell.value).map_or_else(|| "–".into(), |v| value(&metric.unit, v)));
                 cells.push(bucket.change.as_ref().map_or_else(String::new, |c| c.relative.map_or_else(|| value(&metric.unit, c.absolute), |r| format!("{:+.1} %", r * 100.0))));
+            }
+            if parts {
+                cells.push(bucket.contribution.map_or_else(String::new, |c| match (c.mix, c.rate) {
+                    (Some(mix), Some(rate)) => format!("{} (mix {}, rate {})", value(&metric.unit, c.total), value(&metric.unit, mix), value(&metric.unit, rate)),
+                    _ => value(&metric.unit, c.total),
+                }));
             }
             cells.push(notes(bucket, &metric.unit));
             cells
@@ -186,7 +196,7 @@ fn plain(value: f64) -> String {
 fn value(unit: &str, value: f64) -> String {
     match unit {
         "ratio" => format!("{:.2} %", value * 100.0),
-        "money" | "money_per_year" => table::number(value, 2),
+        "money" | "money_per_year" | "money_per_day" => table::number(value, 2),
         "count" => table::number(value, 0),
         "duration" => table::duration(value),
         "years" => format!("{value:.2} y"),

@@ -11,9 +11,10 @@ export interface Bucket extends Cell {
   start: string; end: string; by: Record<string, string>; by_id?: Record<string, string>;
   compare?: Cell & { start: string; end: string };
   change?: { absolute: number; relative: number | null; certain: boolean | null };
+  contribution?: { total: number; mix?: number; rate?: number };
 }
 export interface MetricAnswer { id: string; unit: Unit; good: Good; buckets: Bucket[]; total: Bucket }
-export type Unit = 'money' | 'money_per_year' | 'count' | 'ratio' | 'duration' | 'per_year' | 'years' | 'times' | 'points';
+export type Unit = 'money' | 'money_per_year' | 'count' | 'ratio' | 'duration' | 'per_year' | 'years' | 'times' | 'points' | 'money_per_day' | 'hours_per_week' | 'per_person';
 export type Good = 'up' | 'down' | 'neutral';
 export interface Answer { seq: number; as_of: string; zone: string; calendar: string; currency: string; metrics: MetricAnswer[] }
 export interface Definition {

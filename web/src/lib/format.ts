@@ -35,10 +35,11 @@ export function useFormat() {
     };
     const value = (unit: Unit, v: number, compact = false): string => {
       switch (unit) {
-        case 'money': case 'money_per_year': return money(v, compact);
+        case 'money': case 'money_per_year': case 'money_per_day': return money(v, compact);
         case 'ratio': return percent(v);
         case 'duration': return duration(v);
         case 'years': return number(v, { style: 'unit', unit: 'year', unitDisplay: 'short', maximumFractionDigits: 1 });
+        case 'hours_per_week': return number(v, { style: 'unit', unit: 'hour', unitDisplay: 'short', maximumFractionDigits: 2 });
         case 'times': return `${number(v, { maximumFractionDigits: 1 })}×`;
         case 'count': return number(v, compact && v >= 100_000 ? { notation: 'compact', maximumFractionDigits: 1 } : { maximumFractionDigits: 0 });
         default: return number(v, { maximumFractionDigits: 1 });
@@ -61,7 +62,12 @@ export function useFormat() {
       const text = number(change.relative, { style: 'percent', maximumFractionDigits: 1, ...sign }).replaceAll('\u200e', '');
       return lang === 'fa' ? ALM + text : text;
     };
-    return { locale, dates, number, percent, money, duration, value, plain, day, instant, range, delta };
+    /** A part of a difference, with its sign; shares in points. */
+    const part = (unit: Unit, v: number) => {
+      if (unit === 'ratio') return `${number(v * 100, { maximumFractionDigits: 2, signDisplay: 'exceptZero' })} ${intl.formatMessage({ id: 'delta.points' })}`;
+      return (v > 0 ? '+' : '') + value(unit, v);
+    };
+    return { locale, dates, number, percent, money, duration, value, part, plain, day, instant, range, delta };
   }, [lang, calendar, workspace.currency, workspace.zone, intl]);
 }
 

@@ -59,7 +59,7 @@ export function Metric() {
           </Panel>
           <div className={css.two}>
             <About definition={definition} metric={metric} />
-            <Split definition={definition} asked={asked} by={search.by} onChange={(by) => change({ ...search, by })} />
+            <Split definition={definition} asked={{ ...asked, compare }} by={search.by} onChange={(by) => change({ ...search, by })} />
           </div>
           <Records definition={definition} metric={metric} asked={asked} />
         </>
@@ -119,8 +119,8 @@ function About({ definition, metric }: { definition: Definition; metric: MetricA
         <ul className={css.list}>
           {parts.map(([name, v]) => {
             const input = definition.inputs.find(([n]) => n === name)?.[1] ?? name;
-            const title = input.startsWith('setting:') ? label(`field.${input.slice(8)}`) : label(`metric.${input}`);
-            return <li key={name}>{input.startsWith('setting:') ? title : <Link to="/metrics/$id" params={{ id: input }}>{title}</Link>} <span className={css.code}>({name})</span> = <span className="num">{v === null ? '–' : format.plain(v)}</span></li>;
+            const title = input.startsWith('setting:') ? label(`field.${input.slice(8)}`) : input.startsWith('period:') ? intl.formatMessage({ id: `period.${input.slice(7)}` }) : input === name ? name : label(`metric.${input}`);
+            return <li key={name}>{input.includes(':') || input === name ? title : <Link to="/metrics/$id" params={{ id: input }}>{title}</Link>} <span className={css.code}>({name})</span> = <span className="num">{v === null ? '–' : format.plain(v)}</span></li>;
           })}
         </ul>
       )}
@@ -137,7 +137,7 @@ function About({ definition, metric }: { definition: Definition; metric: MetricA
   );
 }
 
-function Split({ definition, asked, by, onChange }: { definition: Definition; asked: { from: string; to: string; calendar: string; metrics: string; variant?: string }; by?: string; onChange(by?: string): void }) {
+function Split({ definition, asked, by, onChange }: { definition: Definition; asked: { from: string; to: string; calendar: string; metrics: string; variant?: string; compare?: string }; by?: string; onChange(by?: string): void }) {
   const intl = useIntl();
   const label = useLabel();
   const chosen = by ?? definition.dims[0] ?? '';
@@ -147,8 +147,33 @@ function Split({ definition, asked, by, onChange }: { definition: Definition; as
     <Panel title={intl.formatMessage({ id: 'by.title' }, { dimension: label(`field.${chosen}`) })} aside={
       <Select hideLabel label={intl.formatMessage({ id: 'by.label' })} value={chosen} onChange={(v) => onChange(v)} options={definition.dims.map((d) => ({ value: d, label: label(`field.${d}`) }))} />
     }>
-      {error ? <Failure error={error} /> : metric ? <Bars metric={metric} by={chosen} most={15} /> : <Loading />}
+      {error ? <Failure error={error} /> : metric ? <><Bars metric={metric} by={chosen} most={15} /><Changed metric={metric} by={chosen} /></> : <Loading />}
     </Panel>
+  );
+}
+
+/** What each part adds to the change of the whole; for ratios how much of it is mix and how much the part's own rate. */
+function Changed({ metric, by }: { metric: MetricAnswer; by: string }) {
+  const intl = useIntl();
+  const format = useFormat();
+  const parts = metric.buckets.filter((b) => b.contribution).sort((a, b) => Math.abs(b.contribution!.total) - Math.abs(a.contribution!.total)).slice(0, 12);
+  if (parts.length === 0 || !metric.total.change) return null;
+  const rates = parts.some((b) => b.contribution!.rate !== undefined);
+  const show = (v?: number) => (v === undefined ? '' : format.part(metric.unit, v));
+  return (
+    <>
+      <h3 className={css.h3}>{intl.formatMessage({ id: 'changed.title' }, { change: show(metric.total.change.absolute) })}</h3>
+      <div className={table.scroll} tabIndex={0} role="region" aria-label={intl.formatMessage({ id: 'changed.label' })}>
+        <table className={table.table}>
+          <thead><tr><th>{intl.formatMessage({ id: 'changed.part' })}</th><th className={table.right}>{intl.formatMessage({ id: 'changed.adds' })}</th>{rates && <><th className={table.right}>{intl.formatMessage({ id: 'changed.mix' })}</th><th className={table.right}>{intl.formatMessage({ id: 'changed.rate' })}</th></>}</tr></thead>
+          <tbody>
+            {parts.map((b) => (
+              <tr key={b.by[by]}><td>{b.by[by]}</td><td className={`${table.right} num`}>{show(b.contribution!.total)}</td>{rates && <><td className={`${table.right} num`}>{show(b.contribution!.mix)}</td><td className={`${table.right} num`}>{show(b.contribution!.rate)}</td></>}</tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
 // The frame of every page: side bar, or tabs on a phone; language, theme, live mark.
 import { Link, Outlet } from '@tanstack/react-router';
-import { ChartNoAxesColumn, Coins, FileText, LayoutGrid, LogOut, Menu, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
+import { CalendarDays, ChartNoAxesColumn, Coins, FileText, Flag, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
 import { useState, type ReactNode } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
@@ -13,7 +13,8 @@ import ui from './ui.module.css';
 
 const RECORDS: [plural: string, object: string, icon: LucideIcon][] = [
   ['customers', 'customer', Users], ['leads', 'lead', UserPlus], ['deals', 'deal', Target], ['orders', 'order', ShoppingCart],
-  ['contracts', 'contract', FileText], ['expenses', 'expense', Coins], ['products', 'product', Package], ['users', 'user', ChartNoAxesColumn],
+  ['contracts', 'contract', FileText], ['tickets', 'ticket', LifeBuoy], ['survey_responses', 'survey_response', MessageSquareQuote], ['campaigns', 'campaign', Megaphone],
+  ['bookings', 'booking', CalendarDays], ['tasks', 'task', ListChecks], ['goals', 'goal', Flag], ['expenses', 'expense', Coins], ['products', 'product', Package], ['users', 'user', ChartNoAxesColumn],
 ];
 
 export function Logo({ size = 20 }: { size?: number }) {

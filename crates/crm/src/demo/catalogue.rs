@@ -27,4 +27,7 @@ pub const TRADES: [(&str, &str); 14] = [
 pub const COUNTRIES: [(&str, u64); 5] = [("Poland", 46), ("Hungary", 20), ("Germany", 18), ("Czechia", 10), ("Austria", 6)];
 /// Segment, weight, size of deals in percent, chance in a hundred of another order each month.
 pub const SEGMENTS: [(&str, u64, i64, u64); 3] = [("Small", 58, 70, 16), ("Medium", 30, 130, 26), ("Large", 12, 320, 38)];
+pub const AGENTS: [&str; 4] = ["Ola Wiśniewska", "Ben Carter", "Lila Moradi", "Chen Jie"];
+pub const TOPICS: [&str; 6] = ["Change of date", "Invoice", "Quality of work", "Access to the site", "New request", "Contract"];
+pub const MAILINGS: [&str; 4] = ["Season check", "Newsletter", "Offer for regulars", "New services"];
 pub const LOST_REASONS: [&str; 5] = ["Price", "No budget", "Competitor", "No answer", "Timing"];

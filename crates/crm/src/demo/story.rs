@@ -2,6 +2,7 @@
 //! again, sign contracts, renew or leave; money is spent on all of it.
 
 use super::catalogue::{COUNTRIES, FIRST, LOST_REASONS, PEOPLE, SEGMENTS, SERVICES, SOURCES, TEAMS, TRADES};
+use super::life::Known;
 use super::{Chance, Writer};
 use crate::{Env, Result};
 use northing_model::{Currency, Money, Record, Value, Zone};
@@ -14,23 +15,25 @@ const DAYS: i64 = 730;
 const LEADS: u64 = 7_400;
 
 pub(crate) struct Story<'a> {
-    env: &'a Env,
-    chance: Chance,
-    now: i64,
-    zone: Zone,
+    pub(super) env: &'a Env,
+    pub(super) chance: Chance,
+    pub(super) now: i64,
+    pub(super) zone: Zone,
     currency: Currency,
     stages: Vec<Uuid>,
     pipeline: Uuid,
-    users: Vec<Uuid>,
-    products: Vec<Uuid>,
+    pub(super) users: Vec<Uuid>,
+    pub(super) products: Vec<Uuid>,
+    /// Those who bought, with the day they first did.
+    pub(super) known: Vec<Known>,
     orders: u64,
 }
 
-fn text(t: impl Into<String>) -> Value {
+pub(super) fn text(t: impl Into<String>) -> Value {
     Value::Text(t.into())
 }
 
-fn record(fields: Vec<(&str, Value)>) -> Record {
+pub(super) fn record(fields: Vec<(&str, Value)>) -> Record {
     fields.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.to_string(), v)).collect()
 }
 
@@ -57,6 +60,7 @@ impl<'a> Story<'a> {
             pipeline,
             users: Vec::new(),
             products: Vec::new(),
+            known: Vec::new(),
             orders: 0,
         })
     }
@@ -74,7 +78,7 @@ impl<'a> Story<'a> {
         for at in arrivals {
             self.lead(w, at)?;
         }
-        Ok(())
+        self.live(w)
     }
 
     fn arrival(&mut self) -> i64 {
@@ -99,7 +103,9 @@ impl<'a> Story<'a> {
         for (name, team) in PEOPLE {
             let id = self.env.id();
             self.users.push(id);
-            w.push(Change::create("user", id, record(vec![("name", text(name)), ("role", text("sales")), ("team", Value::Ref(teams[team])), ("active", Value::Bool(true))])))?;
+            w.push(Change::create("user", id, record(vec![("name", text(name)), ("role", text("sales")), ("team", Value::Ref(teams[team])), ("active", Value::Bool(true)),
+                ("invited_at", Value::Time(self.now - (DAYS + 30) * DAY)), ("enabled_at", Value::Time(self.now - (DAYS + 28) * DAY)),
+            ])))?;
         }
         for (name, category, price, _) in SERVICES {
             let id = self.env.id();
@@ -150,7 +156,9 @@ impl<'a> Story<'a> {
         let spam = self.chance.percent(2);
         let pursued = !spam && self.chance.percent(quality);
         let status = if spam { "spam" } else if pursued { "qualified" } else { *self.chance.pick(&["new", "working", "disqualified", "disqualified"]) };
+        let qualified = at + self.chance.between(1, 12) * DAY;
         let fields = record(vec![
+            ("qualified_at", if pursued && qualified < self.now { Value::Time(qualified) } else { Value::Null }),
             ("name", text(&name)), ("email", text(format!("office{}@example.com", self.chance.between(1, 99_999)))), ("company", text(&name)), ("status", text(status)), ("source", text(source)),
             ("channel", text(channel)), ("campaign", campaign.clone()), ("country", text(country)), ("segment", text(segment)), ("owner", Value::Ref(owner)),
             ("score", Value::Int(self.chance.between(5, 98))), ("created_at", Value::Time(at)),
@@ -174,6 +182,7 @@ impl<'a> Story<'a> {
         w.push(Change::update("lead", lead, record(vec![("customer", Value::Ref(customer))])))?;
         let won = self.deal(w, (lead, customer, owner), at, size, (source, channel, &name, &campaign))?;
         if let Some((first, deal)) = won {
+            self.known.push(Known { id: customer, since: first });
             self.order(w, customer, owner, first, size, (source, channel), Some(deal))?;
             self.later(w, customer, owner, first, size, again, (source, channel))?;
         }
@@ -228,11 +237,12 @@ impl<'a> Story<'a> {
     #[allow(clippy::too_many_arguments)]
     fn order(&mut self, w: &mut Writer<'_>, customer: Uuid, owner: Uuid, at: i64, size: i64, (source, channel): (&str, &str), deal: Option<Uuid>) -> Result<()> {
         self.orders += 1;
+        let fulfilled = at + self.chance.between(8, 160) * 3_600;
         let id = self.env.id();
         let cancelled = deal.is_none() && self.chance.percent(2);
         w.push(Change::create("order", id, record(vec![
             ("number", text(format!("{:06}", self.orders))), ("customer", Value::Ref(customer)), ("owner", Value::Ref(owner)), ("status", text(if cancelled { "cancelled" } else { "confirmed" })),
-            ("kind", text("sale")), ("confirmed_at", Value::Time(at)), ("source", text(source)), ("channel", text(channel)), ("deal", deal.map_or(Value::Null, Value::Ref)), ("created_at", Value::Time(at)),
+            ("kind", text("sale")), ("confirmed_at", Value::Time(at)), ("fulfilled_at", if fulfilled < self.now { Value::Time(fulfilled) } else { Value::Null }), ("source", text(source)), ("channel", text(channel)), ("deal", deal.map_or(Value::Null, Value::Ref)), ("created_at", Value::Time(at)),
         ])))?;
         let mut total = 0;
         for _ in 0..self.chance.between(1, 3) {

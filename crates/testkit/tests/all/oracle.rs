@@ -139,6 +139,17 @@ fn properties(seed: u64, snapshot: &Snapshot, period: Period, now: i64, cache: &
     assert!(close(sum, value("revenue")), "seed {seed}: net new and repeat revenue make {sum:?}, revenue is {:?}", value("revenue"));
     let both = value("customer_retention_rate").zip(value("customer_churn_rate")).map(|(a, b)| a + b);
     assert!(close(both, one(snapshot, &["customer_churn_rate"], period, now, cache)[0].denominator), "seed {seed}: kept and lost customers");
+    for (metric, by) in [("revenue", "source"), ("win_rate", "owner"), ("csat", "question"), ("customer_churn_rate", "segment"), ("first_response_time", "topic")] {
+        let mut question = Question::new(metric, period, now);
+        question.by = vec![by.into()];
+        question.compare = Some(northing_metrics::Compare::Previous);
+        let answer = ask(snapshot, &question, &scope, cache).unwrap().metrics.remove(0);
+        if let Some(change) = &answer.total.change {
+            let parts: f64 = answer.buckets.iter().filter_map(|b| b.contribution).map(|c| c.total).sum();
+            let split = answer.buckets.iter().filter_map(|b| b.contribution).all(|c| c.mix.zip(c.rate).is_none_or(|(m, r)| close(Some(m + r), Some(c.total))));
+            assert!(split && close(Some(parts), Some(change.absolute)), "seed {seed}: {metric} by {by} changed by {change:?}, its parts make {parts}");
+        }
+    }
     for (metric, by) in [("revenue", "source"), ("revenue", "product"), ("deals_won", "owner"), ("new_leads", "source"), ("open_opportunities", "stage"), ("new_customers", "segment"), ("active_customers", "segment")] {
         for grain in [Grain::Total, Grain::Month] {
             let mut question = Question::new(metric, period, now);
