@@ -9,9 +9,11 @@ import { ApiError } from './lib/api';
 import { sessionQuery } from './lib/data';
 import { searchOf } from './lib/period';
 import { PrefsProvider } from './lib/prefs';
+import { Declare } from './pages/Declare';
 import { Metric, type MetricSearch } from './pages/Metric';
 import { Metrics } from './pages/Metrics';
 import { Overview } from './pages/Overview';
+import { Quality } from './pages/Quality';
 import { Record } from './pages/Record';
 import { Records } from './pages/Records';
 import { SignIn } from './pages/SignIn';
@@ -43,10 +45,13 @@ const metricSearch = (input: { [key: string]: unknown }): MetricSearch => ({
   ...(text(input.by) && { by: text(input.by) }),
   ...(text(input.variant) && { variant: text(input.variant) }),
   ...(text(input.grain) && { grain: text(input.grain) }),
+  ...(text(input.side) && { side: text(input.side) }),
 });
 const routes = inside.addChildren([
   createRoute({ getParentRoute: () => inside, path: '/', component: Overview, validateSearch: searchOf }),
   createRoute({ getParentRoute: () => inside, path: '/metrics', component: Metrics, validateSearch: searchOf }),
+  createRoute({ getParentRoute: () => inside, path: '/quality', component: Quality, validateSearch: searchOf }),
+  createRoute({ getParentRoute: () => inside, path: '/declare', component: Declare, validateSearch: searchOf }),
   createRoute({ getParentRoute: () => inside, path: '/metrics/$id', component: Metric, validateSearch: metricSearch }),
   createRoute({ getParentRoute: () => inside, path: '/records/$object', component: Records }),
   createRoute({ getParentRoute: () => inside, path: '/records/$object/$id', component: Record }),

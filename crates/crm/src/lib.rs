@@ -6,6 +6,7 @@ pub mod access;
 pub mod demo;
 pub mod env;
 pub mod import;
+pub mod titles;
 pub mod workspace;
 
 pub use env::Env;

@@ -20,6 +20,15 @@ pub(crate) struct Touched {
 }
 
 impl Facts {
+    /// All tickets of a customer, merged ones included.
+    fn touch_tickets(&self, customer: u32, touched: &mut Touched) {
+        let k = self.known;
+        if customer != NONE {
+            let members = self.members(k.customer.table, self.root(k.customer.table, customer));
+            touched.others.extend(self.children(k.ticket.table, k.ticket.customer, &members).into_iter().map(|t| (k.ticket.table, t)));
+        }
+    }
+
     /// Marks what must be derived anew because of this row, before and after its change.
     pub(crate) fn touch(&mut self, table: usize, row: u32, touched: &mut Touched) {
         let k = self.known;
@@ -60,12 +69,11 @@ impl Facts {
             }
             t if t == k.message.table => drop(touched.others.insert((k.ticket.table, self.root(k.ticket.table, parent(self, k.message.ticket))))),
             t if t == k.ticket.table => {
-                let (root, customer) = (self.root(table, row), parent(self, k.ticket.customer));
+                let root = self.root(table, row);
                 touched.others.insert((table, root));
                 // Whether a contact was the only one depends on the customer's other tickets.
-                if customer != NONE {
-                    let members = self.members(k.customer.table, self.root(k.customer.table, customer));
-                    touched.others.extend(self.children(table, k.ticket.customer, &members).into_iter().map(|t| (table, t)));
+                for ticket in [row, root] {
+                    self.touch_tickets(self.links[table][k.ticket.customer].as_ref().map_or(NONE, |l| l.parent(ticket)), touched);
                 }
             }
             t if t == k.send_event.table => drop(touched.others.insert((k.send.table, parent(self, k.send_event.send)))),
@@ -95,6 +103,7 @@ impl Facts {
             }
         }
         if table == k.customer.table {
+            self.touch_tickets(row, touched);
             touched.customers.insert(row);
             let root = self.root(table, row);
             touched.customers.insert(root);

@@ -18,6 +18,11 @@ use std::collections::BTreeMap;
 pub struct MetricDef {
     #[serde(default)]
     pub id: String,
+    /// What a workspace's own metric is called and how it is told; the product's have labels in every language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
     pub kind: MetricKind,
     pub unit: Unit,
     pub good: Good,

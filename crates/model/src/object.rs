@@ -152,6 +152,15 @@ impl Model {
         Ok(model)
     }
 
+    /// The model with more metrics, and their names; refused with the reason where one is wrong.
+    pub fn with_metrics(&self, body: &str) -> Result<(Self, Vec<String>), ModelError> {
+        let mut model = self.clone();
+        metric::parse_file("definition", body, &mut model.metrics)?;
+        model.check()?;
+        let new = model.metrics.keys().filter(|id| !self.metrics.contains_key(*id)).cloned().collect();
+        Ok((model, new))
+    }
+
     fn add_object(&mut self, place: &str, text: &str) -> Result<(), ModelError> {
         let mut object: ObjectDef = parse_toml(place, text)?;
         object.complete();

@@ -234,7 +234,8 @@ impl Drill {
             "denominator" => Side::Denominator,
             other => Side::Excluded(other.strip_prefix("excluded:").ok_or("--side: numerator, denominator or excluded:REASON")?.to_string()),
         };
-        let found = drill(&snapshot, &question, &side, &Scope::all(), 0, self.limit)?;
+        let mut found = drill(&snapshot, &question, &side, &Scope::all(), 0, self.limit)?;
+        northing_crm::titles::fill(&open(&self.asked.data)?, found.rows.iter_mut().map(|r| (r.object.as_str(), r.id, &mut r.title)))?;
         if self.asked.json {
             say!("{}", serde_json::to_string(&found)?);
             return Ok(());

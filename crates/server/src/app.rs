@@ -114,6 +114,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/records/{object}/{id}/merge", post(records::merge))
         .route("/api/metrics", get(metrics::catalogue))
         .route("/api/ask", get(metrics::ask))
+        .route("/api/metrics/try", post(metrics::try_out))
         .route("/api/metrics/{id}", get(metrics::describe))
         .route("/api/metrics/{id}/drill", get(metrics::drill))
         .route("/api/events", get(events::stream))

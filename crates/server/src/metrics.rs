@@ -2,7 +2,7 @@
 
 use crate::app::{App, Caller, blocking};
 use crate::problem::Problem;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
 use northing_facts::Snapshot;
@@ -52,8 +52,8 @@ pub async fn model(State(app): State<Arc<App>>, params: Params<Language>) -> Res
 fn described(app: &App, snapshot: &Snapshot, id: &str, lang: &str) -> Option<Js> {
     let def = snapshot.model.metrics.get(id)?;
     let mut json = serde_json::to_value(explain::describe(def)).ok()?;
-    json["name"] = app.labels.text(lang, &format!("metric.{id}")).into();
-    json["explanation"] = app.labels.text(lang, &format!("explain.{id}")).into();
+    json["name"] = def.name.clone().unwrap_or_else(|| app.labels.text(lang, &format!("metric.{id}")).to_string()).into();
+    json["explanation"] = def.explanation.clone().unwrap_or_else(|| app.labels.text(lang, &format!("explain.{id}")).to_string()).into();
     Some(json)
 }
 
@@ -72,7 +72,7 @@ pub async fn describe(State(app): State<Arc<App>>, Path(id): Path<String>, param
     found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no metric '{id}'; GET /api/metrics lists them")))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     /// Metrics separated by commas; `id:variant` for another reading.
@@ -154,6 +154,36 @@ pub async fn ask(State(app): State<Arc<App>>, Extension(caller): Extension<Calle
     .await
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tried {
+    /// One metric or several, in the language of `model/metrics`.
+    toml: String,
+    from: String,
+    to: String,
+    grain: Option<String>,
+    by: Option<String>,
+    calendar: Option<String>,
+}
+
+/// What metrics that nobody has declared yet would say; nothing is kept.
+pub async fn try_out(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Result<Json<Tried>, JsonRejection>) -> Result<Json<Answer>, Problem> {
+    let Json(tried) = body.map_err(|e| Problem::bad(e.body_text()))?;
+    blocking(move || {
+        let mut snapshot = (*app.feed.now()).clone();
+        let (model, new) = snapshot.model.with_metrics(&tried.toml).map_err(|e| Problem::bad(e.to_string()))?;
+        if new.is_empty() {
+            return Err(Problem::bad("declare a metric: [its_name] and below it kind, unit, good, group and what it counts"));
+        }
+        snapshot.model = Arc::new(model);
+        let asked = Asked { from: tried.from, to: tried.to, grain: tried.grain, by: tried.by, calendar: tried.calendar, ..Asked::default() };
+        let question = asked.question(&new.join(","), &snapshot, app.env.now())?;
+        // A cache of its own: what is tried must not be taken for what is kept.
+        Ok(Json(northing_metrics::ask(&snapshot, &question, &caller.scope, &northing_metrics::Cache::default())?))
+    })
+    .await
+}
+
 pub async fn drill(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, params: Params<Asked>) -> Result<Json<Drill>, Problem> {
     let Query(asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
     blocking(move || {
@@ -165,7 +195,9 @@ pub async fn drill(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
             other => Side::Excluded(other.strip_prefix("excluded:").ok_or_else(|| Problem::bad("side: numerator, denominator or excluded:REASON"))?.into()),
         };
         let (offset, limit) = (asked.offset.unwrap_or(0), asked.limit.unwrap_or(50).clamp(1, 1_000));
-        Ok(Json(northing_metrics::drill::drill(&snapshot, &question, &side, &caller.scope, offset, limit)?))
+        let mut found = northing_metrics::drill::drill(&snapshot, &question, &side, &caller.scope, offset, limit)?;
+        northing_crm::titles::fill(&app.store, found.rows.iter_mut().map(|r| (r.object.as_str(), r.id, &mut r.title)))?;
+        Ok(Json(found))
     })
     .await
 }

@@ -49,6 +49,11 @@ pub fn openapi(model: &Model) -> Js {
     get("/api/events", "Live changes (server-sent events)", &[]);
     get("/livez", "Is the process alive", &[]);
     get("/readyz", "Are store and facts in step", &[]);
+    let text_field = json!({"type": "string"});
+    let tried = json!({"type": "object", "required": ["toml", "from", "to"], "additionalProperties": false, "properties": {
+        "toml": text_field, "from": text_field, "to": text_field, "grain": text_field, "by": text_field, "calendar": text_field,
+    }});
+    paths.insert("/api/metrics/try".into(), json!({"post": operation("What a metric that is not declared yet would say", &[], Some(tried))}));
     let token = json!({"type": "object", "required": ["token"], "additionalProperties": false, "properties": {"token": {"type": "string"}}});
     paths.insert("/api/session".into(), json!({
         "get": operation("Who is signed in", &[], None), "post": operation("Sign in by a one-use token", &[], Some(token)), "delete": operation("Sign out", &[], None),

@@ -17,7 +17,7 @@ import ui from '../ui/ui.module.css';
 import { Bars, CompareSelect, usePeriod } from './Overview';
 import css from './metric.module.css';
 
-export interface MetricSearch extends PeriodSearch { by?: string; variant?: string; grain?: string }
+export interface MetricSearch extends PeriodSearch { by?: string; variant?: string; grain?: string; side?: string }
 const GRAINS = ['day', 'week', 'month', 'quarter', 'year'];
 
 export function Metric() {
@@ -36,7 +36,7 @@ export function Metric() {
   const metric = trend.data?.metrics[0];
   const option = (value: string, text: string) => ({ value, label: text });
   return (
-    <Page title={label(`metric.${id}`)} controls={
+    <Page title={definition?.name ?? label(`metric.${id}`)} controls={
       <>
         <CompareSelect value={compare} onChange={(v) => change({ ...search, compare: v })} />
         <PeriodPicker search={search} onChange={(next) => change({ ...search, ...next })} />
@@ -61,7 +61,7 @@ export function Metric() {
             <About definition={definition} metric={metric} />
             <Split definition={definition} asked={{ ...asked, compare }} by={search.by} onChange={(by) => change({ ...search, by })} />
           </div>
-          <Records definition={definition} metric={metric} asked={asked} />
+          <Records definition={definition} metric={metric} asked={asked} first={search.side} />
         </>
       )}
     </Page>
@@ -177,12 +177,12 @@ function Changed({ metric, by }: { metric: MetricAnswer; by: string }) {
   );
 }
 
-function Records({ definition, metric, asked }: { definition: Definition; metric: MetricAnswer; asked: { from: string; to: string; metrics: string; variant?: string } }) {
+function Records({ definition, metric, asked, first = 'numerator' }: { definition: Definition; metric: MetricAnswer; asked: { from: string; to: string; metrics: string; variant?: string }; first?: string }) {
   const intl = useIntl();
   const label = useLabel();
   const format = useFormat();
   const model = useModel();
-  const [side, setSide] = useState('numerator');
+  const [side, setSide] = useState(first);
   const [limit, setLimit] = useState(20);
   const query = { from: asked.from, to: asked.to, variant: asked.variant, side, limit };
   const { data, error } = useQuery({ queryKey: ['live', 'drill', definition.id, query], queryFn: () => get<Drill>(`/api/metrics/${definition.id}/drill`, query) });

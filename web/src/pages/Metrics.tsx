@@ -11,6 +11,9 @@ import ui from '../ui/ui.module.css';
 import { usePeriod } from './Overview';
 import css from './metric.module.css';
 
+/** The order in which a business reads them; groups of one's own come last. */
+const GROUPS = ['sales', 'marketing', 'customers', 'service', 'perception', 'adoption'];
+
 export function Metrics() {
   const intl = useIntl();
   const label = useLabel();
@@ -20,8 +23,9 @@ export function Metrics() {
   const catalogue = useCatalogue();
   const values = useQuery({ ...askQuery({ ...range, calendar, metrics: catalogue?.map((m) => m.id).join(',') ?? '' }), enabled: !!catalogue });
   const found = catalogue?.filter((m) => `${m.name} ${m.id} ${m.explanation}`.toLowerCase().includes(text.toLowerCase())) ?? [];
-  const groups = [...new Set(found.map((m) => m.group))];
-  const control = <input className={ui.field} type="search" value={text} onChange={(e) => setText(e.target.value)} placeholder={intl.formatMessage({ id: 'metric.search' })} aria-label={intl.formatMessage({ id: 'metric.search' })} />;
+  const place = (group: string) => (GROUPS.includes(group) ? GROUPS.indexOf(group) : GROUPS.length);
+  const groups = [...new Set(found.map((m) => m.group))].sort((a, b) => place(a) - place(b));
+  const control = <><Link to="/quality" search={search} className={ui.button}>{intl.formatMessage({ id: 'quality.title' })}</Link><Link to="/declare" search={search} className={ui.button}>{intl.formatMessage({ id: 'declare.title' })}</Link><input className={ui.field} type="search" value={text} onChange={(e) => setText(e.target.value)} placeholder={intl.formatMessage({ id: 'metric.search' })} aria-label={intl.formatMessage({ id: 'metric.search' })} /></>;
   return (
     <Page title={intl.formatMessage({ id: 'nav.metrics' })} controls={control}>
       {values.error && <Failure error={values.error} retry={() => void values.refetch()} />}

@@ -1,0 +1,103 @@
+// A metric of one's own: a form that writes the declaration, the declaration itself, and what it says right now.
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { useDeferredValue, useState } from 'react';
+import { useIntl } from 'react-intl';
+import { ApiError, send, type Answer } from '../lib/api';
+import { useLabel, useModel } from '../lib/data';
+import { useFormat } from '../lib/format';
+import { Chart } from '../ui/Chart';
+import { Failure, Panel, Select } from '../ui/Parts';
+import { Page } from '../ui/Shell';
+import ui from '../ui/ui.module.css';
+import { usePeriod } from './Overview';
+import css from './metric.module.css';
+
+interface Draft { name: string; from: string; time: string; value: string; where: string; share: string; good: string }
+
+const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', ' ')}"`;
+const identifier = (name: string) => name.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '_').replace(/^[^a-z]+|_+$/g, '').slice(0, 40) || 'my_metric';
+
+/** The declaration that a draft stands for. */
+export function declaration(d: Draft, isMoney: boolean): string {
+  const measure = (where: string) => `{ from = ${quoted(d.from)}, ${d.value ? `agg = "sum", value = ${quoted(d.value)}, ` : ''}time = ${quoted(d.time)}${where ? `, where = ${quoted(where)}` : ''} }`;
+  const both = d.where && d.share ? `(${d.where}) and (${d.share})` : d.share;
+  const lines = [
+    `[${identifier(d.name)}]`, `name = ${quoted(d.name || 'My metric')}`, `kind = ${d.share ? '"ratio"' : '"flow"'}`,
+    `unit = ${d.share ? '"ratio"' : d.value && isMoney ? '"money"' : '"count"'}`, `good = ${quoted(d.good)}`, 'group = "own"',
+    `num = [${measure(d.share ? both : d.where)}]`,
+  ];
+  if (d.share) lines.push(`den = [${measure(d.where)}]`);
+  return `${lines.join('\n')}\n`;
+}
+
+export function Declare() {
+  const intl = useIntl();
+  const label = useLabel();
+  const format = useFormat();
+  const model = useModel();
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const { range, calendar } = usePeriod();
+  const [draft, setDraft] = useState<Draft>({ name: '', from: 'order', time: 'confirmed_at', value: '', where: '', share: '', good: 'up' });
+  const [own, setOwn] = useState<string | null>(null);
+  const object = model?.objects.find((o) => o.name === draft.from);
+  const fields = object?.fields.filter((f) => f.filterable) ?? [];
+  const text = own ?? declaration(draft, fields.find((f) => f.name === draft.value)?.type === 'money');
+  const tried = useDeferredValue(text);
+  const answer = useQuery({
+    queryKey: ['live', 'try', tried, range, calendar], retry: false,
+    queryFn: () => send<Answer>('/api/metrics/try', 'POST', { toml: tried, ...range, calendar, grain: 'month' }),
+  });
+  const keep = useMutation({
+    mutationFn: () => send('/api/records/definitions', 'POST', { kind: 'metric', name: draft.name || 'metric', body: text }),
+    onSuccess: async () => {
+      await client.invalidateQueries();
+      const id = answer.data?.metrics[0]?.id;
+      if (id) void navigate({ to: '/metrics/$id', params: { id } });
+    },
+  });
+  const set = (next: Partial<Draft>) => { setDraft({ ...draft, ...next }); setOwn(null); };
+  const m = (id: string) => intl.formatMessage({ id });
+  const choice = (value: string, words: string) => ({ value, label: words });
+  const refused = answer.error instanceof ApiError ? answer.error.problem.detail : null;
+  const input = (key: keyof Draft, hint?: string) => (
+    <label className={css.entry}>{m(`declare.${key}`)}<input className={ui.field} value={draft[key]} placeholder={hint} onChange={(e) => set({ [key]: e.target.value })} /></label>
+  );
+  const metric = answer.data?.metrics[0];
+  return (
+    <Page title={m('declare.title')}>
+      <div className={css.two}>
+        <Panel title={m('declare.form')}>
+          <div className={css.form}>
+            {input('name')}
+            <Select label={m('declare.from')} value={draft.from} onChange={(from) => set({ from, time: model?.objects.find((o) => o.name === from)?.fields.find((f) => f.type === 'datetime')?.name ?? 'created_at', value: '' })}
+              options={(model?.objects ?? []).map((o) => choice(o.name, o.label))} />
+            <Select label={m('declare.time')} value={draft.time} onChange={(time) => set({ time })} options={fields.filter((f) => f.type === 'datetime').map((f) => choice(f.name, f.label))} />
+            <Select label={m('declare.value')} value={draft.value} onChange={(value) => set({ value })}
+              options={[choice('', m('declare.count')), ...fields.filter((f) => ['money', 'int', 'decimal', 'duration'].includes(f.type)).map((f) => choice(f.name, f.label))]} />
+            {input('where', "source = 'Search'")}
+            {input('share', "status = 'confirmed'")}
+            <Select label={m('declare.good')} value={draft.good} onChange={(good) => set({ good })} options={['up', 'down', 'neutral'].map((g) => choice(g, m(`declare.good.${g}`)))} />
+          </div>
+          <h3 className={css.h3}>{m('declare.text')}</h3>
+          <textarea className={`${ui.field} ${css.source}`} aria-label={m('declare.text')} spellCheck={false} rows={9} value={text} onChange={(e) => setOwn(e.target.value)} />
+        </Panel>
+        <Panel title={m('declare.preview')}>
+          {refused !== null ? <p role="alert" className={css.refused}>{refused}</p> : answer.error ? <Failure error={answer.error} /> : metric && (
+            <>
+              <div className={css.figure}><span className={`${css.value} num`}>{metric.total.value === null ? '–' : format.value(metric.unit, metric.total.value)}</span>
+                <span className={ui.quiet}>{metric.total.value === null ? label(`reason.${metric.total.reason ?? 'no_data'}`) : intl.formatMessage({ id: 'cell.n' }, { count: metric.total.n })}</span></div>
+              <Chart buckets={metric.buckets} unit={metric.unit} grain="month" label={m('declare.preview')} />
+            </>
+          )}
+          {keep.error && <Failure error={keep.error} />}
+          <p className={css.actions}>
+            <button type="button" className={ui.button} disabled={!metric || keep.isPending} onClick={() => keep.mutate()}>{m('declare.keep')}</button>
+            <Link to="/metrics" className={ui.button}>{m('declare.cancel')}</Link>
+          </p>
+        </Panel>
+      </div>
+    </Page>
+  );
+}
