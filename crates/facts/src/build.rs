@@ -46,6 +46,8 @@ pub struct Facts {
     pub(crate) complements: HashMap<u32, Vec<u32>>,
     /// Consents by their address, for those of nobody known; may hold rows that have moved on.
     pub(crate) addresses: HashMap<i64, Vec<u32>>,
+    /// Columns by which plain records follow their customer: they count when it does.
+    pub(crate) followers: Vec<(usize, usize)>,
     pub(crate) shares: HashMap<u32, BTreeMap<String, u8>>,
     pub(crate) free: Vec<Vec<u32>>,
     index: Vec<HashTable<u32>>,
@@ -66,6 +68,14 @@ impl Facts {
             .iter()
             .enumerate()
             .map(|(table, s)| s.columns.iter().map(|c| c.target.filter(|t| followed(table, t)).map(|_| Links::default())).collect())
+            .collect();
+        let k = known;
+        let own = [k.order.table, k.deal.table, k.order_line.table, k.refund.table, k.ticket.table, k.send.table, k.send_event.table, k.consent_event.table, k.expense.table, k.customer.table];
+        let followers = schemas
+            .iter()
+            .enumerate()
+            .filter(|(table, s)| !own.contains(table) && !s.derived)
+            .flat_map(|(table, s)| s.columns.iter().enumerate().filter(|(_, c)| c.target == Some(k.customer.table)).map(move |(column, _)| (table, column)))
             .collect();
         let plans = model
             .objects
@@ -88,6 +98,7 @@ impl Facts {
             schedules: HashMap::new(),
             complements: HashMap::new(),
             addresses: HashMap::new(),
+            followers,
             shares: HashMap::new(),
             free: vec![Vec::new(); model.objects.len()],
             index: (0..model.objects.len()).map(|_| HashTable::new()).collect(),

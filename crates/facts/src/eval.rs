@@ -84,6 +84,14 @@ impl Path {
         rows
     }
 
+    /// The column of a chunk, where the path is one of the table's own.
+    pub fn column<'a>(&self, snapshot: &'a Snapshot, table: usize, chunk: usize) -> Option<&'a Column> {
+        match (&self.steps[..], self.row_itself) {
+            ([(_, column)], false) => Some(&snapshot.tables[table].chunks[chunk].columns[*column]),
+            _ => None,
+        }
+    }
+
     pub fn numbers<'a>(&self, snapshot: &'a Snapshot, table: usize, chunk: usize, from: usize, to: usize) -> Cow<'a, [i64]> {
         if self.row_itself {
             let rows = self.rows(snapshot, table, chunk, from, to, self.steps.len());
@@ -288,6 +296,13 @@ impl Node {
             Node::Known(t) => vec![*t; n],
             Node::Codes(path, set) => {
                 let verdicts: Vec<u8> = set.iter().map(|b| if *b { TRUE } else { FALSE }).collect();
+                if let Some(Column::Byte(bytes)) = path.column(s, table, chunk) {
+                    // Few codes: one look-up a row, null last.
+                    let mut by_byte = [FALSE; 256];
+                    by_byte[..verdicts.len().min(255)].copy_from_slice(&verdicts[..verdicts.len().min(255)]);
+                    by_byte[255] = 0;
+                    return bytes[from..to].iter().map(|b| by_byte[*b as usize]).collect();
+                }
                 path.codes(s, table, chunk, from, to).iter().map(|c| verdicts.get(*c as usize).copied().unwrap_or(if *c == NONE { 0 } else { FALSE })).collect()
             }
             Node::Truth(path) => {

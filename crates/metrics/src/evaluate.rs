@@ -10,7 +10,7 @@ mod retain;
 
 use crate::answer::{Answer, Bucket, Cell, Change, Earlier, MetricAnswer};
 use crate::plan::{Frame, Plan};
-use crate::question::Question;
+use crate::question::{Question, Wanted};
 use crate::scan::{Cache, run};
 use crate::span::{Span, spans};
 use crate::stats::differs;
@@ -18,6 +18,7 @@ use crate::{MetricError, Result};
 use northing_facts::Snapshot;
 use northing_model::metric::Unit;
 use northing_model::{MetricDef, MetricKind, Scope};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -69,12 +70,12 @@ pub fn ask(snapshot: &Snapshot, question: &Question, scope: &Scope, cache: &Cach
         compiled.push((want, def, buckets, total));
     }
     let grids = run(&plan, &cut, cache)?;
-    let mut metrics = Vec::new();
-    for (want, def, buckets, total) in compiled {
-        let series = cells::finish(&buckets, &plan, &grids, &cut)?;
-        let whole = cells::finish(&total, &plan, &grids, &plain)?;
-        metrics.push(assemble(&want.variant, &def, &times, &wanted, &series, &whole, &cut.by));
-    }
+    let finish = |(want, def, buckets, total): &(&Wanted, MetricDef, Compiled, Compiled)| {
+        let series = cells::finish(buckets, &plan, &grids, &cut)?;
+        let whole = cells::finish(total, &plan, &grids, &plain)?;
+        Ok(assemble(&want.variant, def, &times, &wanted, &series, &whole, &cut.by))
+    };
+    let metrics = compiled.par_iter().map(finish).collect::<Result<Vec<_>>>()?;
     Ok(Answer {
         seq: snapshot.seq,
         as_of: northing_model::value::time_text(question.now),

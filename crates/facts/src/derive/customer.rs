@@ -53,21 +53,17 @@ impl Facts {
     fn recount_children(&mut self, root: u32, members: &[u32]) {
         let k = self.known;
         let fits = self.customer_fits(root);
-        // Those with rows of their own are derived again where the answer changed.
-        let own = [k.order.table, k.deal.table, k.order_line.table, k.refund.table, k.ticket.table, k.send.table, k.send_event.table, k.consent_event.table, k.expense.table, k.customer.table];
-        for table in 0..self.tables.len() {
-            if own.contains(&table) || self.tables[table].schema.derived {
+        for n in 0..self.followers.len() {
+            let (table, column) = self.followers[n];
+            if self.tables[table].len == 0 {
                 continue;
             }
-            for column in 0..self.tables[table].schema.columns.len() {
-                if self.tables[table].schema.columns[column].target == Some(k.customer.table) {
-                    for child in self.children(table, column, members) {
-                        let survives = self.root(table, child) == child;
-                        self.count_if(table, child, fits && survives);
-                    }
-                }
+            for child in self.children(table, column, members) {
+                let survives = self.root(table, child) == child;
+                self.count_if(table, child, fits && survives);
             }
         }
+        // Those with rows of their own are derived again where the answer changed.
         let differs = |facts: &Self, table: usize, row: u32| facts.counted(table, row) != (fits && facts.is_fit(table, row) && facts.root(table, row) == row);
         for ticket in self.children(k.ticket.table, k.ticket.customer, members) {
             if differs(self, k.ticket.table, ticket) {

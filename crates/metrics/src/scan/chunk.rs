@@ -164,7 +164,17 @@ pub(crate) fn scan(pass: &Pass<'_>, chunk: usize, work: &[Work], sums: &[usize],
         if mask.iter().all(|m| *m == 0) {
             continue;
         }
-        let keys = pass.keys(chunk, from, to);
+        let mut keys = pass.keys(chunk, from, to);
+        let (mut mask, mut times) = (mask, times);
+        // Where a filter leaves few rows, only they are looked at from here on.
+        let few = mask.iter().filter(|m| **m != 0).count() * 4 < to - from;
+        let picked: Vec<u32> = if few { (0..mask.len() as u32).filter(|i| mask[*i as usize] != 0).collect() } else { Vec::new() };
+        let full = if few { mask.clone() } else { Vec::new() };
+        if few {
+            mask = vec![1; picked.len()];
+            times = Cow::Owned(picked.iter().map(|i| times[*i as usize]).collect());
+            keys = keys.map(|keys| picked.iter().map(|i| keys[*i as usize]).collect());
+        }
         let (runs, each) = layout.place(pass, keys.as_deref(), &mask, &times);
         results.resize(layout.groups.len() * layout.segments * sums.len(), (0, 0));
         let name = |cell: u32| (layout.groups[cell as usize / layout.segments], layout.base + cell as usize % layout.segments);
@@ -173,8 +183,8 @@ pub(crate) fn scan(pass: &Pass<'_>, chunk: usize, work: &[Work], sums: &[usize],
             if let Some((text, node)) = &item.filter {
                 masks.entry(text).or_insert_with(|| {
                     let mut truth = node.truth(pass.frame.snapshot, pass.table, chunk, from, to);
-                    truth.iter_mut().zip(&mask).for_each(|(t, m)| *t &= m & TRUE);
-                    truth
+                    truth.iter_mut().zip(if few { &full } else { &mask }).for_each(|(t, m)| *t &= m & TRUE);
+                    if few { picked.iter().map(|i| truth[*i as usize]).collect() } else { truth }
                 });
             }
         }
@@ -182,6 +192,7 @@ pub(crate) fn scan(pass: &Pass<'_>, chunk: usize, work: &[Work], sums: &[usize],
             chunk,
             from,
             to,
+            picked: few.then_some(&picked[..]),
             mask: item.filter.as_ref().and_then(|(text, _)| masks.get(text.as_str())).map_or(&mask[..], Vec::as_slice),
             place: each.as_ref().map_or(Place::Runs(&runs), |each| Place::Each(each)),
             times: &times,
@@ -216,7 +227,7 @@ fn add(pass: &Pass<'_>, work: &Work, rows: &Rows<'_>, slot: impl Fn(u32) -> usiz
         }
         return;
     };
-    let values = value.numbers(pass.frame.snapshot, pass.table, rows.chunk, rows.from, rows.to);
+    let values = rows.numbers(pass, value);
     match &rows.place {
         Place::Runs(runs) => {
             for (range, cell) in *runs {

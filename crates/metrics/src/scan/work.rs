@@ -6,6 +6,7 @@ use crate::Result;
 use crate::plan::{Request, What};
 use northing_facts::eval::{Node, Path};
 use northing_facts::{NONE, NULL};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -139,14 +140,38 @@ pub(crate) struct Rows<'a> {
     pub chunk: usize,
     pub from: usize,
     pub to: usize,
-    /// 1 for the rows that count, from `from` on.
+    /// The few rows of the block that are meant, from `from` on; else all are. What follows is about them.
+    pub picked: Option<&'a [u32]>,
+    /// 1 for the rows that count.
     pub mask: &'a [u8],
     pub place: Place<'a>,
     pub times: &'a [i64],
     pub name: &'a dyn Fn(u32) -> (u64, usize),
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    pub fn numbers(&self, pass: &'a Pass<'_>, node: &Node) -> Cow<'a, [i64]> {
+        let snapshot = pass.frame.snapshot;
+        let all = || node.numbers(snapshot, pass.table, self.chunk, self.from, self.to);
+        let Some(picked) = self.picked else { return all() };
+        if let Node::Number(path) = node {
+            if let Some(column) = path.column(snapshot, pass.table, self.chunk) {
+                return Cow::Owned(picked.iter().map(|i| column.get(self.from + *i as usize)).collect());
+            }
+        }
+        let all = all();
+        Cow::Owned(picked.iter().map(|i| all[*i as usize]).collect())
+    }
+    pub fn codes(&self, pass: &'a Pass<'_>, path: &Path) -> Cow<'a, [u32]> {
+        let snapshot = pass.frame.snapshot;
+        let all = || path.codes(snapshot, pass.table, self.chunk, self.from, self.to);
+        let Some(picked) = self.picked else { return all() };
+        if let Some(column) = path.column(snapshot, pass.table, self.chunk) {
+            return Cow::Owned(picked.iter().map(|i| u32::try_from(column.get(self.from + *i as usize)).unwrap_or(NONE)).collect());
+        }
+        let all = all();
+        Cow::Owned(picked.iter().map(|i| all[*i as usize]).collect())
+    }
     /// Calls `f` with the rows (from `from` on) and the cell of every run in these segments.
     fn runs(&self, segments: &Range<usize>, mut f: impl FnMut(Range<usize>, u32)) {
         let wanted = |cell: u32| segments.contains(&(self.name)(cell).1);
@@ -159,26 +184,25 @@ impl Rows<'_> {
 
 /// Adds the rows of a block to what was found.
 pub(crate) fn gather(pass: &Pass<'_>, work: &Work, rows: &Rows<'_>, known: &mut Vec<usize>, found: &mut Found) {
-    let snapshot = pass.frame.snapshot;
-    let (mask, from, to) = (rows.mask, rows.from, rows.to);
+    let mask = rows.mask;
     match (&work.take, found) {
         (Take::Values(value), Found::Values(places)) => {
-            let values = value.numbers(snapshot, pass.table, rows.chunk, from, to);
+            let values = rows.numbers(pass, value);
             rows.runs(&work.segments, |range, cell| {
                 let at = place(known, cell, || places.at((rows.name)(cell)));
                 places.list[at].1.add(&values[range.clone()], &mask[range]);
             });
         }
         (Take::Distinct(path, size), Found::Members(places)) => {
-            let codes = path.codes(snapshot, pass.table, rows.chunk, from, to);
+            let codes = rows.codes(pass, path);
             rows.runs(&work.segments, |range, cell| {
                 let at = place(known, cell, || places.at((rows.name)(cell)));
                 places.list[at].1.set_all(*size, &codes[range.clone()], &mask[range]);
             });
         }
         (Take::Rows(value, key), Found::Rows(places)) => {
-            let values = value.numbers(snapshot, pass.table, rows.chunk, from, to);
-            let keys = key.as_ref().map(|k| k.codes(snapshot, pass.table, rows.chunk, from, to));
+            let values = rows.numbers(pass, value);
+            let keys = key.as_ref().map(|k| rows.codes(pass, k));
             rows.runs(&work.segments, |range, cell| {
                 for i in range.filter(|i| mask[*i] != 0 && values[*i] != NULL) {
                     let at = place(known, cell, || places.at((rows.name)(cell)));
