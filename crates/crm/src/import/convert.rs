@@ -10,6 +10,8 @@ pub(crate) struct Fields<'a> {
     pub columns: &'a HashMap<String, usize>,
     pub values: &'a [String],
     pub number: u64,
+    /// Which of several records that the row stands for is being made.
+    pub nth: u64,
 }
 
 /// What is wrong with a row: the column, and why.
@@ -38,6 +40,8 @@ impl Fields<'_> {
             let (name, tail) = after.split_once('}').ok_or_else(|| Fault { column: template.to_string(), reason: "a brace is not closed in the plan".into() })?;
             if name == "@row" {
                 text.push_str(&self.number.to_string());
+            } else if name == "@n" {
+                text.push_str(&self.nth.to_string());
             } else {
                 text.push_str(self.column(name)?);
             }
@@ -45,6 +49,13 @@ impl Fields<'_> {
         }
         text.push_str(rest);
         Ok(text)
+    }
+
+    /// The whole number in a column; an empty cell is none.
+    pub fn count(&self, column: &str, most: u64) -> Result<u64, Fault> {
+        let text = self.column(column)?.trim();
+        let fault = || Fault { column: column.to_string(), reason: format!("'{text}' is not a whole number up to {most}") };
+        if text.is_empty() { Ok(0) } else { text.parse().ok().filter(|n| *n <= most).ok_or_else(fault) }
     }
 
     pub fn holds(&self, conditions: &[When]) -> Result<bool, Fault> {
@@ -110,6 +121,12 @@ impl Reading<'_> {
         if let Some(mapped) = full.map.get(&text) {
             text.clone_from(mapped);
         }
+        if let (Some(digits), false) = (full.digits, text.is_empty()) {
+            let fault = |_| Fault { column: column_of(source), reason: format!("'{text}' is not a number") };
+            let millionths = i128::from(parse_fixed(text.get(..text.find('.').map_or(text.len(), |p| p + 10)).unwrap_or(&text), 9).map_err(fault)?);
+            let rounded = northing_model::money::div_half_even(millionths, 10_i128.pow(9 - digits.min(9))).unwrap_or(0);
+            text = northing_model::money::format_fixed(rounded, digits.min(9));
+        }
         if full.negate && full.product.is_empty() && !text.is_empty() {
             text = text.strip_prefix('-').map_or_else(|| format!("-{text}"), str::to_string);
         }
@@ -154,6 +171,14 @@ impl Reading<'_> {
                 Money::parse(text, currency).map(Value::Money)
             }
             _ => field.read_text(text, self.currency),
+        }
+    }
+
+    /// Seconds that a source adds to its instant.
+    pub fn later(&self, row: &Fields<'_>, source: &Source) -> Result<i64, Fault> {
+        match source {
+            Source::Full(FullSource { plus_minutes: Some(column), .. }) => row.count(column, 100_000_000).map(|minutes| minutes as i64 * 60),
+            _ => Ok(0),
         }
     }
 

@@ -63,6 +63,9 @@ pub struct Make {
     pub object: String,
     /// What identifies the record: a column, or a text with columns in braces; `{@row}` is the row's number.
     pub key: String,
+    /// A column that says how many such records the row stands for; `{@n}` in texts is which of them it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<String>,
     /// All must hold, else the row does not make this record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub when: Vec<When>,
@@ -129,6 +132,12 @@ pub struct FullSource {
     pub cut_end: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
+    /// Digits after the point to round to, for amounts that a program wrote with more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digits: Option<u32>,
+    /// A column of minutes that pass from this instant to the one that is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plus_minutes: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -13,6 +13,8 @@ use uuid::Uuid;
 
 /// Changes in one commit.
 const BATCH: usize = 4_000;
+/// Records that one row may stand for.
+const MOST_TIMES: u64 = 100_000;
 /// Keys kept in memory; beyond, they are looked up in the store again.
 const KEPT_KEYS: usize = 300_000;
 
@@ -67,7 +69,7 @@ pub fn import(store: &Store, env: &Env, plan: &Plan, path: &Path, on_reject: &mu
         };
         run.report.rows += 1;
         let number = original_row.and_then(|c| values.get(c)).and_then(|v| v.parse().ok()).unwrap_or(number);
-        run.row(&Fields { columns: &columns, values: &values, number }, on_reject);
+        run.row(&Fields { columns: &columns, values: &values, number, nth: 1 }, on_reject);
         if run.pending.len() >= BATCH {
             run.flush(on_reject)?;
         }
@@ -127,7 +129,7 @@ impl<'a> Run<'a> {
 
     fn check_columns(&self, columns: &HashMap<String, usize>) -> Result<()> {
         let empty: Vec<String> = Vec::new();
-        let row = Fields { columns, values: &empty, number: 0 };
+        let row = Fields { columns, values: &empty, number: 0, nth: 1 };
         for make in &self.file.make {
             let sources = make.fields.values().chain(make.moment.iter().flat_map(|m| [&m.value, &m.at]));
             let reading = self.reading();
@@ -197,7 +199,9 @@ impl<'a> Run<'a> {
         let file = self.file;
         let mut seen = Vec::new();
         for make in &file.make {
-            match self.make(make, row, &mut seen) {
+            let times = make.times.as_ref().map_or(Ok(1), |column| row.count(column, MOST_TIMES));
+            let made = times.and_then(|times| (1..=times).try_for_each(|nth| self.make(make, &Fields { nth, ..*row }, &mut seen)));
+            match made {
                 Ok(()) => {}
                 Err(fault) => {
                     for pending in self.pending.drain(before..) {
@@ -250,7 +254,8 @@ impl<'a> Run<'a> {
                 None
             } else {
                 let format = format.as_deref().or(reading.dates);
-                Some(reading.instant(text.trim(), format).map_err(|reason| Fault { column: column_of(&plan.at), reason })?)
+                let at = reading.instant(text.trim(), format).map_err(|reason| Fault { column: column_of(&plan.at), reason })?;
+                Some(at + reading.later(row, &plan.at)?)
             };
             let value = self.field(row, field, &plan.value)?;
             moments.push(Moment { field: plan.field.clone(), at, value });
@@ -298,7 +303,11 @@ impl<'a> Run<'a> {
             let id = self.lookup(&to, text.trim()).map_err(|e| fault(e.to_string()))?;
             return id.map(Value::Ref).ok_or_else(|| fault(format!("there is no {to} '{}'; import it first", text.trim())));
         }
-        self.reading().value(field, source, &text).map_err(fault)
+        let value = self.reading().value(field, source, &text).map_err(fault)?;
+        Ok(match value {
+            Value::Time(at) => Value::Time(at + self.reading().later(row, source)?),
+            other => other,
+        })
     }
 
     /// What a row changes of a record that exists; `None` when nothing.

@@ -125,3 +125,39 @@ fn olist_reviews() {
     assert_eq!(delivered.n, 4857);
     near(delivered.median.unwrap() / 86_400.0, 10.136806);
 }
+
+#[test]
+fn facebook_ads() {
+    let Some(data) = load("facebook-ads.toml", &["facebook-ads-kag/KAG_conversion_data.csv"]) else { return };
+    let all = |metric| Asking::of(metric, "2000-01-01", "2025-01-01");
+    assert_eq!((all("new_leads").value(&data), all("new_customers").value(&data)), (3264.0, 1079.0));
+    near(all("cost_per_lead").value(&data), 17.985671);
+    near(all("customer_acquisition_cost").value(&data), 54.407071);
+    let by = |metric: &'static str, name: &str| {
+        let answer = Asking { by: &["source"], ..all(metric) }.ask(&data);
+        answer.buckets.iter().find(|b| b.by["source"] == name).unwrap().cell.value.unwrap()
+    };
+    for (campaign, cpl, cac) in [("916", 2.581207, 6.237917), ("936", 5.388026, 15.810765), ("1178", 20.855058, 63.832741)] {
+        near(by("cost_per_lead", campaign), cpl);
+        near(by("customer_acquisition_cost", campaign), cac);
+    }
+}
+
+#[test]
+fn ravenstack() {
+    let files = ["ravenstack-saas/ravenstack_accounts.csv", "ravenstack-saas/ravenstack_subscriptions.csv", "ravenstack-saas/ravenstack_supports_ticket.csv"];
+    let Some(data) = load("ravenstack-saas.toml", &files) else { return };
+    let quarters = Asking { grain: northing_model::Grain::Quarter, ..Asking::of("active_customers", "2023-01-01", "2025-01-01") }.ask(&data).buckets;
+    let found: Vec<f64> = quarters.iter().map(|b| b.cell.value.unwrap()).collect();
+    assert_eq!(found, [19.0, 64.0, 119.0, 185.0, 250.0, 333.0, 414.0, 500.0]);
+    let year = Asking::of("customer_churn_rate", "2024-01-01", "2025-01-01").ask(&data).total.cell;
+    assert_eq!((year.numerator, year.denominator), (Some(0.0), Some(185.0)));
+    let all = |metric| Asking::of(metric, "2022-01-01", "2026-01-01");
+    let reply = all("first_response_time").ask(&data).total.cell;
+    near(reply.value.unwrap() / 60.0, 88.48);
+    assert_eq!(reply.median.unwrap() / 60.0, 88.0);
+    let urgent = Asking { by: &["priority"], ..all("first_response_time") }.ask(&data);
+    near(urgent.buckets.iter().find(|b| b.by["priority"] == "urgent").unwrap().cell.value.unwrap() / 60.0, 85.529183);
+    near(all("csat").value(&data), 0.662979);
+    near(Asking { variant: Some("mean"), ..all("csat") }.value(&data), 3.981277);
+}
