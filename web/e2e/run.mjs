@@ -104,6 +104,33 @@ async function walk(lang, theme, width, height) {
   check(`${name}: the order is accepted`, answer === 201, String(answer));
   const changed = await page.waitForFunction((old) => [...document.querySelectorAll('main a[href^="/metrics/revenue"]')].some((a) => a.innerText !== old && a.innerText.length > 0), before, { timeout: 5000 }).then(() => true, () => false);
   check(`${name}: the change arrives live`, changed && (await tiles.innerText()) !== before);
+
+  // The catalogue, a metric of service with what changed, and the records that could not be used.
+  await page.goto(`${origin}/metrics?p=12m`);
+  await page.waitForFunction(() => document.querySelectorAll('main a[href^="/metrics/"]').length >= 71 && !document.querySelector('main').innerText.includes('…'));
+  await look(page, `catalogue-${name}`);
+  await page.goto(`${origin}/metrics/csat?p=12m&compare=previous`);
+  await page.waitForFunction(() => document.querySelectorAll('main table').length >= 2);
+  await look(page, `service-${name}`);
+  await page.goto(`${origin}/quality?p=12m`);
+  await page.waitForSelector('main table tbody tr');
+  check(`${name}: what was left out can be opened`, (await page.locator('main table a').count()) > 0);
+  await look(page, `quality-${name}`);
+
+  // A metric of one's own: refused with the reason, then kept and opened.
+  const strict = errors.length;
+  await page.goto(`${origin}/declare?p=12m`);
+  await page.locator('main input').first().fill('Own orders');
+  await page.locator('main input').nth(1).fill("sorce = 'Search'");
+  await page.waitForSelector('[role=alert]');
+  check(`${name}: a wrong condition is refused with its reason`, (await page.locator('[role=alert]').innerText()).includes('sorce'));
+  await page.locator('main input').nth(1).fill("source = 'Search'");
+  await page.waitForFunction(() => !document.querySelector('[role=alert]') && document.querySelector('main section svg, main svg[role=img], main svg'));
+  await look(page, `declare-${name}`);
+  await page.locator('main p button').first().click();
+  await page.waitForURL('**/metrics/own_orders');
+  check(`${name}: an own metric opens under its name`, (await page.locator('h1').innerText()).includes('Own orders'));
+  errors.splice(strict, errors.length, ...errors.slice(strict).filter((e) => !e.includes('400')));
   check(`${name}: no console error`, errors.length === 0, errors.join(' | '));
   await context.close();
   await stop();

@@ -1,5 +1,6 @@
 //! The oracle: every KPI row by row from the records, slowly and plainly, after KPIS.md.
 
+mod derived;
 mod life;
 mod tickets;
 
@@ -430,8 +431,16 @@ impl<'a> Oracle<'a> {
         usable.chain(created).min().map(|s| closed - s)
     }
 
+    /// When costs that serve customers fell, and of whom, where that is known.
+    fn cost_parts_of(&self) -> Vec<(i64, Option<Uuid>)> {
+        let served = |p: &(i64, i64, String, Option<Uuid>)| ["service", "product", "retention", "overhead"].contains(&p.2.as_str());
+        self.cost_shares().into_iter().filter(served).map(|p| (p.0, p.3)).collect()
+    }
     /// (day's instant, ten-thousandths, purpose)
     fn cost_parts(&self) -> Vec<(i64, i64, String)> {
+        self.cost_shares().into_iter().map(|p| (p.0, p.1, p.2)).collect()
+    }
+    fn cost_shares(&self) -> Vec<(i64, i64, String, Option<Uuid>)> {
         let mut found = Vec::new();
         for (_, e) in self.world.all("expense").filter(|(_, e)| self.counted("expense", e)) {
             let Some(incurred) = e.time("incurred_on") else { continue };
@@ -451,7 +460,7 @@ impl<'a> Oracle<'a> {
                 for n in 0..i128::from(days) {
                     let d = i128::from(days);
                     let value = (part * (n + 1)).div_euclid(d) - (part * n).div_euclid(d);
-                    found.push((self.zone.midnight((first + n as i64) as i32), value as i64, purpose.to_string()));
+                    found.push((self.zone.midnight((first + n as i64) as i32), value as i64, purpose.to_string(), self.customer_of(e)));
                 }
             }
         }

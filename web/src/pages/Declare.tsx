@@ -62,7 +62,7 @@ export function Declare() {
   const choice = (value: string, words: string) => ({ value, label: words });
   const refused = answer.error instanceof ApiError ? answer.error.problem.detail : null;
   const input = (key: keyof Draft, hint?: string) => (
-    <label className={css.entry}>{m(`declare.${key}`)}<input className={ui.field} value={draft[key]} placeholder={hint} onChange={(e) => set({ [key]: e.target.value })} /></label>
+    <label className={css.entry}>{m(`declare.${key}`)}<input className={ui.field} value={draft[key]} placeholder={hint} dir={hint ? 'ltr' : undefined} onChange={(e) => set({ [key]: e.target.value })} /></label>
   );
   const metric = answer.data?.metrics[0];
   return (

@@ -120,7 +120,7 @@ function About({ definition, metric }: { definition: Definition; metric: MetricA
           {parts.map(([name, v]) => {
             const input = definition.inputs.find(([n]) => n === name)?.[1] ?? name;
             const title = input.startsWith('setting:') ? label(`field.${input.slice(8)}`) : input.startsWith('period:') ? intl.formatMessage({ id: `period.${input.slice(7)}` }) : input === name ? name : label(`metric.${input}`);
-            return <li key={name}>{input.includes(':') || input === name ? title : <Link to="/metrics/$id" params={{ id: input }}>{title}</Link>} <span className={css.code}>({name})</span> = <span className="num">{v === null ? '–' : format.plain(v)}</span></li>;
+            return <li key={name}>{input.includes(':') || input === name ? title : <Link to="/metrics/$id" params={{ id: input }}>{title}</Link>} {input !== name && <span className={css.code}>({name})</span>} = <span className="num">{v === null ? '–' : format.plain(v)}</span></li>;
           })}
         </ul>
       )}

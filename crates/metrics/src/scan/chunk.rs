@@ -107,8 +107,8 @@ impl Layout {
             if mask[i] == 0 {
                 continue;
             }
-            let at = times[i];
-            if at < low || at >= high {
+            let at = if self.segments == 1 { 0 } else { times[i] };
+            if self.segments > 1 && (at < low || at >= high) {
                 let next = pass.segment(at);
                 if next != segment && each.is_empty() {
                     runs.push((begun..i, (segment - self.base) as u32));
@@ -137,11 +137,18 @@ impl Layout {
     }
 }
 
-/// Rows from..to of a chunk that count and have an instant, and their instants.
-pub(crate) fn selected<'a>(pass: &'a Pass<'_>, chunk: usize, from: usize, to: usize) -> (Vec<u8>, Cow<'a, [i64]>) {
-    let times = pass.time.numbers(pass.frame.snapshot, pass.table, chunk, from, to);
+/// Rows from..to of a chunk that count and have an instant, and their instants; not those, where only one segment
+/// is there for them to fall in and nobody asked.
+pub(crate) fn selected<'a>(pass: &'a Pass<'_>, chunk: usize, from: usize, to: usize, timed: bool) -> (Vec<u8>, Cow<'a, [i64]>) {
     let flags = &pass.source().chunks[chunk].flags[from..to];
-    let mut mask: Vec<u8> = flags.iter().zip(times.iter()).map(|(f, t)| u8::from(f & COUNTED != 0) & u8::from(*t != NULL)).collect();
+    let counts = |f: &u8| u8::from(f & COUNTED != 0);
+    let (mut mask, times): (Vec<u8>, Cow<'a, [i64]>) = match pass.time.column(pass.frame.snapshot, pass.table, chunk).filter(|_| !timed) {
+        Some(column) => (flags.iter().zip(column.nulls(from, to, 0, 1)).map(|(f, given)| counts(f) & given).collect(), Cow::Borrowed(&[])),
+        None => {
+            let times = pass.time.numbers(pass.frame.snapshot, pass.table, chunk, from, to);
+            (flags.iter().zip(times.iter()).map(|(f, t)| counts(f) & u8::from(*t != NULL)).collect(), times)
+        }
+    };
     if let Some(base) = &pass.base {
         mask.iter_mut().zip(base.truth(pass.frame.snapshot, pass.table, chunk, from, to)).for_each(|(m, t)| *m &= t & TRUE);
     }
@@ -155,12 +162,13 @@ pub(crate) fn scan(pass: &Pass<'_>, chunk: usize, work: &[Work], sums: &[usize],
     }
     let n = pass.source().chunks[chunk].flags.len();
     let mut layout = Layout::of(pass, chunk);
+    let timed = layout.segments > 1 || keeps.iter().any(|w| matches!(work[*w].take, Take::Rows(..)));
     // By cell, then request: groups are met on the way.
     let mut results: Vec<(i64, i128)> = Vec::new();
     let mut places: Vec<Vec<usize>> = vec![Vec::new(); keeps.len()];
     for from in (0..n).step_by(BLOCK) {
         let to = (from + BLOCK).min(n);
-        let (mask, times) = selected(pass, chunk, from, to);
+        let (mask, times) = selected(pass, chunk, from, to, timed);
         if mask.iter().all(|m| *m == 0) {
             continue;
         }
@@ -172,7 +180,9 @@ pub(crate) fn scan(pass: &Pass<'_>, chunk: usize, work: &[Work], sums: &[usize],
         let full = if few { mask.clone() } else { Vec::new() };
         if few {
             mask = vec![1; picked.len()];
-            times = Cow::Owned(picked.iter().map(|i| times[*i as usize]).collect());
+            if !times.is_empty() {
+                times = Cow::Owned(picked.iter().map(|i| times[*i as usize]).collect());
+            }
             keys = keys.map(|keys| picked.iter().map(|i| keys[*i as usize]).collect());
         }
         let (runs, each) = layout.place(pass, keys.as_deref(), &mask, &times);

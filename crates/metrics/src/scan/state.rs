@@ -25,7 +25,7 @@ pub(crate) fn scan(pass: &Pass<'_>, request: &Request) -> Result<Grid> {
                 continue;
             }
             let n = pass.source().chunks[*c].flags.len();
-            let (mut mask, times) = selected(pass, *c, 0, n);
+            let (mut mask, times) = selected(pass, *c, 0, n, true);
             if let Some(filter) = &filter {
                 mask.iter_mut().zip(filter.truth(snapshot, pass.table, *c, 0, n)).for_each(|(m, t)| *m &= t & TRUE);
             }

@@ -81,7 +81,7 @@ impl Oracle<'_> {
         found
     }
     /// Enabled stretches of people, and who they are.
-    fn people(&self) -> Vec<(Uuid, i64, Option<i64>)> {
+    pub(super) fn people(&self) -> Vec<(Uuid, i64, Option<i64>)> {
         let mut found = Vec::new();
         for (id, u) in self.world.all("user").filter(|(_, u)| Self::exists(u) && !u.flag("is_test") && !u.flag("is_service")) {
             let since = u.time("enabled_at").or(u.time("invited_at")).or(u.time("created_at"));

@@ -1,0 +1,66 @@
+//! The oracle on numbers made of other numbers, and on goals: values only.
+
+use super::{DAY, Oracle};
+use northing_model::Period;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+impl Oracle<'_> {
+    fn value(&self, metric: &str, start: i64, end: i64) -> Option<f64> {
+        if start >= end { None } else { self.say(metric, start, end).and_then(|s| s.value) }
+    }
+
+    /// The mean number of people with a role over a span, by their enabled stretches.
+    fn people_at_work(&self, role: Option<&str>, start: i64, end: i64) -> f64 {
+        let with_role = |id: Uuid| role.is_none_or(|role| self.world.get("user", id).is_some_and(|u| u.text("role") == role));
+        let seconds = |(_, since, until): &(Uuid, i64, Option<i64>)| (until.unwrap_or(i64::MAX).min(end) - (*since).max(start)).max(0);
+        self.people().iter().filter(|p| with_role(p.0)).map(seconds).sum::<i64>() as f64 / (end - start) as f64
+    }
+
+    /// `days` is the whole period, `start` and `end` what of it has passed.
+    pub fn value_of(&self, metric: &str, days: Period, start: i64, end: i64) -> Option<f64> {
+        let over = |a: Option<f64>, b: Option<f64>| a.zip(b).filter(|(_, b)| *b > 0.0).map(|(a, b)| a / b);
+        let within = |at: i64| at >= start && at < end;
+        match metric {
+            "mailing_list_growth" => over(self.value("list_net_change", start, end), self.value("list_subscribers", start - 1, start)),
+            "retention_cost_per_customer" => over(self.value("retention_cost", start, end), self.say("customer_retention_rate", start, end).map(|s| s.num)),
+            "retention_cost_ratio" => over(self.value("retention_cost", start, end), self.value("repeat_revenue", start, end)),
+            "profit_per_customer" => {
+                let mut who: BTreeSet<Uuid> = BTreeSet::new();
+                if self.deals_are_purchases {
+                    who.extend(self.deals().iter().filter(|d| d.2 == "won" && d.3.is_some_and(within)).filter_map(|d| self.customer_of(d.1)));
+                } else {
+                    who.extend(self.world.all("order").filter(|(_, e)| self.order_valid(e) && e.time("confirmed_at").is_some_and(within)).filter_map(|(_, e)| self.customer_of(e)));
+                }
+                who.extend(self.cost_parts_of().into_iter().filter(|p| within(p.0)).filter_map(|p| p.1));
+                over(self.value("customer_profit", start, end), Some(who.len() as f64))
+            }
+            "sales_velocity" => {
+                let from = end - 90 * DAY;
+                let (open, rate) = (self.value("open_opportunities", start, end), self.value("win_rate", from, end));
+                let product = open.zip(rate).zip(self.value("average_deal_value", from, end)).map(|((a, b), c)| a * b * c);
+                over(product, self.value("sales_cycle_length", from, end)).map(|v| v * DAY as f64)
+            }
+            "deals_won_per_rep" => {
+                let sold = |e: &super::Entry| e.reference("owner").and_then(|u| self.world.get("user", u)).is_some_and(|u| u.text("role") == "sales");
+                let won = self.deals().iter().filter(|d| d.2 == "won" && d.3.is_some_and(within) && sold(d.1)).count();
+                over(Some(won as f64), Some(self.people_at_work(Some("sales"), start, end)))
+            }
+            "enabled_users" => Some(self.people_at_work(None, start, end)),
+            "target_attainment" => {
+                let (mut actual, mut target) = (Some(0.0), 0.0);
+                for (_, g) in self.world.all("goal").filter(|(_, g)| Self::exists(g) && Self::own_fit("goal", g) && g.text("kpi") == "revenue") {
+                    let (Some(from), Some(to)) = (g.time("starts_on"), g.time("ends_on")) else { continue };
+                    if to < i64::from(days.start) || to >= i64::from(days.end) {
+                        continue;
+                    }
+                    let (from, to) = (self.zone.midnight(from as i32), self.zone.midnight(to as i32 + 1).min(self.now));
+                    actual = actual.zip(self.value("revenue", from, to)).map(|(a, b)| a + b);
+                    target += g.time("target").unwrap_or(0) as f64 / 1e6;
+                }
+                over(actual, Some(target))
+            }
+            _ => None,
+        }
+    }
+}
