@@ -44,7 +44,7 @@ async function look(page, name) {
   check(`${name}: no horizontal overflow`, overflow <= 0, `${overflow} px too wide`);
   const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
   check(`${name}: axe`, violations.length === 0, JSON.stringify(violations.map((v) => [v.id, v.nodes.slice(0, 2).map((n) => `${n.html.slice(0, 140)} ${n.any[0]?.message ?? ''}`)])));
-  if (shots && /^(overview|metric|records)-/.test(name)) await page.screenshot({ path: join(shots, `${name}.png`), fullPage: name.includes('phone') });
+  if (shots && /^(overview|metric|records)-|^(catalogue|service|declare)-en-desktop$/.test(name)) await page.screenshot({ path: join(shots, `${name}.png`), fullPage: name.includes('phone') });
 }
 
 async function walk(lang, theme, width, height) {
@@ -129,7 +129,8 @@ async function walk(lang, theme, width, height) {
   await look(page, `declare-${name}`);
   await page.locator('main p button').first().click();
   await page.waitForURL('**/metrics/own_orders');
-  check(`${name}: an own metric opens under its name`, (await page.locator('h1').innerText()).includes('Own orders'));
+  const named = await page.waitForFunction(() => document.querySelector('h1')?.innerText.includes('Own orders'), null, { timeout: 10_000 }).then(() => true, () => false);
+  check(`${name}: an own metric opens under its name`, named);
   errors.splice(strict, errors.length, ...errors.slice(strict).filter((e) => !e.includes('400')));
   check(`${name}: no console error`, errors.length === 0, errors.join(' | '));
   await context.close();
