@@ -54,7 +54,7 @@ tables! {
     customer: CustomerColumns { first_purchase_at, last_purchase_at, purchases, realised_value, lost_at }
     lead: LeadColumns { customer, created_at, is_convertible, converted_at, convert_secs, first_response_at, response_secs, response_target_mins, response_due_at, response_met, qualified_at, qualify_secs }
     deal: DealColumns {
-        customer, lead, stage, owner, created_at, amount, amount__raw, amount__cur, outcome, closed_at, cycle_secs,
+        customer, lead, stage, owner, created_at, amount, amount__raw, amount__cur, outcome, closed_at, closing_owner, cycle_secs,
         created_cycle_secs, revenue_at, purchased_at, purchase_value, is_first, is_repeat, is_another_day, is_new, has_lines
     }
     deal_version: VersionColumns { deal, since, until, is_open, stage, owner, amount, amount__raw, amount__cur }

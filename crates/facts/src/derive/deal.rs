@@ -32,6 +32,11 @@ impl Facts {
         let (outcome, closed_at) = self.outcome(&visits);
         self.set(d.table, d.outcome, row, outcome);
         self.set(d.table, d.closed_at, row, closed_at);
+        let owner = match states.iter().rev().find(|s| closed_at != NULL && s.0 <= closed_at) {
+            Some((_, state)) => state.owner,
+            None => self.get(d.table, d.owner, row),
+        };
+        self.set(d.table, d.closing_owner, row, owner);
         let day = if closed_at == NULL { i32::MAX } else { self.settings.zone.day(closed_at) };
         let amount = self.convert(self.get(d.table, d.amount__raw, row), self.get(d.table, d.amount__cur, row), day);
         self.set(d.table, d.amount, row, amount);

@@ -17,6 +17,12 @@ impl Oracle<'_> {
         self.people().iter().filter(|p| with_role(p.0)).map(seconds).sum::<i64>() as f64 / (end - start) as f64
     }
 
+    /// Whose a deal was at an instant.
+    fn owner_at(&self, e: &super::Entry, at: i64) -> Option<Uuid> {
+        let told = e.moments.iter().filter(|(_, m)| m.field == "owner" && m.at.is_none_or(|t| t <= at));
+        told.max_by_key(|(seq, m)| (m.at.unwrap_or(i64::MIN), *seq)).and_then(|(_, m)| m.value.as_ref_id())
+    }
+
     /// `days` is the whole period, `start` and `end` what of it has passed.
     pub fn value_of(&self, metric: &str, days: Period, start: i64, end: i64) -> Option<f64> {
         let over = |a: Option<f64>, b: Option<f64>| a.zip(b).filter(|(_, b)| *b > 0.0).map(|(a, b)| a / b);
@@ -42,8 +48,8 @@ impl Oracle<'_> {
                 over(product, self.value("sales_cycle_length", from, end)).map(|v| v * DAY as f64)
             }
             "deals_won_per_rep" => {
-                let sold = |e: &super::Entry| e.reference("owner").and_then(|u| self.world.get("user", u)).is_some_and(|u| u.text("role") == "sales");
-                let won = self.deals().iter().filter(|d| d.2 == "won" && d.3.is_some_and(within) && sold(d.1)).count();
+                let sold = |e: &super::Entry, closed: i64| self.owner_at(e, closed).and_then(|u| self.world.get("user", u)).is_some_and(|u| u.text("role") == "sales");
+                let won = self.deals().iter().filter(|d| d.2 == "won" && d.3.is_some_and(|at| within(at) && sold(d.1, at))).count();
                 over(Some(won as f64), Some(self.people_at_work(Some("sales"), start, end)))
             }
             "enabled_users" => Some(self.people_at_work(None, start, end)),
