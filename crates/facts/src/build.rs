@@ -392,6 +392,14 @@ impl Facts {
         }
     }
 
+    /// What history says of a record, in order of time; entries of one instant as they were entered.
+    pub(crate) fn told(&self, table: usize, row: u32) -> Vec<Entry> {
+        let mut entries = self.history.get(&(table, row)).cloned().unwrap_or_default();
+        // NULL is the smallest integer: unknown since when comes first.
+        entries.sort_by_key(|e| (e.at, e.seq));
+        entries
+    }
+
     /// Raw ticks in the reporting currency by the rate of a day; null without amount or rate.
     pub(crate) fn convert(&self, ticks: i64, currency: i64, day: i32) -> i64 {
         if ticks == NULL {

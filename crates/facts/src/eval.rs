@@ -123,6 +123,12 @@ impl Path {
         Cow::Owned(codes)
     }
 
+    /// The code of one row, `NONE` for null.
+    pub fn code(&self, snapshot: &Snapshot, table: usize, row: u32) -> u32 {
+        let (chunk, i) = (row as usize / CHUNK, row as usize % CHUNK);
+        self.codes(snapshot, table, chunk, i, i + 1)[0]
+    }
+
     /// How many codes the column may hold.
     pub fn cardinality(&self, snapshot: &Snapshot) -> usize {
         if let Some(target) = self.target {
@@ -306,10 +312,8 @@ impl Node {
                 path.codes(s, table, chunk, from, to).iter().map(|c| verdicts.get(*c as usize).copied().unwrap_or(if *c == NONE { 0 } else { FALSE })).collect()
             }
             Node::Truth(path) => {
-                if let ([(_, column)], false) = (&path.steps[..], path.row_itself) {
-                    if let Column::Byte(bytes) = &s.tables[table].chunks[chunk].columns[*column] {
-                        return bytes[from..to].iter().map(|b| match b { 0 => FALSE, 1 => TRUE, _ => 0 }).collect();
-                    }
+                if let Some(Column::Byte(bytes)) = path.column(s, table, chunk) {
+                    return bytes[from..to].iter().map(|b| match b { 0 => FALSE, 1 => TRUE, _ => 0 }).collect();
                 }
                 path.numbers(s, table, chunk, from, to).iter().map(|v| match *v { 0 => FALSE, NULL => 0, _ => TRUE }).collect()
             }
@@ -331,9 +335,9 @@ impl Node {
                 x
             }
             Node::IsNull(a) => {
-                if let Node::Number(Path { steps, row_itself: false, .. }) = &**a {
-                    if let [(_, column)] = steps[..] {
-                        return s.tables[table].chunks[chunk].columns[column].nulls(from, to, TRUE, FALSE);
+                if let Node::Number(path) = &**a {
+                    if let Some(column) = path.column(s, table, chunk) {
+                        return column.nulls(from, to, TRUE, FALSE);
                     }
                 }
                 a.numbers(s, table, chunk, from, to).iter().map(|v| if *v == NULL { TRUE } else { FALSE }).collect()

@@ -20,12 +20,12 @@ pub(crate) struct Touched {
 }
 
 impl Facts {
-    /// All tickets of a customer, merged ones included.
-    fn touch_tickets(&self, customer: u32, touched: &mut Touched) {
-        let k = self.known;
+    /// A customer's rows of a table that is derived by itself; those of merged customers too.
+    fn touch_owned(&self, (table, column): (usize, usize), customer: u32, touched: &mut Touched) {
+        let c = self.known.customer;
         if customer != NONE {
-            let members = self.members(k.customer.table, self.root(k.customer.table, customer));
-            touched.others.extend(self.children(k.ticket.table, k.ticket.customer, &members).into_iter().map(|t| (k.ticket.table, t)));
+            let members = self.members(c.table, self.root(c.table, customer));
+            touched.others.extend(self.children(table, column, &members).into_iter().map(|row| (table, row)));
         }
     }
 
@@ -73,7 +73,8 @@ impl Facts {
                 touched.others.insert((table, root));
                 // Whether a contact was the only one depends on the customer's other tickets.
                 for ticket in [row, root] {
-                    self.touch_tickets(self.links[table][k.ticket.customer].as_ref().map_or(NONE, |l| l.parent(ticket)), touched);
+                    let customer = self.links[table][k.ticket.customer].as_ref().map_or(NONE, |l| l.parent(ticket));
+                    self.touch_owned((table, k.ticket.customer), customer, touched);
                 }
             }
             t if t == k.send_event.table => drop(touched.others.insert((k.send.table, parent(self, k.send_event.send)))),
@@ -86,10 +87,7 @@ impl Facts {
                 let email = self.get(table, k.consent_event.email, row);
                 touched.others.extend(self.addresses.get(&email).into_iter().flatten().map(|r| (table, *r)));
                 let customer = parent(self, k.consent_event.customer);
-                if customer != NONE {
-                    let members = self.members(k.customer.table, self.root(k.customer.table, customer));
-                    touched.others.extend(self.children(table, k.consent_event.customer, &members).into_iter().map(|t| (table, t)));
-                }
+                self.touch_owned((table, k.consent_event.customer), customer, touched);
             }
             _ => {}
         }
@@ -103,10 +101,14 @@ impl Facts {
             }
         }
         if table == k.customer.table {
-            self.touch_tickets(row, touched);
-            touched.customers.insert(row);
+            // Whether they count, and with whom they are seen together, is the customer's to say.
+            for owned in [(k.ticket.table, k.ticket.customer), (k.send.table, k.send.customer), (k.consent_event.table, k.consent_event.customer)] {
+                self.touch_owned(owned, row, touched);
+            }
             let root = self.root(table, row);
-            touched.customers.insert(root);
+            let members = self.members(table, root);
+            touched.expenses.extend(self.children(k.expense.table, k.expense.customer, &members));
+            touched.customers.extend([row, root]);
         }
         for column in 0..self.tables[table].schema.columns.len() {
             if self.tables[table].schema.columns[column].target == Some(k.customer.table) {

@@ -63,28 +63,6 @@ impl Facts {
                 self.count_if(table, child, fits && survives);
             }
         }
-        // Those with rows of their own are derived again where the answer changed.
-        let differs = |facts: &Self, table: usize, row: u32| facts.counted(table, row) != (fits && facts.is_fit(table, row) && facts.root(table, row) == row);
-        for ticket in self.children(k.ticket.table, k.ticket.customer, members) {
-            if differs(self, k.ticket.table, ticket) {
-                self.derive_ticket(ticket);
-            }
-        }
-        for expense in self.children(k.expense.table, k.expense.customer, members) {
-            if differs(self, k.expense.table, expense) {
-                self.derive_expense(expense);
-            }
-        }
-        for send in self.children(k.send.table, k.send.customer, members) {
-            let stale = self.children(k.send_event.table, k.send_event.send, &[send]).into_iter().any(|e| self.get(k.send_event.table, k.send_event.customer, e) != i64::from(root));
-            if stale || differs(self, k.send.table, send) {
-                self.derive_send(send);
-            }
-        }
-        let mut done = std::collections::BTreeSet::new();
-        for consent in self.children(k.consent_event.table, k.consent_event.customer, members) {
-            self.derive_consent(consent, &mut done);
-        }
         // Orders and deals carry rows of their own, so they are derived again where the answer changed.
         for order in self.children(k.order.table, k.order.customer, members) {
             if self.counted(k.order.table, order) != (fits && self.is_fit(k.order.table, order)) || self.get(k.order.table, k.order.customer, order) != i64::from(root) {
@@ -311,7 +289,7 @@ impl Facts {
         self.set(n.table, n.value, row, value);
         self.set(n.table, n.outcome, row, outcome);
         self.set(n.table, n.decided_at, row, decided);
-        let fits = customer < 0 || self.customer_fits(customer as u32);
+        let fits = self.allowed_by(customer);
         self.count_if(n.table, row, fits);
     }
 }

@@ -1,7 +1,6 @@
 //! Deals: versions and stage visits out of history, outcome, and won deals as purchases.
 
 use crate::Facts;
-use crate::build::Entry;
 use crate::column::NULL;
 
 /// Options of stage.kind: open, won, lost, void; deal.outcome has the same order.
@@ -20,7 +19,7 @@ impl Facts {
     pub(crate) fn derive_deal(&mut self, row: u32) {
         let d = self.known.deal;
         let customer = self.get(d.table, d.customer, row);
-        let fits = customer < 0 || self.customer_fits(customer as u32);
+        let fits = self.allowed_by(customer);
         self.count_if(d.table, row, fits);
         let counted = self.counted(d.table, row);
 
@@ -56,12 +55,9 @@ impl Facts {
     /// What the deal was from each instant on; entries at one instant make one state.
     fn states(&self, row: u32) -> Vec<(i64, State)> {
         let d = self.known.deal;
-        let mut entries: Vec<Entry> = self.history.get(&(self.known.deal.table, row)).cloned().unwrap_or_default();
-        // NULL is the smallest integer: unknown since when comes first.
-        entries.sort_by_key(|e| (e.at, e.seq));
         let mut state = State { stage: NULL, owner: NULL, amount: NULL, currency: NULL };
         let mut states: Vec<(i64, State)> = Vec::new();
-        for entry in entries {
+        for entry in self.told(d.table, row) {
             if entry.column == d.stage {
                 state.stage = entry.value;
             } else if entry.column == d.owner {
@@ -86,17 +82,9 @@ impl Facts {
         for (i, (since, state)) in states.iter().enumerate() {
             // A state of unknown beginning cannot be placed in time at all.
             let until = if *since == NULL { NULL } else { states.get(i + 1).map_or(NULL, |(at, _)| *at) };
-            let amount = self.convert(state.amount, state.currency, i32::MAX);
-            rows.push(vec![
-                (v.since, *since),
-                (v.until, until),
-                (v.is_open, i64::from(self.stage_kind(state.stage) == OPEN)),
-                (v.stage, state.stage),
-                (v.owner, state.owner),
-                (v.amount, amount),
-                (v.amount__raw, state.amount),
-                (v.amount__cur, state.currency),
-            ]);
+            let mut values = self.state_values(state, [v.stage, v.owner, v.amount, v.amount__raw, v.amount__cur]);
+            values.extend([(v.since, *since), (v.until, until), (v.is_open, i64::from(self.is_open_stage(state.stage)))]);
+            rows.push(values);
         }
         self.replace(v.table, v.deal, row, counted, &rows);
     }
@@ -133,6 +121,12 @@ impl Facts {
         }
         self.replace(v.table, v.deal, row, counted, &rows);
         visits
+    }
+
+    /// A state in the columns (stage, owner, amount, amount as entered, its currency) of a derived table.
+    pub(super) fn state_values(&self, state: &State, columns: [usize; 5]) -> Vec<(usize, i64)> {
+        let amount = self.convert(state.amount, state.currency, i32::MAX);
+        columns.into_iter().zip([state.stage, state.owner, amount, state.amount, state.currency]).collect()
     }
 
     pub(super) fn is_open_stage(&self, stage: i64) -> bool {

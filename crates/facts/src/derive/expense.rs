@@ -10,7 +10,7 @@ impl Facts {
     pub(crate) fn derive_expense(&mut self, row: u32) {
         let (e, s) = (self.known.expense, self.known.expense_share);
         let customer = self.get(e.table, e.customer, row);
-        let fits = customer < 0 || self.customer_fits(customer as u32);
+        let fits = self.allowed_by(customer);
         self.count_if(e.table, row, fits);
         let get = |column| self.get(e.table, column, row);
         let incurred = get(e.incurred_on);

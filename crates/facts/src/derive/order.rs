@@ -11,8 +11,8 @@ impl Facts {
         let o = k.order;
         let own = |f: &Self, column| f.get(o.table, column, row);
         let customer = own(self, o.customer);
-        let customer_fits = customer < 0 || self.customer_fits(customer as u32);
-        self.count_if(o.table, row, customer_fits);
+        let fits = self.allowed_by(customer);
+        self.count_if(o.table, row, fits);
         let counted = self.counted(o.table, row);
         let confirmed_at = own(self, o.confirmed_at);
         let foreign = self.fx.codes() > 1;
@@ -103,6 +103,11 @@ impl Facts {
         self.set(r.table, r.is_new, row, 0);
         self.set(r.table, r.customer, row, NULL);
         self.count_if(r.table, row, true);
+    }
+
+    /// Does the customer that a column holds, if any, let its records count?
+    pub(crate) fn allowed_by(&self, customer: i64) -> bool {
+        u32::try_from(customer).map_or(true, |row| self.customer_fits(row))
     }
 
     pub(crate) fn customer_fits(&self, row: u32) -> bool {

@@ -16,7 +16,7 @@ impl Facts {
     pub(crate) fn derive_send(&mut self, row: u32) {
         let (s, e) = (self.known.send, self.known.send_event);
         let customer = self.get(s.table, s.customer, row);
-        let fits = customer < 0 || self.customer_fits(customer as u32);
+        let fits = self.allowed_by(customer);
         self.count_if(s.table, row, fits);
         let counted = self.counted(s.table, row);
         let (sent, campaign) = (self.get(s.table, s.sent_at, row), self.get(s.table, s.campaign_sent, row));
@@ -61,11 +61,8 @@ impl Facts {
             let members = self.members(self.known.customer.table, customer);
             self.children(c.table, c.customer, &members)
         } else if email != NULL {
-            let known = self.addresses.entry(email).or_default();
-            if !known.contains(&row) {
-                known.push(row);
-            }
-            known.clone()
+            self.note_address(row);
+            self.addresses.get(&email).cloned().unwrap_or_default()
         } else {
             vec![row]
         };
@@ -74,7 +71,7 @@ impl Facts {
             .filter(|r| get(self, c.mailing_list, *r) == list && (customer >= 0 || (get(self, c.customer, *r) < 0 && get(self, c.email, *r) == email)))
             .collect();
         group.sort_unstable_by_key(|r| (get(self, c.at, *r), get(self, c.kind, *r) != SUBSCRIBED, self.tables[c.table].id(*r)));
-        let fits = customer < 0 || self.customer_fits(customer as u32);
+        let fits = self.allowed_by(customer);
         let mut stretches: Vec<(u32, i64, i64)> = Vec::new();
         for consent in &group {
             self.count_if(c.table, *consent, fits);

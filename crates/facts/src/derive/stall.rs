@@ -33,16 +33,9 @@ impl Facts {
             if !self.is_open_stage(state.stage) {
                 continue;
             }
-            let amount = self.convert(state.amount, state.currency, i32::MAX);
-            rows.push(vec![
-                (v.since, since),
-                (v.until, next.unwrap_or(NULL)),
-                (v.stage, state.stage),
-                (v.owner, state.owner),
-                (v.amount, amount),
-                (v.amount__raw, state.amount),
-                (v.amount__cur, state.currency),
-            ]);
+            let mut values = self.state_values(state, [v.stage, v.owner, v.amount, v.amount__raw, v.amount__cur]);
+            values.extend([(v.since, since), (v.until, next.unwrap_or(NULL))]);
+            rows.push(values);
         }
         self.replace(v.table, v.deal, row, counted, &rows);
     }

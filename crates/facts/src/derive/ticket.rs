@@ -22,7 +22,7 @@ impl Facts {
     pub(crate) fn derive_ticket(&mut self, row: u32) {
         let t = self.known.ticket;
         let customer = self.get(t.table, t.customer, row);
-        let fits = customer < 0 || self.customer_fits(customer as u32);
+        let fits = self.allowed_by(customer);
         let survivor = self.root(t.table, row) == row;
         self.count_if(t.table, row, fits && survivor);
         let counted = self.counted(t.table, row);
@@ -56,10 +56,8 @@ impl Facts {
     /// Statuses in order; the first holds since the opening.
     fn ticket_states(&self, row: u32, opened: i64) -> Vec<State> {
         let t = self.known.ticket;
-        let mut entries: Vec<Entry> = self.history.get(&(t.table, row)).into_iter().flatten().filter(|e| e.column == t.status).copied().collect();
-        entries.sort_by_key(|e| (e.at, e.seq));
         let mut states: Vec<State> = Vec::new();
-        for entry in entries {
+        for entry in self.told(t.table, row).into_iter().filter(|e| e.column == t.status) {
             match states.last_mut() {
                 Some(last) if last.0 == entry.at => last.1 = entry.value,
                 Some(last) if last.1 == entry.value => {}
@@ -79,8 +77,7 @@ impl Facts {
 
     fn write_ticket_versions(&mut self, row: u32, counted: bool, states: &[State], opened: i64) {
         let (t, v) = (self.known.ticket, self.known.ticket_version);
-        let mut assigned: Vec<Entry> = self.history.get(&(t.table, row)).into_iter().flatten().filter(|e| e.column == t.assignee).copied().collect();
-        assigned.sort_by_key(|e| (e.at, e.seq));
+        let assigned: Vec<Entry> = self.told(t.table, row).into_iter().filter(|e| e.column == t.assignee).collect();
         let mut cuts: Vec<i64> = states.iter().map(|s| s.0).chain(assigned.iter().map(|a| a.at.max(opened))).filter(|at| *at != NULL).collect();
         cuts.sort_unstable();
         cuts.dedup();

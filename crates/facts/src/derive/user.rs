@@ -1,7 +1,6 @@
 //! Users: enabled stretches by role and team, and the day on which they became productive.
 
 use crate::Facts;
-use crate::build::Entry;
 use crate::column::NULL;
 use std::collections::BTreeMap;
 
@@ -29,11 +28,9 @@ impl Facts {
         let since = [get(self, u.enabled_at), invited, get(self, u.created_at)].into_iter().find(|at| *at != NULL).unwrap_or(NULL);
         let until = get(self, u.disabled_at);
         let gone = get(self, u.active) == 0 && until == NULL;
-        let mut entries: Vec<Entry> = self.history.get(&(u.table, row)).cloned().unwrap_or_default();
-        entries.sort_by_key(|e| (e.at, e.seq));
         let mut states: Vec<(i64, i64, i64)> = Vec::new();
         let (mut role, mut team) = (NULL, NULL);
-        for entry in entries {
+        for entry in self.told(u.table, row) {
             if entry.column == u.role {
                 role = entry.value;
             } else if entry.column == u.team {
