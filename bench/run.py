@@ -9,7 +9,7 @@ answer is compared with Northing's before anything is timed. Prints a table of m
     pip install duckdb polars numpy pyarrow
     python3 bench/run.py --northing target/release/northing --orders 1000000
 """
-import argparse, http.client, json, os, platform, re, shutil, signal, sqlite3, statistics, subprocess, sys, tempfile, time
+import argparse, http.client, json, os, platform, re, shutil, signal, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
 
 import numpy as np

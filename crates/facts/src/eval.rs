@@ -129,6 +129,12 @@ impl Path {
         self.codes(snapshot, table, chunk, i, i + 1)[0]
     }
 
+    /// The number of one row, `NULL` for null.
+    pub fn number(&self, snapshot: &Snapshot, table: usize, row: u32) -> i64 {
+        let (chunk, i) = (row as usize / CHUNK, row as usize % CHUNK);
+        self.numbers(snapshot, table, chunk, i, i + 1)[0]
+    }
+
     /// How many codes the column may hold.
     pub fn cardinality(&self, snapshot: &Snapshot) -> usize {
         if let Some(target) = self.target {
@@ -384,6 +390,12 @@ impl Node {
                 .map(|v| match *v { 0 => FALSE, NULL => 0, _ => TRUE })
                 .collect(),
         }
+    }
+
+    /// Is it true of one row?
+    pub fn holds(&self, s: &Snapshot, table: usize, row: u32) -> bool {
+        let (chunk, i) = (row as usize / CHUNK, row as usize % CHUNK);
+        self.truth(s, table, chunk, i, i + 1)[0] & TRUE != 0
     }
 
     pub fn numbers<'a>(&self, s: &'a Snapshot, table: usize, chunk: usize, from: usize, to: usize) -> Cow<'a, [i64]> {

@@ -4,7 +4,7 @@
 //! look-back is "(none)".
 
 use crate::answer::Cell;
-use crate::evaluate::{Compiled, Series};
+use crate::evaluate::{Compiled, Series, name};
 use crate::plan::{Frame, steps};
 use crate::rows::{Row, rows};
 use crate::{MetricError, Result};
@@ -32,18 +32,9 @@ pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, meas
     let flows = rows(frame, table, &steps(&measure.time), filter, measure.value.as_deref(), &customer)?;
     let touches = touches(frame, touched, attribute)?;
     let path = frame.path(touched, &steps(&attribute.by))?;
-    let names = |code: u32| -> String {
-        let Some((t, column)) = path.steps.last().filter(|_| code != NONE) else { return "(none)".into() };
-        if let Some(target) = path.target {
-            return frame.snapshot.title(target, code);
-        }
-        let meta = &frame.snapshot.tables[*t].schema.columns[*column];
-        let text = meta.dict.as_ref().and_then(|d| d.text(code).map(|t| t.to_string()));
-        text.or_else(|| meta.options.get(code as usize).cloned()).unwrap_or_else(|| "(none)".into())
-    };
     let mut sums: HashMap<u32, Vec<(i128, u64)>> = HashMap::new();
     let lookback = attribute.lookback_days * 86_400;
-    for Row { at, key: who, value } in flows.into_iter().filter(|f| f.value != NULL) {
+    for Row { at, key: who, value, .. } in flows.into_iter().filter(|f| f.value != NULL) {
         let places: Vec<usize> = c.spans.iter().enumerate().filter(|(_, s)| s.start <= at && at < s.end).map(|(i, _)| i).collect();
         if places.is_empty() {
             continue;
@@ -71,7 +62,7 @@ pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, meas
     }
     let mut series = Series::new();
     for (code, cells) in sums {
-        let group = frame.by.iter().map(|_| (names(code), None)).collect();
+        let group = frame.by.iter().map(|_| (name(frame.snapshot, &path, code).0, None)).collect();
         let cells = cells.into_iter().map(|(sum, n)| {
             let value = sum as f64 / TICKS as f64;
             Cell { value: Some(value), numerator: Some(value), n, mature: true, ..Cell::default() }
@@ -83,13 +74,11 @@ pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, meas
 
 /// Touches of each customer, in order of time, with what they credit.
 fn touches(frame: &Frame<'_>, table: usize, attribute: &Attribute) -> Result<HashMap<u32, Vec<(i64, u32)>>> {
-    let filter = || attribute.filter.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question);
-    let at = steps(&attribute.at);
-    let whose = rows(frame, table, &at, filter()?, None, &steps("customer"))?;
-    let credited = rows(frame, table, &at, filter()?, None, &steps(&attribute.by))?;
+    let filter = attribute.filter.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question)?;
+    let credit = frame.path(table, &steps(&attribute.by))?;
     let mut touches: HashMap<u32, Vec<(i64, u32)>> = HashMap::new();
-    for (touch, credit) in whose.into_iter().zip(credited) {
-        touches.entry(touch.key).or_default().push((touch.at, credit.key));
+    for touch in rows(frame, table, &steps(&attribute.at), filter, None, &steps("customer"))? {
+        touches.entry(touch.key).or_default().push((touch.at, credit.code(frame.snapshot, table, touch.row)));
     }
     touches.values_mut().for_each(|list| list.sort_unstable());
     Ok(touches)

@@ -10,9 +10,10 @@ pub use fit::{Fit, fit};
 pub use model::{Spend, Timing};
 
 use crate::answer::Cell;
-use crate::evaluate::{Compiled, Group, Results, Series, codes, dimensions, kept_by_filter, nothing};
+use crate::breakdown::Breakdown;
+use crate::evaluate::{Compiled, Group, Results, Series, nothing};
 use crate::plan::{Frame, steps};
-use crate::rows::rows;
+use crate::rows::{Row, rows};
 use crate::span::Span;
 use crate::Result;
 use northing_facts::table::COUNTED;
@@ -39,22 +40,28 @@ pub struct Summary {
     pub mean: f64,
 }
 
-/// Summaries of the customers who buy without a contract, by row.
-fn summaries(frame: &Frame<'_>, cut: i64) -> Result<Vec<(u32, Summary)>> {
-    let table = frame.table("purchase")?;
-    let snapshot = frame.snapshot;
-    let customer = frame.table("customer")?;
+/// Purchases of the customers who buy without a contract, by customer and time: read once for all cuts.
+fn purchases(frame: &Frame<'_>) -> Result<Vec<Row>> {
+    let customers = &frame.snapshot.tables[frame.table("customer")?];
     let contract = frame.table("contract")?;
-    let customers = &snapshot.tables[customer];
     let contracted: BTreeSet<u32> = rows(frame, contract, &steps("starts_at"), None, None, &steps("customer"))?.iter().map(|r| r.key).collect();
-    let mut bought = rows(frame, table, &steps("purchased_at"), None, Some("purchase_value"), &steps("customer"))?;
-    bought.retain(|r| r.at < cut && r.key != NONE && r.value != NULL && r.value >= 0 && !contracted.contains(&r.key));
+    let mut bought = rows(frame, frame.table("purchase")?, &steps("purchased_at"), None, Some("purchase_value"), &steps("customer"))?;
+    bought.retain(|r| r.key != NONE && r.value != NULL && r.value >= 0 && !contracted.contains(&r.key));
     bought.retain(|r| customers.flags(r.key) & COUNTED != 0);
     bought.sort_unstable_by_key(|r| (r.key, r.at));
-    let zone = &snapshot.settings.zone;
+    Ok(bought)
+}
+
+/// What each customer had bought before a cut, by row.
+fn summaries(frame: &Frame<'_>, bought: &[Row], cut: i64) -> Vec<(u32, Summary)> {
+    let zone = &frame.snapshot.settings.zone;
     let last_day = zone.day(cut - 1);
     let mut found = Vec::new();
     for own in bought.chunk_by(|a, b| a.key == b.key) {
+        let own = &own[..own.partition_point(|r| r.at < cut)];
+        if own.is_empty() {
+            continue;
+        }
         let mut days: Vec<(i32, i64)> = Vec::new();
         for r in own {
             let day = zone.day(r.at);
@@ -69,18 +76,18 @@ fn summaries(frame: &Frame<'_>, cut: i64) -> Result<Vec<(u32, Summary)>> {
         let weeks = |from: i32, to: i32| f64::from(to - from) / 7.0;
         found.push((own[0].key, Summary { x: x as u32, t_x: weeks(first, last), t: weeks(first, last_day), mean }));
     }
-    Ok(found)
+    found
 }
 
 /// The model fitted to everything before a cut; kept while the purchases stay as they are.
-fn fitted(frame: &Frame<'_>, cut: i64) -> Result<Option<Arc<Fit>>> {
+fn fitted(frame: &Frame<'_>, bought: &[Row], cut: i64) -> Result<Option<Arc<Fit>>> {
     let table = &frame.snapshot.tables[frame.table("purchase")?];
     let version = table.chunks.iter().map(|c| c.version).max().unwrap_or(0);
     let key = (version, frame.snapshot.settings.zone.day(cut - 1));
     if let Some(known) = frame.cache.and_then(|c| c.model(key)) {
         return Ok(known);
     }
-    let data: Vec<Summary> = summaries(frame, cut)?.into_iter().map(|s| s.1).collect();
+    let data: Vec<Summary> = summaries(frame, bought, cut).into_iter().map(|s| s.1).collect();
     let enough = data.iter().filter(|s| s.x > 0).count() >= LEAST_REPEATERS;
     let found = if enough { fit(&data).map(Arc::new) } else { None };
     if let Some(cache) = frame.cache {
@@ -90,44 +97,42 @@ fn fitted(frame: &Frame<'_>, cut: i64) -> Result<Option<Arc<Fit>>> {
 }
 
 /// What each customer is expected to spend over the coming months, discounted.
-fn values(frame: &Frame<'_>, fit: &Fit, cut: i64) -> Result<Vec<(u32, f64)>> {
+fn values(frame: &Frame<'_>, bought: &[Row], fit: &Fit, cut: i64) -> Vec<(u32, f64)> {
     let value = |s: &Summary| fit.timing.discounted(s.x, s.t_x, s.t, MONTH_WEEKS, MONTHS, DISCOUNT) * fit.spend.expected(s.x, s.mean);
-    Ok(summaries(frame, cut)?.iter().map(|(row, s)| (*row, value(s))).collect())
+    summaries(frame, bought, cut).iter().map(|(row, s)| (*row, value(s))).collect()
 }
 
 /// The values behind a span's number, by customer.
 pub(crate) fn each(r: &Results<'_>, span: &Span) -> Result<Vec<(u32, f64)>> {
-    let keep = kept_by_filter(r, r.frame.table("customer")?)?;
-    let Some(fit) = fitted(r.frame, span.end)? else { return Ok(Vec::new()) };
-    let all = values(r.frame, &fit, span.end)?;
-    Ok(all.into_iter().filter(|(row, _)| keep.as_ref().is_none_or(|k| k.has(*row))).collect())
+    let breakdown = Breakdown::of(r.frame, r.frame.table("customer")?)?;
+    let bought = purchases(r.frame)?;
+    let Some(fit) = fitted(r.frame, &bought, span.end)? else { return Ok(Vec::new()) };
+    let all = values(r.frame, &bought, &fit, span.end);
+    Ok(all.into_iter().filter(|(row, _)| breakdown.keeps(*row)).collect())
 }
 
 pub(crate) fn cells(c: &Compiled, r: &Results<'_>) -> Result<Series> {
-    let table = r.frame.table("customer")?;
-    let (keep, paths) = (kept_by_filter(r, table)?, dimensions(r, table)?);
-    let codes = codes(r, table, &paths);
+    let breakdown = Breakdown::of(r.frame, r.frame.table("customer")?)?;
+    let bought = purchases(r.frame)?;
     let cut = c.spans.iter().filter(|s| !s.future).map(|s| s.end).max().unwrap_or(r.frame.now);
-    let fit = fitted(r.frame, cut)?;
+    let fit = fitted(r.frame, &bought, cut)?;
     let mut series = Series::new();
     let blank = || -> Vec<Cell> { c.spans.iter().map(|s| Cell { reason: Some("model_not_fit".into()), ..nothing(&c.def, s) }).collect() };
-    if paths.is_empty() {
+    if breakdown.whole() {
         series.insert(Group::new(), blank());
     }
     let Some(fit) = fit else { return Ok(series) };
     for (i, span) in c.spans.iter().enumerate().filter(|(_, s)| !s.future) {
         let mut groups: BTreeMap<Vec<u32>, (f64, u64)> = BTreeMap::new();
-        for (row, value) in values(r.frame, &fit, span.end)? {
-            if keep.as_ref().is_none_or(|k| k.has(row)) {
-                let key = codes.iter().map(|c| c.get(row as usize).copied().unwrap_or(NONE)).collect();
-                let group = groups.entry(key).or_default();
+        for (row, value) in values(r.frame, &bought, &fit, span.end) {
+            if breakdown.keeps(row) {
+                let group = groups.entry(breakdown.key(row)).or_default();
                 *group = (group.0 + value, group.1 + 1);
             }
         }
         for (key, (sum, n)) in groups {
-            let group: Group = paths.iter().zip(&key).map(|(p, code)| r.name(p, *code)).collect();
             let cell = Cell { value: Some(sum), numerator: Some(sum), n, mature: true, parts: fit.parts(), flags: fit.flags(), ..Cell::default() };
-            series.entry(group).or_insert_with(blank)[i] = cell;
+            series.entry(breakdown.group(r.frame.snapshot, &key)).or_insert_with(blank)[i] = cell;
         }
     }
     Ok(series)

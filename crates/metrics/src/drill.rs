@@ -149,7 +149,7 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
             // On several scales the number is of what they share.
             let What::Rows(_, Some(by)) = &plan.requests[*mixed].what else { return Ok(hits) };
             let (table, by) = (plan.requests[*mixed].table, frame.path(plan.requests[*mixed].table, by)?);
-            let scale = |h: &Hit| by.codes(frame.snapshot, table, h.row as usize / CHUNK, h.row as usize % CHUNK, h.row as usize % CHUNK + 1)[0];
+            let scale = |h: &Hit| by.code(frame.snapshot, table, h.row);
             if hits.iter().map(scale).collect::<BTreeSet<u32>>().len() < 2 {
                 return Ok(hits);
             }
@@ -197,7 +197,7 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
             let request = Request { table, time: crate::plan::steps(&measure.time), base: None, filter, what, dims: Vec::new() };
             let hits = rows(frame, &request, Some(span.start), span.end, 1, northing_model::money::TICKS)?;
             let customer = frame.path(table, &crate::plan::steps("customer"))?;
-            let who = |h: &Hit| customer.codes(frame.snapshot, table, h.row as usize / CHUNK, h.row as usize % CHUNK, h.row as usize % CHUNK + 1)[0];
+            let who = |h: &Hit| customer.code(frame.snapshot, table, h.row);
             let led = crate::attribute::led_to(frame, attribute, &hits.iter().map(|h| (h.at, who(h))).collect::<Vec<_>>())?;
             Ok(hits.into_iter().zip(led).filter(|(_, led)| *led).map(|(h, _)| h).collect())
         }
@@ -253,7 +253,7 @@ fn rows(frame: &Frame<'_>, request: &Request, start: Option<i64>, end: i64, sign
 
 /// The last row of each key; rows without one all stay.
 fn latest(frame: &Frame<'_>, mut hits: Vec<Hit>, key: &Path) -> Vec<Hit> {
-    let who = |h: &Hit| key.codes(frame.snapshot, h.table, h.row as usize / CHUNK, h.row as usize % CHUNK, h.row as usize % CHUNK + 1)[0];
+    let who = |h: &Hit| key.code(frame.snapshot, h.table, h.row);
     hits.sort_by_key(|h| (who(h), h.at));
     let mut kept: Vec<Hit> = Vec::new();
     for hit in hits {
@@ -278,18 +278,14 @@ fn states(c: &Compiled, plan: &Plan, frame: &Frame<'_>, followed: &Followed, den
     };
     let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
     for hit in all {
-        let (chunk, i) = (hit.row as usize / CHUNK, hit.row as usize % CHUNK);
-        let end = until.numbers(frame.snapshot, request.table, chunk, i, i + 1)[0];
-        let who = key.codes(frame.snapshot, request.table, chunk, i, i + 1)[0];
+        let end = until.number(frame.snapshot, request.table, hit.row);
+        let who = key.code(frame.snapshot, request.table, hit.row);
         let holds = |p: i64| hit.at < p && (end == NULL || p <= end);
         if who == northing_facts::NONE {
             continue;
         }
-        if let Some(node) = &keep {
-            let (chunk, i) = (who as usize / CHUNK, who as usize % CHUNK);
-            if node.truth(frame.snapshot, table, chunk, i, i + 1)[0] & TRUE == 0 {
-                continue;
-            }
+        if !keep.as_ref().is_none_or(|node| node.holds(frame.snapshot, table, who)) {
+            continue;
         }
         let joins = followed.joined.is_some() && hit.at >= span.start && hit.at < span.end;
         if holds(span.start) || joins {

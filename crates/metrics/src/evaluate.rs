@@ -22,10 +22,9 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-pub(crate) use cells::{Results, finish, nothing};
+pub(crate) use cells::{Results, finish, name, nothing};
 pub(crate) use compile::{Compiled, Followed, Shape, Side as TermSide, compile};
 pub(crate) use composite::each as scores;
-pub(crate) use retain::{codes, dimensions, kept_by_filter};
 
 /// The values of a group's dimensions: what they are called, and the record's id where they are records.
 pub(crate) type Group = Vec<(String, Option<Uuid>)>;

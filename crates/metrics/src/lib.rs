@@ -5,6 +5,7 @@
 
 pub mod answer;
 mod attribute;
+mod breakdown;
 pub mod clv;
 pub mod drill;
 mod evaluate;

@@ -4,12 +4,13 @@ use crate::plan::Frame;
 use crate::{MetricError, Result};
 use northing_facts::eval::{self, TRUE};
 use northing_facts::table::COUNTED;
-use northing_facts::NULL;
+use northing_facts::{CHUNK, NULL};
 use northing_model::Expr;
 
 /// When, the record that it leads to, and a value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
+    pub row: u32,
     pub at: i64,
     pub key: u32,
     pub value: i64,
@@ -32,7 +33,7 @@ pub(crate) fn rows(frame: &Frame<'_>, table: usize, time: &[String], filter: Opt
         for i in 0..n {
             let fits = truth.as_ref().is_none_or(|t| t[i] & TRUE != 0);
             if chunk.flags[i] & COUNTED != 0 && times[i] != NULL && fits {
-                found.push(Row { at: times[i], key: keys[i], value: values.as_ref().map_or(NULL, |v| v[i]) });
+                found.push(Row { row: (c * CHUNK + i) as u32, at: times[i], key: keys[i], value: values.as_ref().map_or(NULL, |v| v[i]) });
             }
         }
     }

@@ -3,13 +3,13 @@
 //! A definition names tables, columns and conditions; comparison, currency, windows, incomplete periods and
 //! drill-down belong to the engine and never stand here. Unknown keys are refused.
 
-use crate::formula::Formula;
-use crate::object::Model;
-use crate::{Expr, ModelError, expr};
 mod parts;
 
 pub use parts::*;
 
+use crate::formula::Formula;
+use crate::object::Model;
+use crate::{Expr, ModelError, expr};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

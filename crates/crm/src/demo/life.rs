@@ -1,16 +1,14 @@
 //! What goes on around the sale: tickets and answers, surveys, campaigns, lists, appointments, people at work,
 //! plans and goals.
 
-use super::story::{Story, record, text};
+use super::story::{DAY, DAYS, Story, record, text};
 use super::{Writer, catalogue};
 use crate::Result;
 use northing_model::Value;
 use northing_store::{Change, Moment};
 use uuid::Uuid;
 
-const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
-const DAYS: i64 = 730;
 
 /// A customer of the story: who, whose, and when they first bought.
 #[derive(Clone, Copy)]

@@ -9,8 +9,8 @@ use northing_model::{Currency, Money, Record, Value, Zone};
 use northing_store::{Change, Moment, Store};
 use uuid::Uuid;
 
-const DAY: i64 = 86_400;
-const DAYS: i64 = 730;
+pub(super) const DAY: i64 = 86_400;
+pub(super) const DAYS: i64 = 730;
 /// Leads over the two years; about four in ten are worth an offer, and become customer records.
 const LEADS: u64 = 7_400;
 

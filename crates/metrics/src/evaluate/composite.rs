@@ -3,9 +3,9 @@
 
 use super::cells::Results;
 use super::compile::Compiled;
-use super::retain::{codes, dimensions, kept_by_filter};
-use super::{Group, Series};
+use super::Series;
 use crate::answer::Cell;
+use crate::breakdown::Breakdown;
 use crate::plan::steps;
 use crate::rows::{Row, rows};
 use crate::scan::Bitmap;
@@ -29,25 +29,21 @@ struct Gathered<'a> {
 
 pub(crate) fn cells(c: &Compiled, r: &Results<'_>, table: usize, state: usize) -> Result<Series> {
     let gathered = gather(c, r, table)?;
-    let keep = kept_by_filter(r, table)?;
-    let paths = dimensions(r, table)?;
-    let codes = codes(r, table, &paths);
+    let breakdown = Breakdown::of(r.frame, table)?;
     let mut series = Series::new();
     for (i, span) in c.spans.iter().enumerate() {
-        let population = population(r, state, span, keep.as_ref());
+        let population = population(r, state, span, &breakdown);
         let mut groups: BTreeMap<Vec<u32>, (Vec<f64>, u64)> = BTreeMap::new();
         for row in population.iter() {
-            let key = codes.iter().map(|c| c.get(row as usize).copied().unwrap_or(NONE)).collect();
-            let group = groups.entry(key).or_default();
+            let group = groups.entry(breakdown.key(row)).or_default();
             match score(&gathered, row, span.end) {
                 Some(score) => group.0.push(score),
                 None => group.1 += 1,
             }
         }
         for (key, (scores, unknown)) in groups {
-            let group: Group = paths.iter().zip(&key).map(|(p, code)| r.name(p, *code)).collect();
             let blank = || c.spans.iter().map(|s| super::nothing(&c.def, s)).collect();
-            series.entry(group).or_insert_with(blank)[i] = cell(&scores, unknown);
+            series.entry(breakdown.group(r.frame.snapshot, &key)).or_insert_with(blank)[i] = cell(&scores, unknown);
         }
     }
     Ok(series)
@@ -56,13 +52,13 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, table: usize, state: usize) -
 /// The score of every record of the population at the end of a span.
 pub(crate) fn each(c: &Compiled, r: &Results<'_>, table: usize, state: usize, span: &Span) -> Result<Vec<(u32, f64)>> {
     let gathered = gather(c, r, table)?;
-    let keep = kept_by_filter(r, table)?;
-    Ok(population(r, state, span, keep.as_ref()).iter().filter_map(|row| score(&gathered, row, span.end).map(|s| (row, s))).collect())
+    let breakdown = Breakdown::of(r.frame, table)?;
+    Ok(population(r, state, span, &breakdown).iter().filter_map(|row| score(&gathered, row, span.end).map(|s| (row, s))).collect())
 }
 
-fn population(r: &Results<'_>, state: usize, span: &Span, keep: Option<&Bitmap>) -> Bitmap {
+fn population(r: &Results<'_>, state: usize, span: &Span, breakdown: &Breakdown) -> Bitmap {
     let all = r.grids[state].state(span.end);
-    keep.map_or_else(|| all.clone(), |keep| all.both(keep))
+    breakdown.keep.as_ref().map_or_else(|| all.clone(), |keep| all.both(keep))
 }
 
 fn cell(scores: &[f64], unknown: u64) -> Cell {

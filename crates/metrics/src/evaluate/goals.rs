@@ -8,7 +8,7 @@ use crate::plan::{Frame, Plan};
 use crate::scan::Grid;
 use crate::span::Span;
 use crate::{MetricError, Result};
-use northing_facts::eval::{self, Path, TRUE};
+use northing_facts::eval::{self, Path};
 use northing_facts::table::COUNTED;
 use northing_facts::{NONE, NULL};
 use northing_model::metric::GoalShare;
@@ -51,8 +51,7 @@ pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, s
     let node = filter.as_ref().map(|f| eval::bind(snapshot, index, f, frame.now).map_err(MetricError::Question)).transpose()?;
     let mut goals = Vec::new();
     for row in (0..table.len).filter(|r| table.flags(*r) & COUNTED != 0) {
-        let (chunk, i) = (row as usize / northing_facts::CHUNK, row as usize % northing_facts::CHUNK);
-        if node.as_ref().is_some_and(|n| n.truth(snapshot, index, chunk, i, i + 1)[0] & TRUE == 0) {
+        if node.as_ref().is_some_and(|n| !n.holds(snapshot, index, row)) {
             continue;
         }
         let name = table.text(kpi, row).unwrap_or_default();
@@ -83,7 +82,7 @@ pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, s
             row,
             parent: u32::try_from(table.get(parent, row)).unwrap_or(NONE),
             span,
-            group: dims.iter().map(|p| super::cells::name(snapshot, p, p.codes(snapshot, index, chunk, i, i + 1)[0])).collect(),
+            group: dims.iter().map(|p| super::cells::name(snapshot, p, p.code(snapshot, index, row))).collect(),
             filter,
             actual,
             target: number(target, 0.0) / MICRO as f64,

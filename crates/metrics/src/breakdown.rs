@@ -1,0 +1,67 @@
+//! The question's filter and dimensions on single records, for kinds that look at records one by one.
+//!
+//! Must not know what is counted.
+
+use crate::evaluate::{Group, name};
+use crate::plan::Frame;
+use crate::scan::Bitmap;
+use crate::{MetricError, Result};
+use northing_facts::eval::{self, Path, TRUE};
+use northing_facts::{CHUNK, NONE, Snapshot};
+
+pub(crate) struct Breakdown {
+    paths: Vec<Path>,
+    /// A code of every record for each path.
+    codes: Vec<Vec<u32>>,
+    /// The records that meet the question's filter, where it has one.
+    pub keep: Option<Bitmap>,
+}
+
+impl Breakdown {
+    pub fn of(frame: &Frame<'_>, table: usize) -> Result<Self> {
+        let dims = frame.dims(table).map_err(MetricError::Question)?;
+        let paths: Vec<Path> = dims.into_iter().flatten().map(|d| frame.path(table, &d)).collect::<Result<_>>()?;
+        let chunks = &frame.snapshot.tables[table].chunks;
+        let read = |path: &Path| {
+            let each = chunks.iter().enumerate();
+            each.flat_map(|(c, chunk)| path.codes(frame.snapshot, table, c, 0, chunk.flags.len()).into_owned()).collect()
+        };
+        let codes = paths.iter().map(read).collect();
+        Ok(Self { paths, codes, keep: kept(frame, table)? })
+    }
+
+    /// Is there one group only, of everything?
+    pub fn whole(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    pub fn keeps(&self, row: u32) -> bool {
+        self.keep.as_ref().is_none_or(|keep| keep.has(row))
+    }
+
+    /// The codes of a record's group.
+    pub fn key(&self, row: u32) -> Vec<u32> {
+        self.codes.iter().map(|c| c.get(row as usize).copied().unwrap_or(NONE)).collect()
+    }
+
+    /// What the group of a key is called.
+    pub fn group(&self, snapshot: &Snapshot, key: &[u32]) -> Group {
+        self.paths.iter().zip(key).map(|(path, code)| name(snapshot, path, *code)).collect()
+    }
+}
+
+fn kept(frame: &Frame<'_>, table: usize) -> Result<Option<Bitmap>> {
+    let Some(filter) = frame.filter(table).map_err(MetricError::Question)? else { return Ok(None) };
+    let snapshot = frame.snapshot;
+    let node = eval::bind(snapshot, table, &filter, frame.now).map_err(MetricError::Question)?;
+    let mut keep = Bitmap::new(snapshot.tables[table].len as usize);
+    for (c, chunk) in snapshot.tables[table].chunks.iter().enumerate() {
+        let truth = node.truth(snapshot, table, c, 0, chunk.flags.len());
+        for (i, t) in truth.iter().enumerate() {
+            if t & TRUE != 0 {
+                keep.set((c * CHUNK + i) as u32);
+            }
+        }
+    }
+    Ok(Some(keep))
+}
