@@ -3,6 +3,7 @@
 
 mod convert;
 pub mod guess;
+mod join;
 pub mod plan;
 mod reader;
 mod run;

@@ -58,11 +58,18 @@ impl History {
 
     /// Settings, stages and a rate.
     pub fn begin(&mut self, store: &Store) {
-        let mut changes = vec![Change::create("workspace", self.id(), Record::from([
+        let mut settings = Record::from([
             ("name".into(), text("Test")), ("zone".into(), text("Europe/Warsaw")), ("currency".into(), text("EUR")),
             ("purchases".into(), text(if self.chance.percent(35) { "deals" } else { "orders" })), ("activity_window_days".into(), Value::Int(self.chance.between(20, 200))),
             ("conversion_window_days".into(), Value::Int(self.chance.between(5, 120))), ("new_customer_days".into(), Value::Int(*self.chance.pick(&[0, 0, 10]))),
-        ]))];
+            ("crm_credit_percent".into(), Value::Int(*self.chance.pick(&[100, 60]))), ("lifespan_cap_years".into(), Value::Int(self.chance.between(1, 5))),
+        ]);
+        match self.chance.below(3) {
+            0 => drop(settings.insert("crm_go_live_on".into(), Value::Date(self.day()))),
+            1 => drop(settings.insert("crm_baseline_profit".into(), Value::Decimal(self.chance.between(-900, 900_000) * 1_000_000))),
+            _ => {}
+        }
+        let mut changes = vec![Change::create("workspace", self.id(), settings)];
         let pipeline = self.id();
         changes.push(Change::create("pipeline", pipeline, Record::from([("name".into(), text("Sales"))])));
         for (i, kind) in ["open", "open", "open", "won", "lost", "void"].iter().enumerate() {
@@ -170,7 +177,8 @@ impl History {
                 let (customer, deal, at) = (self.reference("customer", 85), self.reference("deal", 20), self.instant());
                 let net = if self.chance.percent(75) { self.money() } else { Value::Null };
                 let status = text(*self.chance.pick(&["confirmed", "confirmed", "confirmed", "confirmed", "draft", "cancelled"]));
-                new("order", vec![("number", text("O")), ("customer", customer), ("deal", deal), ("confirmed_at", Value::Time(at)), ("net", net), ("status", status), ("source", text(*self.chance.pick(&["web", "shop"])))])
+                let done = if self.chance.percent(40) { Value::Time(at + self.chance.between(-DAY, 9 * DAY)) } else { Value::Null };
+                new("order", vec![("number", text("O")), ("fulfilled_at", done), ("customer", customer), ("deal", deal), ("confirmed_at", Value::Time(at)), ("net", net), ("status", status), ("source", text(*self.chance.pick(&["web", "shop"])))])
             }
             64..=69 => {
                 let order = self.reference("order", 100);
@@ -198,14 +206,14 @@ impl History {
                 let (amount, day) = (self.money(), self.day());
                 let (from, to) = if self.chance.percent(40) { (Value::Date(day), Value::Date(day + self.chance.between(0, 40) as i32)) } else { (Value::Null, Value::Null) };
                 let share = self.chance.between(0, 100) as u8;
-                let (one, other) = *self.chance.pick(&[("lead_generation", "sales_acquisition"), ("retention", "service")]);
+                let (one, other) = *self.chance.pick(&[("lead_generation", "sales_acquisition"), ("retention", "service"), ("crm", "overhead")]);
                 let purposes = if self.chance.percent(80) { Value::Shares(BTreeMap::from([(one.to_string(), share), (other.to_string(), 100 - share)])) } else { Value::Null };
                 let customer = self.reference("customer", 30);
                 new("expense", vec![("customer", customer), ("name", text("E")), ("amount", amount), ("incurred_on", Value::Date(day)), ("service_from", from), ("service_to", to), ("purposes", purposes)])
             }
             82..=86 => {
-                let (lead, deal, customer, at) = (self.reference("lead", 60), self.reference("deal", 20), self.reference("customer", 40), Value::Time(self.instant()));
-                let (kind, direction, author) = (text(*self.chance.pick(&["call", "email", "note"])), text(*self.chance.pick(&["in", "out"])), text(*self.chance.pick(&["human", "human", "automatic"])));
+                let (lead, deal, customer, at) = (self.reference("lead", 70), self.reference("deal", 20), self.reference("customer", 40), Value::Time(self.instant()));
+                let (kind, direction, author) = (text(*self.chance.pick(&["call", "email", "call", "email", "note"])), text(*self.chance.pick(&["in", "out", "out"])), text(*self.chance.pick(&["human", "human", "human", "automatic"])));
                 new("interaction", vec![("at", at), ("lead", lead), ("deal", deal), ("customer", customer), ("kind", kind), ("direction", direction), ("author", author)])
             }
             87..=89 => {

@@ -48,7 +48,11 @@ impl History {
         for (role, service) in [("sales", false), ("service", false), ("sales", true)] {
             let (invited, enabled) = (Value::Time(START + self.chance.between(0, 60) * DAY), if self.chance.percent(70) { Value::Time(START + self.chance.between(60, 90) * DAY) } else { Value::Null });
             let disabled = if self.chance.percent(30) { Value::Time(START + self.chance.between(100, 300) * DAY) } else { Value::Null };
-            add(self, "user", vec![("name", text("U")), ("role", text(role)), ("is_service", Value::Bool(service)), ("invited_at", invited), ("enabled_at", enabled), ("disabled_at", disabled)]);
+            let user = add(self, "user", vec![("name", text("U")), ("role", text(role)), ("is_service", Value::Bool(service)), ("invited_at", invited), ("enabled_at", enabled), ("disabled_at", disabled)]);
+            for _ in 0..2 {
+                let at = Value::Time(self.instant());
+                add(self, "user_action", vec![("user", Value::Ref(user)), ("at", at), ("kind", text("reply"))]);
+            }
         }
         changes
     }
@@ -84,7 +88,7 @@ impl History {
                 let moments = moments.into_iter().map(|(status, at)| Moment { field: "status".into(), at: Some(at), value: text(status) }).collect();
                 Some((Some("ticket"), Some(id), Change::create("ticket", id, record(fields)).with_moments(moments)))
             }
-            14..=30 => {
+            14..=27 => {
                 let ticket = self.reference("ticket", 100);
                 let at = self.step_time();
                 if ticket.is_null() { None } else {
@@ -104,7 +108,7 @@ impl History {
                 let (question, customer, sent) = (self.reference("question_version", 100), self.reference("customer", 70), Value::Time(self.instant()));
                 new("survey_invite", vec![("question", question), ("customer", customer), ("sent_at", sent), ("delivered", flag(self.chance.percent(85)))])
             }
-            45..=54 => {
+            45..=52 => {
                 let (question, invite, customer, at) = (self.reference("question_version", 100), self.reference("survey_invite", 50), self.reference("customer", 60), Value::Time(self.instant()));
                 let value = if self.chance.percent(90) { Value::Int(self.chance.between(0, 11)) } else { Value::Null };
                 new("survey_response", vec![("question", question), ("invite", invite), ("customer", customer), ("answered_at", at), ("value", value)])
@@ -130,7 +134,7 @@ impl History {
                 let (customer, at) = (self.reference("customer", 100), Value::Time(self.instant()));
                 new("engagement_event", vec![("customer", customer), ("at", at), ("kind", text(*self.chance.pick(&["email_click", "reply", "email_open", "purchase"])))])
             }
-            80..=85 => {
+            53..=54 | 80..=85 => {
                 let (user, at) = (self.reference("user", 95), Value::Time(self.instant()));
                 new("user_action", vec![("user", user), ("at", at), ("kind", text(*self.chance.pick(&["create", "reply", "view", "login"]))), ("by_api", flag(self.chance.percent(10)))])
             }
@@ -143,14 +147,15 @@ impl History {
                 let to = if self.chance.percent(80) { Value::Time(from + self.chance.between(-100, 9_000)) } else { Value::Null };
                 new("time_entry", vec![("user", user), ("started_at", Value::Time(from)), ("ended_at", to), ("is_routine", flag(self.chance.percent(60)))])
             }
-            91 => {
-                let (day, days) = (self.day(), self.chance.between(0, 60) as i32);
+            28..=29 | 91 => {
+                let (day, days) = (self.day(), self.chance.between(0, 160) as i32);
                 new("sales_plan", vec![("name", text("P")), ("starts_on", Value::Date(day)), ("ends_on", Value::Date(day + days)), ("orders_planned", Value::Decimal(self.chance.between(1, 900) * 250_000))])
             }
-            92 => {
+            30 | 92 => {
                 let (day, days) = (self.day(), self.chance.between(0, 60) as i32);
-                let kpi = text(*self.chance.pick(&["revenue", "deals_won", "new_leads"]));
-                new("goal", vec![("name", text("G")), ("kpi", kpi), ("starts_on", Value::Date(day)), ("ends_on", Value::Date(day + days)), ("target", Value::Decimal(self.chance.between(0, 90) * 1_000_000)), ("baseline", Value::Decimal(self.chance.between(0, 9) * 1_000_000))])
+                let kpi = text(*self.chance.pick(&["revenue", "deals_won", "new_leads", "win_rate"]));
+                let (parent, weight) = (self.reference("goal", 30), Value::Int(self.chance.between(1, 3)));
+                new("goal", vec![("parent", parent), ("weight", weight), ("name", text("G")), ("kpi", kpi), ("starts_on", Value::Date(day)), ("ends_on", Value::Date(day + days)), ("target", Value::Decimal(self.chance.between(0, 90) * 1_000_000)), ("baseline", Value::Decimal(self.chance.between(0, 9) * 1_000_000))])
             }
             93..=94 => {
                 let (deal, at) = (self.reference("deal", 95), Value::Time(self.instant()));

@@ -2,7 +2,9 @@
 
 mod derived;
 mod life;
+mod predicted;
 mod tickets;
+mod value;
 
 use crate::world::{Entry, World};
 use northing_model::{Currency, Value, Zone};

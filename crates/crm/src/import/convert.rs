@@ -66,6 +66,7 @@ impl Fields<'_> {
                 && when.not.as_ref().is_none_or(|list| list.iter().all(|v| v != value))
                 && when.begins.as_ref().is_none_or(|b| value.starts_with(b.as_str()))
                 && when.begins_not.as_ref().is_none_or(|b| !value.starts_with(b.as_str()))
+                && when.differs.as_ref().map(|other| self.column(other)).transpose()?.is_none_or(|other| other != value)
                 && when.given.is_none_or(|g| value.is_empty() != g)
                 && when.positive.is_none_or(|p| positive() == p);
             if !fits {
@@ -79,8 +80,9 @@ impl Fields<'_> {
 /// The column that a source reads, for messages.
 pub(crate) fn column_of(source: &Source) -> String {
     match source {
-        Source::Short(text) => text.trim_matches(['{', '}']).to_string(),
-        Source::Full(full) => full.column.clone().or_else(|| full.text.clone()).unwrap_or_else(|| full.product.join(" × ")),
+        Source::Short(text) if text.matches('{').count() == 1 => text.trim_matches(['{', '}']).to_string(),
+        Source::Short(text) => text.clone(),
+        Source::Full(full) => full.column.clone().or_else(|| full.text.clone()).or_else(|| full.first_of.first().cloned()).unwrap_or_else(|| full.product.join(" × ")),
     }
 }
 
@@ -97,6 +99,9 @@ impl Reading<'_> {
             Source::Short(template) => return row.fill(template),
             Source::Full(full) => full,
         };
+        if let Some(name) = self.first_given(row, full)? {
+            return self.text(row, &Source::Full(FullSource { column: Some(name), first_of: Vec::new(), ..full.clone() }));
+        }
         let mut text = match (&full.column, &full.text) {
             (Some(column), _) => row.column(column)?.to_string(),
             (None, Some(template)) if template.contains('{') => row.fill(template)?,
@@ -121,6 +126,9 @@ impl Reading<'_> {
         if let Some(mapped) = full.map.get(&text) {
             text.clone_from(mapped);
         }
+        if let (true, Some(otherwise)) = (text.is_empty(), &full.otherwise) {
+            text.clone_from(otherwise);
+        }
         if let (Some(digits), false) = (full.digits, text.is_empty()) {
             let fault = |_| Fault { column: column_of(source), reason: format!("'{text}' is not a number") };
             let millionths = i128::from(parse_fixed(text.get(..text.find('.').map_or(text.len(), |p| p + 10)).unwrap_or(&text), 9).map_err(fault)?);
@@ -131,6 +139,17 @@ impl Reading<'_> {
             text = text.strip_prefix('-').map_or_else(|| format!("-{text}"), str::to_string);
         }
         Ok(text)
+    }
+
+    /// Which of the columns to choose from is the first that says something.
+    fn first_given(&self, row: &Fields<'_>, full: &FullSource) -> Result<Option<String>, Fault> {
+        let mut chosen = None;
+        for name in full.first_of.iter().rev() {
+            if !row.column(name)?.is_empty() {
+                chosen = Some(name.clone());
+            }
+        }
+        Ok(chosen)
     }
 
     /// The exact product of decimal columns, written with four digits.
@@ -149,7 +168,7 @@ impl Reading<'_> {
     }
 
     /// A text as the field's value. References are left to the caller: they need the store.
-    pub fn value(&self, field: &FieldDef, source: &Source, text: &str) -> Result<Value, String> {
+    pub fn value(&self, row: &Fields<'_>, field: &FieldDef, source: &Source, text: &str) -> Result<Value, String> {
         let text = text.trim();
         if text.is_empty() {
             return Ok(Value::Null);
@@ -163,11 +182,17 @@ impl Reading<'_> {
             },
             FieldType::Datetime => self.instant(text, format).map(Value::Time),
             FieldType::Money => {
-                let currency = full.and_then(|f| f.currency.as_deref());
-                let currency = match currency {
+                let currency = match full.and_then(|f| f.currency.as_deref()) {
                     None => self.currency,
-                    Some(code) => Currency::parse(code).ok_or_else(|| format!("'{code}' is not an ISO 4217 currency code"))?,
+                    Some(code) => {
+                        let code = if code.contains('{') { row.fill(code).map_err(|f| f.reason)?.to_uppercase() } else { code.to_string() };
+                        Currency::parse(&code).ok_or_else(|| format!("'{code}' is not an ISO 4217 currency code"))?
+                    }
                 };
+                if full.is_some_and(|f| f.minor) {
+                    let minor = text.parse().map_err(|_| format!("'{text}' is not a whole number of the smallest unit"))?;
+                    return Ok(Value::Money(Money { minor, currency }));
+                }
                 Money::parse(text, currency).map(Value::Money)
             }
             _ => field.read_text(text, self.currency),
@@ -195,6 +220,10 @@ impl Reading<'_> {
             return Ok(instant);
         }
         if let Ok(local) = text.parse::<jiff::civil::DateTime>() {
+            return self.zone.instant(local).ok_or_else(unclear);
+        }
+        // Spreadsheets write the hours before ten with one digit.
+        if let Ok(local) = jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M:%S", text) {
             return self.zone.instant(local).ok_or_else(unclear);
         }
         northing_model::value::parse_date(text).map(|d| self.zone.midnight(d)).ok_or_else(unclear)

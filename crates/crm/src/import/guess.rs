@@ -39,7 +39,7 @@ pub fn guess(model: &Model, file: &str, headings: &[String]) -> Option<Plan> {
             fields.insert(field.name.clone(), Source::Short(key.clone()));
         }
     }
-    let make = Make { object: object.name.clone(), key, times: None, when: Vec::new(), fields, moment: Vec::new() };
-    let file = FilePlan { name: file.into(), delimiter: ",".into(), skip: 0, columns: Vec::new(), dates: None, make: vec![make] };
+    let make = Make { object: object.name.clone(), key, times: None, latest: false, when: Vec::new(), fields, moment: Vec::new() };
+    let file = FilePlan { name: file.into(), delimiter: ",".into(), skip: 0, columns: Vec::new(), dates: None, join: Vec::new(), make: vec![make] };
     Some(Plan { name: String::new(), workspace: BTreeMap::new(), record: Vec::new(), file: vec![file] })
 }

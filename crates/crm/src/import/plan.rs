@@ -43,7 +43,21 @@ pub struct FilePlan {
     /// The notation of dates in this file (strftime), for fields that do not say their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dates: Option<String>,
+    /// Other files of the same folder whose columns this one's rows take in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub join: Vec<Join>,
     pub make: Vec<Make>,
+}
+
+/// Columns of another file, under `name.column`: its row whose `key` equals this row's `on`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Join {
+    pub file: String,
+    #[serde(rename = "as")]
+    pub name: String,
+    pub on: String,
+    pub key: String,
 }
 
 fn is_zero(n: &usize) -> bool {
@@ -66,6 +80,9 @@ pub struct Make {
     /// A column that says how many such records the row stands for; `{@n}` in texts is which of them it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<String>,
+    /// Later rows of the same key change the record: the file is a log of events. Else the first row says it all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub latest: bool,
     /// All must hold, else the row does not make this record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub when: Vec<When>,
@@ -90,6 +107,9 @@ pub struct When {
     /// true: not empty; false: empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<bool>,
+    /// Another column whose value must differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub differs: Option<String>,
     /// true: a number above zero; false: zero, negative or no number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive: Option<bool>,
@@ -110,6 +130,12 @@ pub struct FullSource {
     pub column: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The first of these columns that is not empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_of: Vec<String>,
+    /// What an empty value stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<String>,
     /// Columns whose product is the amount.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub product: Vec<String>,
@@ -130,8 +156,12 @@ pub struct FullSource {
     /// An ending to cut off (`.0` after ids that a spreadsheet made numbers).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_end: Option<String>,
+    /// An ISO 4217 code, or the column that holds it in braces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
+    /// The amount is in the currency's smallest unit (cents).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub minor: bool,
     /// Digits after the point to round to, for amounts that a program wrote with more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digits: Option<u32>,

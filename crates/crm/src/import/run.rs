@@ -1,6 +1,7 @@
 //! Running a plan: rows in batches through the store's one write path.
 
 use super::convert::{Fault, Fields, Reading, column_of};
+use super::join;
 use super::plan::{FilePlan, Make, Plan, Source};
 use super::reader::{Row, Rows};
 use crate::{CrmError, Env, Result, workspace};
@@ -53,12 +54,18 @@ pub fn import(store: &Store, env: &Env, plan: &Plan, path: &Path, on_reject: &mu
     run.fixed_records(plan)?;
     let mut rows = Rows::open(path, file)?;
     run.report.headings.clone_from(&rows.headings);
-    let columns: HashMap<String, usize> = rows.headings.iter().enumerate().map(|(i, h)| (h.clone(), i)).rev().collect();
+    let own = rows.headings.len();
+    let mut headings = rows.headings.clone();
+    let joined = join::open(path, file, &mut headings)?;
+    let columns: HashMap<String, usize> = headings.iter().enumerate().map(|(i, h)| (h.clone(), i)).rev().collect();
     run.check_columns(&columns)?;
+    if file.make.iter().any(|make| make.latest) {
+        run.find_last_rows(&mut Rows::open(path, file)?, &columns, &joined, own);
+    }
     // A corrected rejects file says itself which row of the first file each of its rows was.
     let original_row = columns.get("northing_row").copied();
     loop {
-        let (number, values) = match rows.next() {
+        let (place, mut values) = match rows.next() {
             Row::End => break,
             Row::Broken(number, reason) => {
                 let reject = Reject { file: name.clone(), row: number, column: String::new(), reason, values: Vec::new() };
@@ -67,8 +74,10 @@ pub fn import(store: &Store, env: &Env, plan: &Plan, path: &Path, on_reject: &mu
             }
             Row::Fields(number, values) => (number, values),
         };
+        join::widen(&joined, own, &mut values);
         run.report.rows += 1;
-        let number = original_row.and_then(|c| values.get(c)).and_then(|v| v.parse().ok()).unwrap_or(number);
+        run.place = place;
+        let number = original_row.and_then(|c| values.get(c)).and_then(|v| v.parse().ok()).unwrap_or(place);
         run.row(&Fields { columns: &columns, values: &values, number, nth: 1 }, on_reject);
         if run.pending.len() >= BATCH {
             run.flush(on_reject)?;
@@ -97,7 +106,13 @@ struct Run<'a> {
     keys: HashMap<(String, String), Option<Uuid>>,
     /// Records made in this run: a later row with the same key adds nothing.
     made: HashSet<u64>,
+    /// Where in the file the last row of each key stands, for records that later rows change.
+    last: HashMap<u64, u64>,
+    /// Where in the file the row being read stands.
+    place: u64,
     pending: Vec<Pending>,
+    /// The records that pending changes are of, with the moments that wait to be written.
+    waiting: HashMap<Uuid, Vec<Moment>>,
     report: Report,
 }
 
@@ -124,7 +139,7 @@ impl<'a> Run<'a> {
             }
         }
         let currency = store.currency();
-        Ok(Self { store, env, file, name: name.into(), model, zone, currency, keys: HashMap::new(), made: HashSet::new(), pending: Vec::new(), report: Report::default() })
+        Ok(Self { store, env, file, name: name.into(), model, zone, currency, keys: HashMap::new(), made: HashSet::new(), last: HashMap::new(), place: 0, pending: Vec::new(), waiting: HashMap::new(), report: Report::default() })
     }
 
     fn check_columns(&self, columns: &HashMap<String, usize>) -> Result<()> {
@@ -144,6 +159,24 @@ impl<'a> Run<'a> {
 
     fn reading(&self) -> Reading<'_> {
         Reading { zone: &self.zone, currency: self.currency, dates: self.file.dates.as_deref() }
+    }
+
+    /// A first look through the file: which row has the last word on a record.
+    fn find_last_rows(&mut self, rows: &mut Rows, columns: &HashMap<String, usize>, joined: &[join::Joined], own: usize) {
+        loop {
+            let (number, mut values) = match rows.next() {
+                Row::End => return,
+                Row::Broken(..) => continue,
+                Row::Fields(number, values) => (number, values),
+            };
+            join::widen(joined, own, &mut values);
+            let row = Fields { columns, values: &values, number, nth: 1 };
+            for make in self.file.make.iter().filter(|make| make.latest) {
+                if let (Ok(true), Ok(key)) = (row.holds(&make.when), self.key(make, &row)) {
+                    self.last.insert(fingerprint(&make.object, &key), number);
+                }
+            }
+        }
     }
 
     fn fixed_records(&mut self, plan: &Plan) -> Result<()> {
@@ -184,8 +217,8 @@ impl<'a> Run<'a> {
         let found = self.store.ids_by_external(object, std::slice::from_ref(&at.1))?.pop().flatten();
         if self.keys.len() >= KEPT_KEYS {
             // Those of records still waiting to be written must stay findable.
-            let waiting: HashSet<Uuid> = self.pending.iter().map(|p| p.change.id).collect();
-            self.keys.retain(|_, id| id.is_some_and(|id| waiting.contains(&id)));
+            let waiting = &self.waiting;
+            self.keys.retain(|_, id| id.is_some_and(|id| waiting.contains_key(&id)));
         }
         if found.is_some() {
             self.keys.insert(at, found);
@@ -229,7 +262,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let hash = fingerprint(&make.object, &key);
-        if !self.made.insert(hash) {
+        if !self.made.insert(hash) && !make.latest {
             return Ok(());
         }
         seen.push(hash);
@@ -268,18 +301,30 @@ impl<'a> Run<'a> {
                 fields.retain(|name, v| !v.is_null() || name == "created_at");
                 let mut record = fields;
                 record.insert("external_id".into(), Value::Text(key.clone()));
+                // Where only moments tell of a field, the latest one says how it is now.
+                for field in moments.iter().map(|m| &m.field) {
+                    let latest = moments.iter().filter(|m| m.field == *field).max_by_key(|m| m.at);
+                    record.entry(field.clone()).or_insert_with(|| latest.map_or(Value::Null, |m| m.value.clone()));
+                }
                 let id = self.env.id();
                 self.keys.insert((make.object.clone(), key), Some(id));
                 Change::create(&make.object, id, record).with_moments(moments)
             }
-            Some(id) => match self.difference(&make.object, id, fields, moments).map_err(fault)? {
-                Some(change) => change,
-                None => {
-                    self.report.objects.entry(make.object.clone()).or_default()[2] += 1;
-                    return Ok(());
+            Some(id) => {
+                // Moments are of every row, how things are now is of the last.
+                if make.latest && self.last.get(&hash) != Some(&self.place) {
+                    fields.clear();
                 }
-            },
+                match self.difference(&make.object, id, fields, moments).map_err(fault)? {
+                    Some(change) => change,
+                    None => {
+                        self.report.objects.entry(make.object.clone()).or_default()[2] += 1;
+                        return Ok(());
+                    }
+                }
+            }
         };
+        self.waiting.entry(change.id).or_default().extend(change.moments.iter().cloned());
         self.pending.push(Pending { change, row: row.number, values: row.values.to_vec() });
         Ok(())
     }
@@ -303,7 +348,7 @@ impl<'a> Run<'a> {
             let id = self.lookup(&to, text.trim()).map_err(|e| fault(e.to_string()))?;
             return id.map(Value::Ref).ok_or_else(|| fault(format!("there is no {to} '{}'; import it first", text.trim())));
         }
-        let value = self.reading().value(field, source, &text).map_err(fault)?;
+        let value = self.reading().value(row, field, source, &text).map_err(fault)?;
         Ok(match value {
             Value::Time(at) => Value::Time(at + self.reading().later(row, source)?),
             other => other,
@@ -312,7 +357,11 @@ impl<'a> Run<'a> {
 
     /// What a row changes of a record that exists; `None` when nothing.
     fn difference(&self, object: &str, id: Uuid, mut fields: Record, moments: Vec<Moment>) -> Result<Option<Change>> {
-        if self.pending.iter().any(|p| p.change.id == id) {
+        if let Some(known) = self.waiting.get(&id) {
+            let moments: Vec<Moment> = moments.into_iter().filter(|m| !known.contains(m)).collect();
+            if fields.is_empty() && moments.is_empty() {
+                return Ok(None);
+            }
             return Ok(Some(Change::update(object, id, fields).with_moments(moments)));
         }
         let (current, _) = self.store.get(object, id)?;
@@ -328,6 +377,7 @@ impl<'a> Run<'a> {
     }
 
     fn flush(&mut self, on_reject: &mut dyn FnMut(&[String], &Reject)) -> Result<()> {
+        self.waiting.clear();
         let pending = std::mem::take(&mut self.pending);
         self.write(pending, on_reject)
     }
@@ -371,7 +421,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn reject(&mut self, reject: Reject, on_reject: &mut dyn FnMut(&[String], &Reject)) {
+    fn reject(&mut self, mut reject: Reject, on_reject: &mut dyn FnMut(&[String], &Reject)) {
+        if !self.file.join.is_empty() {
+            reject.values.truncate(self.report.headings.len());
+        }
         self.report.rejected += 1;
         on_reject(&self.report.headings, &reject);
         if self.report.rejects.len() < SHOWN_REJECTS {

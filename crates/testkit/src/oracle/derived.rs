@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 impl Oracle<'_> {
-    fn value(&self, metric: &str, start: i64, end: i64) -> Option<f64> {
+    pub(super) fn value(&self, metric: &str, start: i64, end: i64) -> Option<f64> {
         if start >= end { None } else { self.say(metric, start, end).and_then(|s| s.value) }
     }
 
     /// The mean number of people with a role over a span, by their enabled stretches.
-    fn people_at_work(&self, role: Option<&str>, start: i64, end: i64) -> f64 {
+    pub(super) fn people_at_work(&self, role: Option<&str>, start: i64, end: i64) -> f64 {
         let with_role = |id: Uuid| role.is_none_or(|role| self.world.get("user", id).is_some_and(|u| u.text("role") == role));
         let seconds = |(_, since, until): &(Uuid, i64, Option<i64>)| (until.unwrap_or(i64::MAX).min(end) - (*since).max(start)).max(0);
         self.people().iter().filter(|p| with_role(p.0)).map(seconds).sum::<i64>() as f64 / (end - start) as f64
@@ -55,18 +55,16 @@ impl Oracle<'_> {
             "enabled_users" => Some(self.people_at_work(None, start, end)),
             "target_attainment" => {
                 let (mut actual, mut target) = (Some(0.0), 0.0);
-                for (_, g) in self.world.all("goal").filter(|(_, g)| Self::exists(g) && Self::own_fit("goal", g) && g.text("kpi") == "revenue") {
+                let of_revenue = self.goals_due(days).into_iter().filter(|(_, g)| g.text("kpi") == "revenue").collect();
+                for g in Self::on_top(&of_revenue) {
                     let (Some(from), Some(to)) = (g.time("starts_on"), g.time("ends_on")) else { continue };
-                    if to < i64::from(days.start) || to >= i64::from(days.end) {
-                        continue;
-                    }
                     let (from, to) = (self.zone.midnight(from as i32), self.zone.midnight(to as i32 + 1).min(self.now));
                     actual = actual.zip(self.value("revenue", from, to)).map(|(a, b)| a + b);
                     target += g.time("target").unwrap_or(0) as f64 / 1e6;
                 }
                 over(actual, Some(target))
             }
-            _ => None,
+            _ => self.worth_of(metric, days, start, end),
         }
     }
 }

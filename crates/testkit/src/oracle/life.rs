@@ -13,7 +13,7 @@ impl Oracle<'_> {
         r.reference("question").and_then(|q| self.world.get("question_version", q))
     }
     /// Counted answers on the scale of a kind of question: (at, customer, question, value, share of the way, class).
-    fn answers(&self, kind: &str, standard: bool) -> Vec<(i64, Option<Uuid>, Uuid, i64, i64, i64)> {
+    pub(super) fn answers(&self, kind: &str, standard: bool) -> Vec<(i64, Option<Uuid>, Uuid, i64, i64, i64)> {
         let mut found = Vec::new();
         for (_, r) in self.world.all("survey_response").filter(|(_, r)| self.counted("survey_response", r)) {
             let (Some(q), Some(id), Some(at), Some(value)) = (self.question(r), r.reference("question"), r.time("answered_at"), r.time("value")) else { continue };

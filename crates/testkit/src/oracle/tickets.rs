@@ -22,7 +22,16 @@ fn solved(status: &str) -> bool {
     status == "solved" || status == "closed"
 }
 
+impl Ticket<'_> {
+    fn open_before(&self, t: i64) -> bool {
+        self.states.iter().rev().find(|s| s.0 < t).is_some_and(|s| !solved(&s.1))
+    }
+}
+
 impl Oracle<'_> {
+    pub(super) fn open_tickets_of(&self, customer: Uuid, t: i64) -> usize {
+        self.tickets().iter().filter(|own| self.customer_of(own.e) == Some(customer) && own.open_before(t)).count()
+    }
     pub(super) fn tickets(&self) -> Vec<Ticket<'_>> {
         let mut found = Vec::new();
         for (id, e) in self.world.all("ticket").filter(|(_, e)| self.counted("ticket", e)) {
@@ -116,7 +125,7 @@ impl Oracle<'_> {
         let share = |list: Vec<bool>| said(list.iter().filter(|b| **b).count() as i128, Some(list.len() as i128), 1.0);
         Some(match metric {
             "tickets_created" => said(tickets.iter().filter(|t| within(t.opened)).count() as i128, None, 1.0),
-            "open_tickets" => said(tickets.iter().filter(|t| t.states.iter().rev().find(|s| s.0 < end).is_some_and(|s| !solved(&s.1))).count() as i128, None, 1.0),
+            "open_tickets" => said(tickets.iter().filter(|t| t.open_before(end)).count() as i128, None, 1.0),
             "first_response_time" => mean(tickets.iter().filter_map(|t| Self::first_reply(t).filter(|r| within(r.1)).map(|(a, b)| self.business(t, a, b))).collect()),
             "average_response_time" => {
                 let mut turns = Vec::new();

@@ -3,6 +3,7 @@
 
 mod cases;
 mod crash;
+mod exports;
 mod http;
 mod oracle;
 mod real_data;

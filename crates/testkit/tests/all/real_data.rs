@@ -2,7 +2,7 @@
 
 use crate::shared;
 use northing_crm::Env;
-use northing_crm::import::{Plan, import};
+use northing_crm::import::{Plan, Reject, import};
 use northing_facts::{Facts, Snapshot};
 use northing_metrics::{Cache, MetricAnswer, Question, Wanted, ask};
 use northing_model::{Expr, Grain, Period, Scope, value::parse_date};
@@ -12,13 +12,21 @@ use std::path::Path;
 const NOW: i64 = 1_767_225_600; // 2026-01-01
 
 pub struct Loaded {
-    _folder: tempfile::TempDir,
-    store: Store,
+    pub _folder: tempfile::TempDir,
+    pub store: Store,
     pub snapshot: Snapshot,
 }
 
 /// Imports files by a plan of the repository; `None` where the data is not there.
 pub fn load(plan: &str, files: &[&str]) -> Option<Loaded> {
+    load_some(plan, files).map(|(loaded, rejects)| {
+        assert!(rejects.is_empty(), "rejected: {rejects:?}");
+        loaded
+    })
+}
+
+/// The same, with the rows that were set aside.
+pub fn load_some(plan: &str, files: &[&str]) -> Option<(Loaded, Vec<Reject>)> {
     let paths: Vec<_> = files.iter().map(|f| shared(f)).collect::<Option<_>>().or_else(|| {
         println!("skipped: no ../shared/data for {plan}");
         None
@@ -28,8 +36,9 @@ pub fn load(plan: &str, files: &[&str]) -> Option<Loaded> {
     let env = Env::fixed(NOW, 7);
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plans").join(plan)).unwrap();
     let plan = Plan::parse(&text).unwrap();
+    let mut rejects = Vec::new();
     for path in &paths {
-        let report = import(&store, &env, &plan, path, &mut |_, reject| panic!("rejected: {reject:?}")).unwrap();
+        let report = import(&store, &env, &plan, path, &mut |_, reject| rejects.push(reject.clone())).unwrap();
         assert!(report.rows > 0);
     }
     let seq = store.seq();
@@ -38,7 +47,7 @@ pub fn load(plan: &str, files: &[&str]) -> Option<Loaded> {
     }
     assert_eq!(store.seq(), seq, "a second import of the same files changed something");
     let snapshot = Facts::load(&store).unwrap().snapshot();
-    Some(Loaded { _folder: folder, store, snapshot })
+    Some((Loaded { _folder: folder, store, snapshot }, rejects))
 }
 
 pub struct Asking<'a> {
@@ -56,14 +65,17 @@ impl<'a> Asking<'a> {
     pub fn of(metric: &'a str, from: &'a str, to: &'a str) -> Self {
         Self { metric, variant: None, from, to, grain: Grain::Total, by: &[], filter: None, now: NOW }
     }
-    pub fn ask(&self, loaded: &Loaded) -> MetricAnswer {
+    pub fn question(&self) -> Question {
         let period = Period { start: parse_date(self.from).unwrap(), end: parse_date(self.to).unwrap() };
         let mut question = Question::new(self.metric, period, self.now);
         question.metrics = vec![Wanted { metric: self.metric.into(), variant: self.variant.map(str::to_string) }];
         question.grain = self.grain;
         question.by = self.by.iter().map(|d| (*d).to_string()).collect();
         question.filter = self.filter.map(|f| Expr::parse(f).unwrap());
-        ask(&loaded.snapshot, &question, &Scope::all(), &Cache::default()).unwrap().metrics.remove(0)
+        question
+    }
+    pub fn ask(&self, loaded: &Loaded) -> MetricAnswer {
+        ask(&loaded.snapshot, &self.question(), &Scope::all(), &Cache::default()).unwrap().metrics.remove(0)
     }
     pub fn value(&self, loaded: &Loaded) -> f64 {
         self.ask(loaded).total.cell.value.unwrap()
