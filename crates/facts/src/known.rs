@@ -55,11 +55,12 @@ tables! {
     lead: LeadColumns { customer, created_at, is_convertible, converted_at, convert_secs, first_response_at, response_secs, response_target_mins, response_due_at, response_met, qualified_at, qualify_secs }
     deal: DealColumns {
         customer, lead, stage, owner, created_at, amount, amount__raw, amount__cur, outcome, closed_at, closing_owner, cycle_secs,
-        created_cycle_secs, revenue_at, purchased_at, purchase_value, is_first, is_repeat, is_another_day, is_new, has_lines
+        created_cycle_secs, revenue_at, purchased_at, purchase_value, is_first, is_repeat, is_another_day, is_new, has_lines, expected_close,
+        expected_at, weighted
     }
-    deal_version: VersionColumns { deal, since, until, is_open, stage, owner, amount, amount__raw, amount__cur }
+    deal_version: VersionColumns { deal, since, until, is_open, stage, owner, amount, amount__raw, amount__cur, weighted, weighted__raw, weighted__cur }
     deal_stage_visit: VisitColumns { deal, stage, entered_at, left_at, visit_secs, is_first_visit, pass_secs }
-    stage: StageColumns { kind, position, pipeline }
+    stage: StageColumns { kind, position, pipeline, probability }
     order: OrderColumns {
         customer, deal, status, confirmed_at, currency, net__raw, net__cur, net, amount, has_lines, revenue_at, purchased_at,
         purchase_value, is_first, is_repeat, is_another_day, is_new, fulfilled_at, process_secs, processed_at
@@ -67,7 +68,7 @@ tables! {
     order_line: LineColumns { order, product, quantity, unit_price, discount, amount, unit_cost, cost, fulfilled_at, is_upsell, is_cross_sell }
     refund: RefundColumns { order, at, amount, amount__raw, amount__cur, refunded_at, is_new, customer }
     contract: ContractColumns {
-        customer, value, value__raw, value__cur, starts_at, term_end, ended_at, auto_renew, successor, outcome, decided_at
+        customer, value, value__raw, value__cur, starts_at, term_end, ended_at, auto_renew, successor, outcome, decided_at, active_until
     }
     expense: ExpenseColumns { customer, amount, amount__raw, amount__cur, incurred_on, service_from, service_to }
     expense_share: ShareColumns { expense, purpose, at, amount }

@@ -18,6 +18,7 @@ use crate::span::Span;
 use crate::Result;
 use northing_facts::table::COUNTED;
 use northing_facts::{NONE, NULL};
+use northing_model::MetricDef;
 use northing_model::money::TICKS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -96,18 +97,23 @@ fn fitted(frame: &Frame<'_>, bought: &[Row], cut: i64) -> Result<Option<Arc<Fit>
     Ok(found)
 }
 
-/// What each customer is expected to spend over the coming months, discounted.
-fn values(frame: &Frame<'_>, bought: &[Row], fit: &Fit, cut: i64) -> Vec<(u32, f64)> {
-    let value = |s: &Summary| fit.timing.discounted(s.x, s.t_x, s.t, MONTH_WEEKS, MONTHS, DISCOUNT) * fit.spend.expected(s.x, s.mean);
+/// What each customer is expected to spend over the coming months, discounted; or, by the definition's `stat`, the
+/// chance that it is still there, or how many purchases to expect.
+fn values(frame: &Frame<'_>, def: &MetricDef, bought: &[Row], fit: &Fit, cut: i64) -> Vec<(u32, f64)> {
+    let value = |s: &Summary| match def.stat.as_deref() {
+        Some("alive") => fit.timing.p_alive(s.x, s.t_x, s.t),
+        Some("purchases") => fit.timing.expected(s.x, s.t_x, s.t, MONTH_WEEKS * MONTHS as f64),
+        _ => fit.timing.discounted(s.x, s.t_x, s.t, MONTH_WEEKS, MONTHS, DISCOUNT) * fit.spend.expected(s.x, s.mean),
+    };
     summaries(frame, bought, cut).iter().map(|(row, s)| (*row, value(s))).collect()
 }
 
 /// The values behind a span's number, by customer.
-pub(crate) fn each(r: &Results<'_>, span: &Span) -> Result<Vec<(u32, f64)>> {
+pub(crate) fn each(r: &Results<'_>, def: &MetricDef, span: &Span) -> Result<Vec<(u32, f64)>> {
     let breakdown = Breakdown::of(r.frame, r.frame.table("customer")?)?;
     let bought = purchases(r.frame)?;
     let Some(fit) = fitted(r.frame, &bought, span.end)? else { return Ok(Vec::new()) };
-    let all = values(r.frame, &bought, &fit, span.end);
+    let all = values(r.frame, def, &bought, &fit, span.end);
     Ok(all.into_iter().filter(|(row, _)| breakdown.keeps(*row)).collect())
 }
 
@@ -124,7 +130,7 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>) -> Result<Series> {
     let Some(fit) = fit else { return Ok(series) };
     for (i, span) in c.spans.iter().enumerate().filter(|(_, s)| !s.future) {
         let mut groups: BTreeMap<Vec<u32>, (f64, u64)> = BTreeMap::new();
-        for (row, value) in values(r.frame, &bought, &fit, span.end) {
+        for (row, value) in values(r.frame, &c.def, &bought, &fit, span.end) {
             if breakdown.keeps(row) {
                 let group = groups.entry(breakdown.key(row)).or_default();
                 *group = (group.0 + value, group.1 + 1);

@@ -172,6 +172,10 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
             Ok(hits)
         }
         Shape::Retention(followed) => states(c, plan, frame, followed, denominator),
+        Shape::Worth(worth) => {
+            let held = crate::evaluate::worths(frame, worth, &span, denominator)?;
+            Ok(held.into_iter().map(|(row, adds)| Hit { table: worth.who, row, at: NULL, adds, scale: northing_model::money::TICKS }).collect())
+        }
         Shape::Composite { table, state } => {
             let grids = crate::scan::run(plan, frame, &crate::Cache::default())?;
             let results = crate::evaluate::Results { plan, grids: &grids, frame };
@@ -181,7 +185,7 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
         Shape::Model => {
             let results = crate::evaluate::Results { plan, grids: &[], frame };
             let table = frame.table("customer")?;
-            let values = crate::clv::each(&results, &span)?;
+            let values = crate::clv::each(&results, &c.def, &span)?;
             let ticks = northing_model::money::TICKS;
             Ok(values.into_iter().map(|(row, value)| Hit { table, row, at: NULL, adds: (value * ticks as f64).round() as i64, scale: ticks }).collect())
         }

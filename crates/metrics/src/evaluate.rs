@@ -7,6 +7,7 @@ mod composite;
 mod goals;
 mod inputs;
 mod retain;
+mod worth;
 
 use crate::answer::{Answer, Bucket, Cell, Change, Earlier, MetricAnswer};
 use crate::plan::{Frame, Plan};
@@ -25,6 +26,7 @@ use uuid::Uuid;
 pub(crate) use cells::{Results, finish, name, nothing};
 pub(crate) use compile::{Compiled, Followed, Shape, Side as TermSide, compile};
 pub(crate) use composite::each as scores;
+pub(crate) use worth::each as worths;
 
 /// The values of a group's dimensions: what they are called, and the record's id where they are records.
 pub(crate) type Group = Vec<(String, Option<Uuid>)>;

@@ -29,6 +29,11 @@ impl Span {
         Self { start, ..*self }
     }
 
+    /// All of the period, what lies ahead included: for what is planned or expected.
+    pub fn whole(&self, settings: &Settings) -> Self {
+        Self { start: settings.zone.midnight(self.days.start), end: settings.zone.midnight(self.days.end), future: false, complete: true, ..*self }
+    }
+
     /// The earlier span that a span of the question is compared with; a running one with the same elapsed part.
     pub fn earlier(&self, days: Period, settings: &Settings) -> Self {
         let start = settings.zone.midnight(days.start);

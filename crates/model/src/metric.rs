@@ -93,7 +93,7 @@ pub struct MetricDef {
     /// Rows of the population that could not be used, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub excluded: BTreeMap<String, Measure>,
-    /// Present value: `median` or `p90` instead of the mean (set by a variant).
+    /// Present value: `median` or `p90` instead of the mean, `alive` or `purchases` of a model (set by a variant).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stat: Option<String>,
     /// Other readings, each the keys that it changes.
@@ -160,14 +160,14 @@ impl MetricDef {
     }
 
     pub(crate) fn check(&self, model: &Model) -> Result<(), ModelError> {
-        self.check_one(model)?;
+        self.check_one(model, None)?;
         for name in self.variants.keys() {
-            self.variant(name)?.check_one(model)?;
+            self.variant(name)?.check_one(model, Some(name))?;
         }
         Ok(())
     }
 
-    fn check_one(&self, model: &Model) -> Result<(), ModelError> {
+    fn check_one(&self, model: &Model, variant: Option<&str>) -> Result<(), ModelError> {
         let fail = |key: &str, problem: String| Err(ModelError::new(format!("metric {}.{key}", self.id), problem, "see METRICS in CONTRIBUTING.md"));
         use MetricKind::*;
         let missing = match self.kind {
@@ -177,6 +177,7 @@ impl MetricDef {
             Conversion => (self.den.is_empty() || self.goal.is_none()).then_some("den and goal"),
             Duration => self.num.is_empty().then_some("num"),
             Stock => self.state.is_none().then_some("state"),
+            Retention if matches!(self.outcome, Some(Outcome::Net | Outcome::Gross)) && self.state.as_ref().is_some_and(|s| s.value.is_none()) => Some("state with a value"),
             Retention => (self.outcome.is_none() || self.state.as_ref().is_none_or(|s| s.key.is_none()))
                 .then_some("outcome and state with key"),
             Score => self.num.is_empty().then_some("num"),
@@ -235,7 +236,9 @@ impl MetricDef {
             let Some(other) = model.metrics.get(&input.metric) else {
                 return fail("inputs", format!("there is no metric '{}'", input.metric));
             };
-            if other.inputs.values().any(|i| i.metric == self.id) || input.metric == self.id {
+            // A variant may be made of the metric itself as it is declared.
+            let itself = input.metric == self.id && (variant.is_none() || input.variant.is_some() || other.inputs.contains_key(&self.id));
+            if itself || (input.metric != self.id && other.inputs.values().any(|i| i.metric == self.id)) {
                 return fail("inputs", format!("'{}' depends on this metric, which depends on it", input.metric));
             }
             if let Some(variant) = &input.variant {

@@ -287,6 +287,8 @@ impl Facts {
             (1, term_end + grace)
         };
         self.set(n.table, n.value, row, value);
+        let until = if goes_on { NULL } else if ended != NULL { ended } else { term_end };
+        self.set(n.table, n.active_until, row, until);
         self.set(n.table, n.outcome, row, outcome);
         self.set(n.table, n.decided_at, row, decided);
         let fits = self.allowed_by(customer);

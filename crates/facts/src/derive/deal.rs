@@ -2,6 +2,7 @@
 
 use crate::Facts;
 use crate::column::NULL;
+use northing_model::money::div_half_even;
 
 /// Options of stage.kind: open, won, lost, void; deal.outcome has the same order.
 const OPEN: i64 = 0;
@@ -40,6 +41,10 @@ impl Facts {
         let amount = self.convert(self.get(d.table, d.amount__raw, row), self.get(d.table, d.amount__cur, row), day);
         self.set(d.table, d.amount, row, amount);
         self.set(d.table, d.has_lines, row, 0);
+        let (open, expected) = (counted && outcome == OPEN, self.get(d.table, d.expected_close, row));
+        let stage = self.get(d.table, d.stage, row);
+        self.set(d.table, d.weighted, row, if open { self.weigh(amount, stage) } else { NULL });
+        self.set(d.table, d.expected_at, row, if open && expected != NULL { self.settings.zone.midnight(expected as i32) } else { NULL });
 
         let won = counted && outcome == WON && closed_at != NULL;
         let purchase = won && self.settings.purchases_are_deals && self.get(d.table, d.amount__raw, row) != 0;
@@ -83,6 +88,8 @@ impl Facts {
             // A state of unknown beginning cannot be placed in time at all.
             let until = if *since == NULL { NULL } else { states.get(i + 1).map_or(NULL, |(at, _)| *at) };
             let mut values = self.state_values(state, [v.stage, v.owner, v.amount, v.amount__raw, v.amount__cur]);
+            let weighted = [v.amount, v.amount__raw].map(|column| values.iter().find(|x| x.0 == column).map_or(NULL, |x| self.weigh(x.1, state.stage)));
+            values.extend([(v.weighted, weighted[0]), (v.weighted__raw, weighted[1]), (v.weighted__cur, state.currency)]);
             values.extend([(v.since, *since), (v.until, until), (v.is_open, i64::from(self.is_open_stage(state.stage)))]);
             rows.push(values);
         }
@@ -127,6 +134,16 @@ impl Facts {
     pub(super) fn state_values(&self, state: &State, columns: [usize; 5]) -> Vec<(usize, i64)> {
         let amount = self.convert(state.amount, state.currency, i32::MAX);
         columns.into_iter().zip([state.stage, state.owner, amount, state.amount, state.currency]).collect()
+    }
+
+    /// An amount by the chance that its stage gives it; unknown where the stage says none.
+    fn weigh(&self, amount: i64, stage: i64) -> i64 {
+        let s = self.known.stage;
+        let chance = if stage < 0 { NULL } else { self.get(s.table, s.probability, stage as u32) };
+        if amount == NULL || chance == NULL {
+            return NULL;
+        }
+        div_half_even(i128::from(amount) * i128::from(chance), 100).unwrap_or(NULL)
     }
 
     pub(super) fn is_open_stage(&self, stage: i64) -> bool {

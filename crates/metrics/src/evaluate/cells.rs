@@ -1,7 +1,7 @@
 //! From scan results to cells: one function for each shape.
 
 use super::compile::{Compiled, Shape, Side};
-use super::{Group, Series, composite, goals, inputs, retain};
+use super::{Group, Series, composite, goals, inputs, retain, worth};
 use crate::answer::Cell;
 use crate::plan::{Frame, Plan};
 use crate::scan::{Bitmap, Grid, Key, Spread};
@@ -32,6 +32,7 @@ pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], 
         Shape::Stock { entered, left, live } => stock(c, &results, entered, left, *live),
         Shape::Average { entered, left } => average(c, &results, entered, left),
         Shape::Retention(followed) => retain::cells(c, &results, followed)?,
+        Shape::Worth(worth) => worth::cells(c, &results, worth)?,
         Shape::Score { handle, classes, latest, mixed } => score(c, &results, *handle, classes.as_ref(), *latest, *mixed),
         Shape::Attributed { attribute, measure } => attribute::cells(c, frame, attribute, measure)?,
         Shape::Derived { inputs } => inputs::finish_all(c, plan, grids, frame, inputs)?,
@@ -228,7 +229,9 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
                     } else {
                         cell.value = Some(top as f64 * bottom_scale as f64 / (bottom as f64 * scale as f64));
                     }
-                    let counted = num.terms.iter().chain(&den.terms).all(|t| t.agg != Agg::Sum);
+                    // Only a share of the same rows is a proportion.
+                    let same = c.def.num.iter().all(|m| c.def.den.iter().any(|d| d.time == m.time && d.from == m.from));
+                    let counted = same && num.terms.iter().chain(&den.terms).all(|t| t.agg != Agg::Sum);
                     if counted && c.def.unit == Unit::Ratio && bottom > 0 && top >= 0 && top <= bottom {
                         proportion(&mut cell, top as f64, bottom as f64);
                     }

@@ -34,6 +34,7 @@ pub(crate) enum Shape {
     /// The mean of a stock over the period.
     Average { entered: Side, left: Side },
     Retention(Followed),
+    Worth(Worth),
     Score { handle: usize, classes: Option<Classes>, latest: bool, mixed: Option<usize> },
     Attributed { attribute: Attribute, measure: Measure },
     Derived { inputs: Vec<(String, Input)> },
@@ -55,6 +56,16 @@ pub(crate) struct Followed {
     pub joined: Option<usize>,
 }
 
+/// A state whose value is followed.
+#[derive(Debug)]
+pub(crate) struct Worth {
+    pub from: usize,
+    /// The table of the records that hold it.
+    pub who: usize,
+    pub state: State,
+    pub gross: bool,
+}
+
 #[derive(Debug)]
 pub(crate) struct Compiled {
     pub def: MetricDef,
@@ -69,6 +80,7 @@ pub(crate) fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans
     let trailing = def.trailing.as_ref().map(|d| days(frame, d)).transpose()?;
     let spans: Vec<Span> = match trailing {
         Some(n) => spans.iter().map(|s| s.trailing(n)).collect(),
+        None if def.future && def.kind == MetricKind::Flow => spans.iter().map(|s| s.whole(&frame.snapshot.settings)).collect(),
         None => spans.to_vec(),
     };
     let bounds = edges(&spans);
@@ -323,21 +335,36 @@ impl Ask<'_, '_> {
 
     fn retention(&mut self) -> Result<Shape> {
         let outcome = self.def.outcome.ok_or_else(|| self.broken("outcome"))?;
-        self.follow(outcome, self.def.population)
+        match outcome {
+            Outcome::Net | Outcome::Gross => self.worth(outcome == Outcome::Gross),
+            _ => self.follow(outcome, self.def.population),
+        }
     }
 
-    fn follow(&mut self, outcome: Outcome, population: Population) -> Result<Shape> {
+    fn worth(&mut self, gross: bool) -> Result<Shape> {
         let Some(state) = self.def.state.clone() else { return Err(self.broken("state")) };
-        let State { from, since, until, filter, key, .. } = state;
-        let table = self.frame.table(&from)?;
+        let (from, _, who) = self.followed_table(&state)?;
+        Ok(Shape::Worth(Worth { from, who, state, gross }))
+    }
+
+    /// The table of a state, the reference to whom it is followed for, and their table.
+    fn followed_table(&self, state: &State) -> Result<(usize, Vec<String>, usize)> {
+        let table = self.frame.table(&state.from)?;
         if !self.frame.allowed(table) {
             return Err(MetricError::Forbidden(self.def.id.clone()));
         }
-        let key = steps(&key.unwrap_or_default());
+        let key = steps(state.key.as_deref().unwrap_or_default());
         let who = self.frame.path(table, &key)?.target.ok_or_else(|| self.broken("state.key"))?;
         self.frame.dims(who).and(self.frame.filter(who).map(|_| ())).map_err(|unknown| {
             MetricError::Question(format!("{} cannot be cut or filtered by '{unknown}' ({} has no path to it)", self.def.id, self.frame.snapshot.tables[who].schema.name))
         })?;
+        Ok((table, key, who))
+    }
+
+    fn follow(&mut self, outcome: Outcome, population: Population) -> Result<Shape> {
+        let Some(state) = self.def.state.clone() else { return Err(self.broken("state")) };
+        let (table, key, who) = self.followed_table(&state)?;
+        let State { since, until, filter, .. } = state;
         let filter = filter.as_deref().map(|t| self.parse(t)).transpose()?;
         let what = What::States { until: steps(&until), key: key.clone() };
         let request = Request { table, time: steps(&since), base: None, filter, what, dims: Vec::new() };

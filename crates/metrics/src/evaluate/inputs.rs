@@ -85,7 +85,7 @@ fn moved(frame: &Frame<'_>, input: &metric::Input, span: &Span) -> Result<Option
         span = span.trailing(days);
     }
     if input.whole {
-        span = Span { start: settings.zone.midnight(span.days.start), end: settings.zone.midnight(span.days.end), future: false, complete: true, ..span };
+        span = span.whole(settings);
     }
     if input.at_start {
         span = Span { end: span.start, ..span };

@@ -39,7 +39,7 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, followed: &Followed) -> Resul
         }
         let chosen = match outcome {
             Outcome::Kept | Outcome::Did => before.both(&after),
-            Outcome::Lost => before.without(&after),
+            _ => before.without(&after),
         };
         if breakdown.whole() {
             let blank = || c.spans.iter().map(|_| cell(0, 0)).collect();

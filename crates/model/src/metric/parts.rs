@@ -117,6 +117,10 @@ pub enum Outcome {
     Lost,
     /// Did what the numerator counts.
     Did,
+    /// How much of the value that they held is still held, growth included.
+    Net,
+    /// The same, of nobody more than at first.
+    Gross,
 }
 
 /// Whom a retention follows: those in the state when the period begins, or at any time in it.

@@ -83,8 +83,9 @@ fn lowest<const N: usize>(start: [f64; N], f: impl Fn(&[f64; N]) -> f64) -> [f64
 }
 
 impl Oracle<'_> {
-    /// What customers without a contract are expected to spend in the year after an instant.
-    pub fn predicted(&self, cut: i64) -> Option<f64> {
+    /// What customers without a contract are expected to spend in the year after an instant, how many of them are
+    /// still there, and how many purchases to expect.
+    pub fn predicted(&self, cut: i64) -> Option<[f64; 3]> {
         let all = self.bought(cut);
         if all.iter().filter(|b| b.x > 0.0).count() < 100 {
             return None;
@@ -113,7 +114,7 @@ impl Oracle<'_> {
         if [r, alpha, a, b, p, q].iter().any(|x| x.ln().abs() > 12.0) {
             return None;
         }
-        let worth = |c: &Bought| {
+        let worth = |c: &Bought| -> [f64; 3] {
             let odds = if c.x > 0.0 { a / (b + c.x - 1.0) * ((alpha + c.age) / (alpha + c.last)).powf(r + c.x) } else { 0.0 };
             let scale = (ln_gamma(a + b + c.x) - ln_gamma(a) - ln_gamma(b + c.x)).exp() / a;
             // Over the chance of leaving after a purchase, of those who are still there.
@@ -134,9 +135,11 @@ impl Oracle<'_> {
                 sum += (next - upto) / 1.01f64.powi(i);
                 upto = next;
             }
-            sum / (1.0 + odds) * p * (g + c.x * c.mean) / (p * c.x + q - 1.0)
+            let there = 1.0 / (1.0 + odds);
+            [sum * there * p * (g + c.x * c.mean) / (p * c.x + q - 1.0), there, upto * there]
         };
-        Some(all.iter().map(worth).sum())
+        let each: Vec<[f64; 3]> = all.iter().map(worth).collect();
+        Some(std::array::from_fn(|i| each.iter().map(|one| one[i]).sum()))
     }
 
     fn bought(&self, cut: i64) -> Vec<Bought> {

@@ -36,6 +36,25 @@ fn every_metric_has_a_case_and_words_in_six_languages() {
             missing.extend(["metric", "explain"].iter().map(|s| format!("{s}.{id}")).filter(|k| labels.get(language, k).is_none()).map(|k| format!("{language} {k}")));
         }
     }
+    // A variant is a number of its own: it needs a case, and a name on screen.
+    let expected: std::collections::BTreeSet<(String, String)> = files("metrics")
+        .iter()
+        .flat_map(|(_, text)| toml::from_str::<northing_testkit::cases::Case>(text).unwrap().expect)
+        .filter_map(|e| e.variant.map(|v| (e.metric, v)))
+        .collect();
+    let screen: Vec<(&str, String)> = LANGUAGES.iter().map(|l| (*l, std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../web/src/locales/{l}.json"))).unwrap())).collect();
+    for (id, def) in &model.metrics {
+        for name in def.variants.keys() {
+            if !matches!(name.as_str(), "median" | "p90") && !expected.contains(&(id.clone(), name.clone())) {
+                missing.push(format!("case for {id}.{name}"));
+            }
+            missing.extend(screen.iter().filter(|(_, text)| !text.contains(&format!("\"variant.{name}\""))).map(|(l, _)| format!("{l} variant.{name}")));
+            let reasons = def.variant(name).unwrap().excluded;
+            for reason in reasons.keys().map(|r| format!("reason.{r}")) {
+                missing.extend(LANGUAGES.iter().filter(|l| labels.get(l, &reason).is_none()).map(|l| format!("{l} {reason}")));
+            }
+        }
+    }
     for object in &model.objects {
         for language in LANGUAGES {
             let key = format!("object.{}", object.name);

@@ -107,7 +107,12 @@ fn predicted_values_agree_with_the_oracle() {
                 continue;
             };
             valued += 1;
-            assert!((value - said).abs() < 1e-4 * said, "seed {seed}: engine {value}, oracle {said}: {cell:?}");
+            for (variant, said) in [None, Some("alive"), Some("purchases")].into_iter().zip(said) {
+                let mut question = Question::new("predicted_clv", period, now);
+                question.metrics[0].variant = variant.map(str::to_string);
+                let value = ask(&snapshot, &question, &Scope::all(), &Cache::default()).unwrap().metrics[0].total.cell.value.unwrap();
+                assert!((value - said).abs() < 1e-4 * said, "seed {seed} {variant:?}: engine {value}, oracle {said}: {cell:?}");
+            }
             let rows = drill(&snapshot, &Question::new("predicted_clv", period, now), &Side::Numerator, &Scope::all(), 0, usize::MAX).unwrap();
             assert!((rows.sum - value).abs() < 0.01 && rows.total as u64 == cell.n, "seed {seed}: drill-down {} {}", rows.sum, rows.total);
         }

@@ -152,6 +152,11 @@ fn ravenstack() {
     assert_eq!(found, [19.0, 64.0, 119.0, 185.0, 250.0, 333.0, 414.0, 500.0]);
     let year = Asking::of("customer_churn_rate", "2024-01-01", "2025-01-01").ask(&data).total.cell;
     assert_eq!((year.numerator, year.denominator), (Some(0.0), Some(185.0)));
+    // Of the value of subscriptions at the end of 2023.
+    let kept = |variant| Asking { variant: Some(variant), ..Asking::of("customer_retention_rate", "2024-01-01", "2025-01-01") }.ask(&data).total.cell;
+    near(kept("revenue_net").value.unwrap(), 2.922709);
+    assert_eq!(kept("revenue_net").denominator, Some(1_262_113.0));
+    near(kept("revenue_gross").value.unwrap(), 0.9959);
     let all = |metric| Asking::of(metric, "2022-01-01", "2026-01-01");
     let reply = all("first_response_time").ask(&data).total.cell;
     near(reply.value.unwrap() / 60.0, 88.48);
