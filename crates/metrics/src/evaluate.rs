@@ -42,14 +42,25 @@ pub fn definition(snapshot: &Snapshot, metric: &str, variant: Option<&str>) -> R
     }
 }
 
-/// Answers a question from one snapshot.
-pub fn ask(snapshot: &Snapshot, question: &Question, scope: &Scope, cache: &Cache) -> Result<Answer> {
+/// Refuses periods that make no sense.
+pub(crate) fn check(question: &Question) -> Result<()> {
     if question.period.start >= question.period.end {
         return Err(MetricError::Question("the period is empty: its end must come after its start".into()));
     }
     if question.period.end - question.period.start > 40_000 {
         return Err(MetricError::Question("the period is longer than a century".into()));
     }
+    Ok(())
+}
+
+/// A definition's unit by its name.
+pub(crate) fn unit_of(def: &MetricDef) -> String {
+    word(&def.unit)
+}
+
+/// Answers a question from one snapshot.
+pub fn ask(snapshot: &Snapshot, question: &Question, scope: &Scope, cache: &Cache) -> Result<Answer> {
+    check(question)?;
     let times = spans(question, &snapshot.settings);
     if times.buckets.len() > 4_000 {
         return Err(MetricError::Question(format!("{} buckets are too many to show; choose a coarser grain", times.buckets.len())));

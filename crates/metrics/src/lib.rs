@@ -7,6 +7,7 @@ pub mod answer;
 mod attribute;
 mod breakdown;
 pub mod clv;
+mod cohort;
 pub mod drill;
 mod evaluate;
 pub mod explain;
@@ -19,6 +20,7 @@ mod span;
 pub mod stats;
 
 pub use answer::{Answer, Bucket, Cell, MetricAnswer};
+pub use cohort::{Cohort, Cohorts, cohorts};
 pub use evaluate::ask;
 pub use question::{Compare, Question, Wanted};
 pub use scan::Cache;

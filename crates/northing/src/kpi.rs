@@ -5,7 +5,7 @@ use clap::Args;
 use northing_crm::Env;
 use northing_facts::{Facts, Snapshot};
 use northing_metrics::drill::{Side, drill};
-use northing_metrics::{Answer, Bucket, Cache, Compare, Question, Wanted};
+use northing_metrics::{Answer, Bucket, Cache, Cohort, Cohorts, Compare, Question, Wanted};
 use northing_model::{Calendar, Expr, Grain, Labels, Period, Scope};
 use northing_store::Store;
 use std::error::Error;
@@ -54,6 +54,9 @@ pub struct Kpi {
     /// Compare with an earlier period
     #[arg(long, value_parser = ["previous", "year"])]
     compare: Option<String>,
+    /// By when customers first bought: a row for each period, a column for each period since
+    #[arg(long)]
+    cohorts: bool,
 }
 
 #[derive(Args)]
@@ -132,12 +135,35 @@ impl Kpi {
             Some(_) => Some(Compare::Year),
             None => None,
         };
+        if self.cohorts {
+            return self.show_cohorts(&northing_metrics::cohorts(&snapshot, &question, &Scope::all(), &Cache::default())?);
+        }
         let answer = northing_metrics::ask(&snapshot, &question, &Scope::all(), &Cache::default())?;
         if self.asked.json {
             say!("{}", serde_json::to_string(&answer)?);
             return Ok(());
         }
         show(&answer, &question)
+    }
+}
+
+impl Kpi {
+    fn show_cohorts(&self, cohorts: &Cohorts) -> Outcome {
+        if self.asked.json {
+            say!("{}", serde_json::to_string(cohorts)?);
+            return Ok(());
+        }
+        let mut headings: Vec<String> = vec!["first bought".into(), "customers".into()];
+        headings.extend((0..cohorts.rows.len()).map(|k| format!("+{k}")));
+        let right: Vec<bool> = (0..headings.len()).map(|i| i > 0).collect();
+        let row = |cohort: &Cohort| {
+            let mut cells = vec![cohort.start.clone(), cohort.customers.to_string()];
+            cells.extend(cohort.cells.iter().map(|c| c.value.map_or_else(|| "–".into(), |v| value(&cohorts.unit, v))));
+            cells.resize(headings.len(), String::new());
+            cells
+        };
+        table::print(&headings, &right, &cohorts.rows.iter().map(row).collect::<Vec<_>>());
+        Ok(())
     }
 }
 

@@ -117,6 +117,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/metrics/try", post(metrics::try_out))
         .route("/api/metrics/{id}", get(metrics::describe))
         .route("/api/metrics/{id}/drill", get(metrics::drill))
+        .route("/api/metrics/{id}/cohorts", get(metrics::cohorts))
         .route("/api/events", get(events::stream))
         .route_layer(axum::middleware::from_fn_with_state(app.clone(), guard::signed_in));
     Router::new()

@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
 use northing_facts::Snapshot;
 use northing_metrics::drill::{Drill, Side};
-use northing_metrics::{Answer, Compare, Question, Wanted, explain};
+use northing_metrics::{Answer, Cohorts, Compare, Question, Wanted, explain};
 use northing_model::{Calendar, Expr, Grain, Period};
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
@@ -180,6 +180,18 @@ pub async fn try_out(State(app): State<Arc<App>>, Extension(caller): Extension<C
         let question = asked.question(&new.join(","), &snapshot, app.env.now())?;
         // A cache of its own: what is tried must not be taken for what is kept.
         Ok(Json(northing_metrics::ask(&snapshot, &question, &caller.scope, &northing_metrics::Cache::default())?))
+    })
+    .await
+}
+
+/// A metric by when customers first bought: rows of cohorts, one cell a period since.
+pub async fn cohorts(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, params: Params<Asked>) -> Result<Json<Cohorts>, Problem> {
+    let Query(mut asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
+    asked.grain.get_or_insert_with(|| "month".into());
+    blocking(move || {
+        let (snapshot, now) = asked.snapshot(&app)?;
+        let question = asked.question(&id, &snapshot, now)?;
+        Ok(Json(northing_metrics::cohorts(&snapshot, &question, &caller.scope, &app.cache)?))
     })
     .await
 }

@@ -35,6 +35,8 @@ pub fn openapi(model: &Model) -> Js {
         .collect();
     let mut with_metrics = asked.clone();
     with_metrics.push(parameter("metrics", &text, true));
+    let mut by_cohort = asked.clone();
+    by_cohort.push(id_parameter());
     let mut drilling = asked;
     drilling.extend([id_parameter(), parameter("side", &text, false), parameter("limit", &json!({"type": "integer"}), false), parameter("offset", &json!({"type": "integer"}), false)]);
     let lang = [parameter("lang", &json!({"enum": northing_model::labels::LANGUAGES}), false)];
@@ -44,6 +46,7 @@ pub fn openapi(model: &Model) -> Js {
     get("/api/ask", "Compute metrics over a period", &with_metrics);
     get("/api/metrics", "All metrics with names and definitions", &lang);
     get("/api/metrics/{id}", "One metric's definition", &[vec![id_parameter()], lang.to_vec()].concat());
+    get("/api/metrics/{id}/cohorts", "A metric by when customers first bought", &by_cohort);
     get("/api/metrics/{id}/drill", "The records behind a number", &drilling);
     get("/api/model", "Objects, fields and labels", &lang);
     get("/api/events", "Live changes (server-sent events)", &[]);

@@ -32,6 +32,8 @@ export interface Page { seq: number; total: number; items: Item[]; next: string 
 export interface Drill { total: number; sum: number; inputs: string[]; rows: { object: string; id: string; title: string; at: string | null; adds: number }[] }
 export interface Entry { seq: number; at: string; actor: string; op: string; version: number; changed: Record<string, { from: unknown; to: unknown }> }
 
+export interface Cohorts { unit: Unit; rows: { start: string; end: string; customers: number; cells: Cell[] }[] }
+
 export class ApiError extends Error {
   constructor(public problem: Problem) {
     super(problem.detail);

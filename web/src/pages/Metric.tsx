@@ -14,6 +14,7 @@ import { PeriodPicker } from '../ui/PeriodPicker';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
+import { Cohorts } from './Cohorts';
 import { Bars, CompareSelect, usePeriod } from './Overview';
 import css from './metric.module.css';
 
@@ -61,6 +62,7 @@ export function Metric() {
             <About definition={definition} metric={metric} />
             <Split definition={definition} asked={{ ...asked, compare }} by={search.by} onChange={(by) => change({ ...search, by })} />
           </div>
+          {definition.dims.includes('segment') && <Cohorts key={id} definition={definition} asked={asked} grain={grain} />}
           <Records definition={definition} metric={metric} asked={asked} first={search.side} />
         </>
       )}

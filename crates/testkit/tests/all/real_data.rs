@@ -86,6 +86,23 @@ pub fn near(found: f64, wanted: f64) {
     assert!((found - wanted).abs() < 5e-7 * wanted.abs().max(1.0), "{found} is not {wanted}");
 }
 
+/// Who first bought in December 2010, and how many of them bought in each month after.
+fn online_retail_cohorts(data: &Loaded) {
+    let asked = Asking { grain: Grain::Month, variant: Some("served"), ..Asking::of("active_customers", "2010-12-01", "2012-01-01") };
+    let found = northing_metrics::cohorts(&data.snapshot, &asked.question(), &Scope::all(), &Cache::default()).unwrap();
+    let first = &found.rows[0];
+    let active: Vec<f64> = first.cells.iter().map(|c| c.value.unwrap()).collect();
+    assert_eq!(first.customers, 885);
+    assert_eq!(active, [885.0, 324.0, 286.0, 340.0, 321.0, 352.0, 321.0, 309.0, 313.0, 350.0, 331.0, 445.0, 235.0]);
+    assert_eq!(found.rows.iter().map(|r| r.cells.len()).collect::<Vec<_>>(), (1..=13).rev().collect::<Vec<_>>());
+    // Every customer is in one cohort, so the cohorts of a month add up to the month.
+    let months = asked.ask(data).buckets;
+    for (m, month) in months.iter().enumerate() {
+        let sum: f64 = (0..=m).map(|i| found.rows[i].cells[m - i].value.unwrap()).sum();
+        assert_eq!(Some(sum), month.cell.value, "month {m}");
+    }
+}
+
 #[test]
 fn maven_crm() {
     let files = ["maven-crm/accounts.csv", "maven-crm/products.csv", "maven-crm/sales_teams.csv", "maven-crm/sales_pipeline.csv"];
@@ -148,6 +165,7 @@ fn olist_funnel() {
 #[test]
 fn online_retail() {
     let Some(data) = load("online-retail.toml", &["online-retail/online_retail_by_day_concat.csv.gz"]) else { return };
+    online_retail_cohorts(&data);
     let known = |metric| Asking { filter: Some("customer is not null"), ..Asking::of(metric, "2010-12-01", "2012-01-01") };
     near(known("revenue").value(&data), 8_911_407.904);
     assert_eq!(known("new_customers").value(&data), 4338.0);
