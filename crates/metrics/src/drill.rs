@@ -113,6 +113,11 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
             let sign = if term.minus { -1 } else { 1 };
             hits.extend(rows(frame, request, Some(span.start), span.end, sign, term.scale)?);
         }
+        if terms.terms.len() > 1 && terms.terms.iter().all(|t| t.agg == northing_model::metric::Agg::Distinct) {
+            // Somebody who is counted by two tables is one.
+            let mut seen = BTreeSet::new();
+            hits.retain(|h| seen.insert((h.table, h.row)));
+        }
         Ok(hits)
     };
     if let Side::Excluded(reason) = side {

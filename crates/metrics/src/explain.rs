@@ -3,6 +3,7 @@
 
 use northing_model::{MetricDef, MetricKind};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct MeasureText {
@@ -33,9 +34,21 @@ pub struct Definition {
     pub window: Option<String>,
     pub trailing: Option<String>,
     pub excluded: Vec<String>,
+    /// Each variant in the same words.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub readings: BTreeMap<String, Definition>,
 }
 
+/// A metric and its variants.
 pub fn describe(def: &MetricDef) -> Definition {
+    let variant = |name: &String| def.variant(name).ok().map(|v| (name.clone(), one(&v)));
+    Definition { readings: def.variants.keys().filter_map(variant).collect(), ..one(def) }
+}
+
+fn one(def: &MetricDef) -> Definition {
+    use MetricKind::{Derived, Goal, Model, Stock};
+    // A variant of another kind keeps keys that it does not use.
+    let (counts, holds) = (!matches!(def.kind, Derived | Stock | Goal | Model), !matches!(def.kind, Derived | Goal | Model | MetricKind::Flow | MetricKind::Ratio | MetricKind::Duration));
     let days = |d: &northing_model::metric::Days| match d {
         northing_model::metric::Days::Fixed(n) => n.to_string(),
         northing_model::metric::Days::Setting(name) => name.clone(),
@@ -43,6 +56,7 @@ pub fn describe(def: &MetricDef) -> Definition {
     let mut measures: Vec<MeasureText> = def
         .measures()
         .into_iter()
+        .filter(|_| counts)
         .filter(|(side, m)| *side != "excluded" && !def.num.iter().chain(&def.den).any(|o| o.finer.contains(m)))
         .map(|(side, m)| MeasureText {
             side: side.to_string(),
@@ -54,7 +68,7 @@ pub fn describe(def: &MetricDef) -> Definition {
             minus: m.minus,
         })
         .collect();
-    if let Some(state) = &def.state {
+    if let Some(state) = def.state.as_ref().filter(|_| holds) {
         measures.push(MeasureText {
             side: "state".into(),
             from: state.from.clone(),
@@ -75,10 +89,11 @@ pub fn describe(def: &MetricDef) -> Definition {
         dims: def.dims.clone(),
         variants: def.variants.keys().cloned().collect(),
         measures,
-        formula: def.formula.clone(),
-        inputs: def.inputs.iter().map(|(n, i)| (n.clone(), i.metric.clone())).collect(),
+        formula: def.formula.clone().filter(|_| def.kind == Derived),
+        inputs: def.inputs.iter().filter(|_| def.kind == Derived).map(|(n, i)| (n.clone(), i.metric.clone())).collect(),
         window: def.window.as_ref().map(days),
         trailing: def.trailing.as_ref().map(days),
         excluded: def.excluded.keys().cloned().collect(),
+        readings: BTreeMap::new(),
     }
 }

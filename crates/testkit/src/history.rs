@@ -76,7 +76,7 @@ impl History {
             let id = self.id();
             self.stages.push(id);
             changes.push(Change::create("stage", id, Record::from([
-                ("name".into(), text(&format!("{kind} {i}"))), ("kind".into(), text(kind)), ("position".into(), Value::Int(i as i64)), ("pipeline".into(), Value::Ref(pipeline)),
+                ("name".into(), text(&format!("{kind} {i}"))), ("kind".into(), text(kind)), ("position".into(), Value::Int(i as i64)), ("pipeline".into(), Value::Ref(pipeline)), ("probability".into(), if i == 2 { Value::Null } else { Value::Int(20 * i as i64) }),
             ])));
         }
         let rate = self.rate();
@@ -159,7 +159,7 @@ impl History {
                     let (a, b) = (self.chance.below(moments.len() as u64) as usize, self.chance.below(moments.len() as u64) as usize);
                     moments.swap(a, b);
                 }
-                let fields = vec![("name", text("D")), ("customer", customer), ("lead", lead), ("owner", owner), ("amount", amount), ("stage", stage), ("created_at", Value::Time(created))];
+                let fields = vec![("name", text("D")), ("customer", customer), ("lead", lead), ("owner", owner), ("amount", amount), ("stage", stage), ("created_at", Value::Time(created)), ("expected_close", Value::Date(self.day()))];
                 new("deal", fields).map(|(o, i, c)| (o, i, c.with_moments(moments)))
             }
             40..=46 => {

@@ -59,7 +59,7 @@ export function Metric() {
             <Legend compared={compare !== 'none'} />
           </Panel>
           <div className={css.two}>
-            <About definition={definition} metric={metric} />
+            <About definition={{ ...definition, ...(definition.readings?.[search.variant ?? ''] ?? {}), explanation: definition.explanation }} metric={metric} />
             <Split definition={definition} asked={{ ...asked, compare }} by={search.by} onChange={(by) => change({ ...search, by })} />
           </div>
           {definition.dims.includes('segment') && <Cohorts key={id} definition={definition} asked={asked} grain={grain} />}
