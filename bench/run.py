@@ -75,13 +75,13 @@ def median(f, times=7):
 
 
 class Northing:
-    def __init__(self, binary, folder):
+    def __init__(self, binary, folder, plan=PLAN):
         self.binary, self.folder = binary, folder
-        (folder / "plan.toml").write_text(PLAN)
+        (folder / "plan.toml").write_text(plan)
 
-    def imports(self):
+    def imports(self, file="orders.csv"):
         start = time.perf_counter()
-        out = subprocess.run([self.binary, "import", "--data", self.folder / "db", "--plan", self.folder / "plan.toml", self.folder / "orders.csv"], capture_output=True, text=True)
+        out = subprocess.run([self.binary, "import", "--data", self.folder / "db", "--plan", self.folder / "plan.toml", self.folder / file], capture_output=True, text=True)
         if out.returncode:
             sys.exit(out.stderr)
         return time.perf_counter() - start
@@ -180,4 +180,5 @@ def main():
     shutil.rmtree(folder)
 
 
-main()
+if __name__ == "__main__":
+    main()

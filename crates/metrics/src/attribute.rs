@@ -4,25 +4,26 @@
 //! look-back is "(none)".
 
 use crate::answer::Cell;
-use crate::evaluate::{Compiled, Series, name};
+use crate::evaluate::{Series, name};
 use crate::plan::{Frame, steps};
 use crate::rows::{Row, rows};
+use crate::span::Span;
 use crate::{MetricError, Result};
 use northing_facts::{NONE, NULL};
-use northing_model::Expr;
+use northing_model::{Expr, MetricDef};
 use northing_model::metric::{Attribute, Measure, TouchModel};
 use northing_model::money::TICKS;
 use std::collections::HashMap;
 
-pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, measure: &Measure) -> Result<Series> {
+pub(crate) fn cells(def: &MetricDef, spans: &[Span], frame: &Frame<'_>, attribute: &Attribute, measure: &Measure) -> Result<Series> {
     let parse = |t: &Option<String>| t.as_deref().map(Expr::parse).transpose().map_err(MetricError::Question);
     let (table, touched) = (frame.table(&measure.from)?, frame.table(&attribute.touch)?);
     if !frame.allowed(table) || !frame.allowed(touched) {
-        return Err(MetricError::Forbidden(c.def.id.clone()));
+        return Err(MetricError::Forbidden(def.id.clone()));
     }
     let by_touch = frame.by.iter().all(|d| *d == attribute.by);
     if !by_touch {
-        return Err(MetricError::Question(format!("{} can be cut by '{}' only", c.def.id, attribute.by)));
+        return Err(MetricError::Question(format!("{} can be cut by '{}' only", def.id, attribute.by)));
     }
     let filter = match (parse(&measure.filter)?, frame.filter(table).map_err(MetricError::Question)?) {
         (Some(a), Some(b)) => Some(a.and(b)),
@@ -35,7 +36,7 @@ pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, meas
     let mut sums: HashMap<u32, Vec<(i128, u64)>> = HashMap::new();
     let lookback = attribute.lookback_days * 86_400;
     for Row { at, key: who, value, .. } in flows.into_iter().filter(|f| f.value != NULL) {
-        let places: Vec<usize> = c.spans.iter().enumerate().filter(|(_, s)| s.start <= at && at < s.end).map(|(i, _)| i).collect();
+        let places: Vec<usize> = spans.iter().enumerate().filter(|(_, s)| s.start <= at && at < s.end).map(|(i, _)| i).collect();
         if places.is_empty() {
             continue;
         }
@@ -46,7 +47,7 @@ pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, meas
             .unwrap_or_default();
         let credits = split(value, seen.len(), attribute.model);
         let mut give = |code: u32, credit: i64| {
-            let cells = sums.entry(if frame.by.is_empty() { NONE } else { code }).or_insert_with(|| vec![(0, 0); c.spans.len()]);
+            let cells = sums.entry(if frame.by.is_empty() { NONE } else { code }).or_insert_with(|| vec![(0, 0); spans.len()]);
             for place in &places {
                 cells[*place].0 += i128::from(credit);
                 cells[*place].1 += 1;
@@ -70,6 +71,11 @@ pub(crate) fn cells(c: &Compiled, frame: &Frame<'_>, attribute: &Attribute, meas
         series.insert(group, cells.collect());
     }
     Ok(series)
+}
+
+/// Nothing was credited.
+pub(crate) fn none() -> Cell {
+    Cell { value: Some(0.0), numerator: Some(0.0), mature: true, ..Cell::default() }
 }
 
 /// Touches of each customer, in order of time, with what they credit.

@@ -20,7 +20,8 @@ use northing_facts::table::COUNTED;
 use northing_facts::{NONE, NULL};
 use northing_model::MetricDef;
 use northing_model::money::TICKS;
-use std::collections::{BTreeMap, BTreeSet};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Months ahead, what a month's delay costs, and a month in weeks.
@@ -41,47 +42,52 @@ pub struct Summary {
     pub mean: f64,
 }
 
+/// One purchase: whose, when, on which local day, worth how many ten-thousandths.
+#[derive(Clone, Copy)]
+struct Bought {
+    who: u32,
+    day: i32,
+    at: i64,
+    value: i64,
+}
+
 /// Purchases of the customers who buy without a contract, by customer and time: read once for all cuts.
-fn purchases(frame: &Frame<'_>) -> Result<Vec<Row>> {
+fn purchases(frame: &Frame<'_>) -> Result<Vec<Bought>> {
     let customers = &frame.snapshot.tables[frame.table("customer")?];
     let contract = frame.table("contract")?;
-    let contracted: BTreeSet<u32> = rows(frame, contract, &steps("starts_at"), None, None, &steps("customer"))?.iter().map(|r| r.key).collect();
-    let mut bought = rows(frame, frame.table("purchase")?, &steps("purchased_at"), None, Some("purchase_value"), &steps("customer"))?;
-    bought.retain(|r| r.key != NONE && r.value != NULL && r.value >= 0 && !contracted.contains(&r.key));
-    bought.retain(|r| customers.flags(r.key) & COUNTED != 0);
-    bought.sort_unstable_by_key(|r| (r.key, r.at));
+    let mut counted: Vec<bool> = (0..customers.len).map(|row| customers.flags(row) & COUNTED != 0).collect();
+    for row in rows(frame, contract, &steps("starts_at"), None, None, &steps("customer"))?.iter().filter(|r| r.key != NONE) {
+        counted[row.key as usize] = false;
+    }
+    let zone = &frame.snapshot.settings.zone;
+    let all = rows(frame, frame.table("purchase")?, &steps("purchased_at"), None, Some("purchase_value"), &steps("customer"))?;
+    let of = |r: &Row| Bought { who: r.key, day: zone.day(r.at), at: r.at, value: r.value };
+    let fits = |r: &&Row| r.key != NONE && r.value != NULL && r.value >= 0 && counted[r.key as usize];
+    let mut bought: Vec<Bought> = all.par_iter().filter(fits).map(of).collect();
+    bought.par_sort_unstable_by_key(|b| (b.who, b.at));
     Ok(bought)
 }
 
 /// What each customer had bought before a cut, by row.
-fn summaries(frame: &Frame<'_>, bought: &[Row], cut: i64) -> Vec<(u32, Summary)> {
-    let zone = &frame.snapshot.settings.zone;
-    let last_day = zone.day(cut - 1);
-    let mut found = Vec::new();
-    for own in bought.chunk_by(|a, b| a.key == b.key) {
-        let own = &own[..own.partition_point(|r| r.at < cut)];
-        if own.is_empty() {
-            continue;
-        }
-        let mut days: Vec<(i32, i64)> = Vec::new();
-        for r in own {
-            let day = zone.day(r.at);
-            match days.last_mut() {
-                Some(last) if last.0 == day => last.1 = last.1.saturating_add(r.value),
-                _ => days.push((day, r.value)),
-            }
-        }
-        let (first, last, x) = (days[0].0, days[days.len() - 1].0, days.len() - 1);
-        let spent: i128 = days[1..].iter().map(|d| i128::from(d.1)).sum();
+fn summaries(frame: &Frame<'_>, bought: &[Bought], cut: i64) -> Vec<(u32, Summary)> {
+    let last_day = frame.snapshot.settings.zone.day(cut - 1);
+    let one = |own: &[Bought]| {
+        let own = &own[..own.partition_point(|b| b.at < cut)];
+        let (first, last) = (own.first()?, own.last()?);
+        // Purchases of one day are one occasion; the first day's are not repeats.
+        let repeats = &own[own.partition_point(|b| b.day == first.day)..];
+        let x = repeats.chunk_by(|a, b| a.day == b.day).count();
+        let spent: i128 = repeats.iter().map(|b| i128::from(b.value)).sum();
         let mean = if x == 0 { 0.0 } else { spent as f64 / TICKS as f64 / x as f64 };
-        let weeks = |from: i32, to: i32| f64::from(to - from) / 7.0;
-        found.push((own[0].key, Summary { x: x as u32, t_x: weeks(first, last), t: weeks(first, last_day), mean }));
-    }
-    found
+        let weeks = |to: i32| f64::from(to - first.day) / 7.0;
+        Some((first.who, Summary { x: x as u32, t_x: weeks(last.day), t: weeks(last_day), mean }))
+    };
+    let by_customer: Vec<&[Bought]> = bought.chunk_by(|a, b| a.who == b.who).collect();
+    by_customer.par_iter().filter_map(|own| one(own)).collect()
 }
 
 /// The model fitted to everything before a cut; kept while the purchases stay as they are.
-fn fitted(frame: &Frame<'_>, bought: &[Row], cut: i64) -> Result<Option<Arc<Fit>>> {
+fn fitted(frame: &Frame<'_>, bought: &[Bought], cut: i64) -> Result<Option<Arc<Fit>>> {
     let table = &frame.snapshot.tables[frame.table("purchase")?];
     let version = table.chunks.iter().map(|c| c.version).max().unwrap_or(0);
     let key = (version, frame.snapshot.settings.zone.day(cut - 1));
@@ -99,13 +105,13 @@ fn fitted(frame: &Frame<'_>, bought: &[Row], cut: i64) -> Result<Option<Arc<Fit>
 
 /// What each customer is expected to spend over the coming months, discounted; or, by the definition's `stat`, the
 /// chance that it is still there, or how many purchases to expect.
-fn values(frame: &Frame<'_>, def: &MetricDef, bought: &[Row], fit: &Fit, cut: i64) -> Vec<(u32, f64)> {
+fn values(frame: &Frame<'_>, def: &MetricDef, bought: &[Bought], fit: &Fit, cut: i64) -> Vec<(u32, f64)> {
     let value = |s: &Summary| match def.stat.as_deref() {
         Some("alive") => fit.timing.p_alive(s.x, s.t_x, s.t),
         Some("purchases") => fit.timing.expected(s.x, s.t_x, s.t, MONTH_WEEKS * MONTHS as f64),
         _ => fit.timing.discounted(s.x, s.t_x, s.t, MONTH_WEEKS, MONTHS, DISCOUNT) * fit.spend.expected(s.x, s.mean),
     };
-    summaries(frame, bought, cut).iter().map(|(row, s)| (*row, value(s))).collect()
+    summaries(frame, bought, cut).par_iter().map(|(row, s)| (*row, value(s))).collect()
 }
 
 /// The values behind a span's number, by customer.
@@ -117,20 +123,29 @@ pub(crate) fn each(r: &Results<'_>, def: &MetricDef, span: &Span) -> Result<Vec<
     Ok(all.into_iter().filter(|(row, _)| breakdown.keeps(*row)).collect())
 }
 
-pub(crate) fn cells(c: &Compiled, r: &Results<'_>) -> Result<Series> {
+/// Up to when purchases are fitted: the end of the question, as far as it has come.
+pub(crate) fn cut(c: &Compiled, now: i64) -> i64 {
+    c.spans.iter().filter(|s| !s.future).map(|s| s.end).max().unwrap_or(now)
+}
+
+/// The cell of a span without a model.
+pub(crate) fn unfit(def: &MetricDef, span: &Span) -> Cell {
+    Cell { reason: Some("model_not_fit".into()), ..nothing(def, span) }
+}
+
+pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, cut: i64) -> Result<Series> {
     let breakdown = Breakdown::of(r.frame, r.frame.table("customer")?)?;
     let bought = purchases(r.frame)?;
-    let cut = c.spans.iter().filter(|s| !s.future).map(|s| s.end).max().unwrap_or(r.frame.now);
     let fit = fitted(r.frame, &bought, cut)?;
     let mut series = Series::new();
-    let blank = || -> Vec<Cell> { c.spans.iter().map(|s| Cell { reason: Some("model_not_fit".into()), ..nothing(&c.def, s) }).collect() };
+    let blank = || -> Vec<Cell> { spans.iter().map(|s| unfit(def, s)).collect() };
     if breakdown.whole() {
         series.insert(Group::new(), blank());
     }
     let Some(fit) = fit else { return Ok(series) };
-    for (i, span) in c.spans.iter().enumerate().filter(|(_, s)| !s.future) {
+    for (i, span) in spans.iter().enumerate().filter(|(_, s)| !s.future) {
         let mut groups: BTreeMap<Vec<u32>, (f64, u64)> = BTreeMap::new();
-        for (row, value) in values(r.frame, &c.def, &bought, &fit, span.end) {
+        for (row, value) in values(r.frame, def, &bought, &fit, span.end) {
             if breakdown.keeps(row) {
                 let group = groups.entry(breakdown.key(row)).or_default();
                 *group = (group.0 + value, group.1 + 1);

@@ -184,7 +184,7 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
         Shape::Composite { table, state } => {
             let grids = crate::scan::run(plan, frame, &crate::Cache::default())?;
             let results = crate::evaluate::Results { plan, grids: &grids, frame };
-            let scored = crate::evaluate::scores(c, &results, *table, *state, &span)?;
+            let scored = crate::evaluate::scores(&c.def, &results, *table, *state, &span)?;
             Ok(scored.into_iter().map(|(row, score)| Hit { table: *table, row, at: NULL, adds: (score * 1e6).round() as i64, scale: 1_000_000 }).collect())
         }
         Shape::Model => {

@@ -6,6 +6,7 @@ mod compile;
 mod composite;
 mod goals;
 mod inputs;
+mod kept;
 mod retain;
 mod worth;
 
@@ -26,6 +27,7 @@ use uuid::Uuid;
 pub(crate) use cells::{Results, finish, name, nothing};
 pub(crate) use compile::{Compiled, Followed, Shape, Side as TermSide, compile};
 pub(crate) use composite::each as scores;
+pub(crate) use kept::Groups;
 pub(crate) use worth::each as worths;
 
 /// The values of a group's dimensions: what they are called, and the record's id where they are records.

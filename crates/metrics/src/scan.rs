@@ -15,6 +15,7 @@ pub use grid::{Bitmap, Grid, Key, Spread};
 pub(crate) use pass::Pass;
 
 use crate::clv::Fit;
+use crate::evaluate::Groups;
 use crate::plan::{Frame, Plan, Request, What};
 use crate::{MetricError, Result};
 use chunk::Part;
@@ -30,6 +31,7 @@ pub struct Cache {
     parts: Mutex<HashMap<u64, (u64, Arc<Part>)>>,
     grids: Mutex<Grids>,
     models: Mutex<Vec<Model>>,
+    cells: Mutex<HashMap<u64, Arc<Groups>>>,
 }
 
 /// A version of the purchases, the day of the cut, and the model fitted to them (none fits some).
@@ -48,6 +50,9 @@ const MOST_BYTES: usize = 512 << 20;
 
 /// Fitted models that are kept.
 const MOST_MODELS: usize = 64;
+
+/// Spans of finished cells after which that cache starts over.
+const MOST_CELLS: usize = 4_000;
 
 /// Entries after which the cache of parts starts over; each is a few hundred bytes.
 const MOST_PARTS: usize = 400_000;
@@ -74,6 +79,17 @@ impl Cache {
                 models.remove(0);
             }
             models.push((key, fit));
+        }
+    }
+    pub(crate) fn cells(&self, key: u64) -> Option<Arc<Groups>> {
+        self.cells.lock().ok()?.get(&key).cloned()
+    }
+    pub(crate) fn put_cells(&self, key: u64, groups: Arc<Groups>) {
+        if let Ok(mut cells) = self.cells.lock() {
+            if cells.len() >= MOST_CELLS {
+                cells.clear();
+            }
+            cells.insert(key, groups);
         }
     }
     fn grid(&self, key: u64) -> Option<Arc<Grid>> {

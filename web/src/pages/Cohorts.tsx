@@ -47,7 +47,7 @@ function Triangle({ data, share, grain }: { data: Answer; share: boolean; grain:
   return (
     <div className={table.scroll} tabIndex={0} role="region" aria-label={intl.formatMessage({ id: 'cohort.title' })}>
       <table className={`${table.table} ${css.triangle}`}>
-        <thead><tr><th scope="col">{intl.formatMessage({ id: 'cohort.first' })}</th><th scope="col" className={table.right}>{intl.formatMessage({ id: 'cohort.customers' })}</th>{rows[0]!.cells.map((_, k) => <th key={k} scope="col" className={`${table.right} num`}>{k === 0 ? format.number(0) : `+${format.number(k)}`}</th>)}</tr></thead>
+        <thead><tr><th scope="col">{intl.formatMessage({ id: 'cohort.first' })}</th><th scope="col" className={table.right}>{intl.formatMessage({ id: 'cohort.customers' })}</th>{rows[0]!.cells.map((_, k) => <th key={k} scope="col" className={`${table.right} num`}>{format.number(k, { signDisplay: 'exceptZero' })}</th>)}</tr></thead>
         <tbody>
           {rows.map((row) => (
             <tr key={row.start}>

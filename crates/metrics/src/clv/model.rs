@@ -55,13 +55,14 @@ impl Timing {
         let left = if x > 0 { ln_beta(self.a + 1.0, self.b + n - 1.0) - base } else { f64::NEG_INFINITY };
         [common, stayed, left]
     }
-    pub(super) fn with_count(&self, parts: [f64; 3], x: u32, t_x: f64, t: f64) -> f64 {
+    /// The whole, by ln(α + t_x) and ln(α + t).
+    pub(super) fn with_count(&self, parts: [f64; 3], x: u32, ln_x: f64, ln_t: f64) -> f64 {
         let power = self.r + f64::from(x);
-        parts[0] + ln_sum(parts[1] - power * (self.alpha + t).ln(), parts[2] - power * (self.alpha + t_x).ln())
+        parts[0] + ln_sum(parts[1] - power * ln_t, parts[2] - power * ln_x)
     }
     /// Log-likelihood of one customer.
     pub fn ln_likelihood(&self, x: u32, t_x: f64, t: f64) -> f64 {
-        self.with_count(self.by_count(x), x, t_x, t)
+        self.with_count(self.by_count(x), x, (self.alpha + t_x).ln(), (self.alpha + t).ln())
     }
     /// The chance that the customer still buys.
     pub fn p_alive(&self, x: u32, t_x: f64, t: f64) -> f64 {
@@ -74,33 +75,42 @@ impl Timing {
     }
     /// Purchases expected in the coming `ahead`.
     pub fn expected(&self, x: u32, t_x: f64, t: f64, ahead: f64) -> f64 {
+        self.while_alive(x, t, ahead) * self.p_alive(x, t_x, t)
+    }
+    /// The same of somebody who is known to be there.
+    fn while_alive(&self, x: u32, t: f64, ahead: f64) -> f64 {
         // a = 1 is a removable singularity: the mean of both sides.
         if (self.a - 1.0).abs() < 1e-7 {
-            let side = |a: f64| Self { a, ..*self }.expected(x, t_x, t, ahead);
+            let side = |a: f64| Self { a, ..*self }.while_alive(x, t, ahead);
             return (side(1.0 - 1e-5) + side(1.0 + 1e-5)) / 2.0;
         }
         let (Self { r, alpha, a, b }, n) = (*self, f64::from(x));
         let z = ahead / (alpha + t + ahead);
         let f = (1.0 - z).powf(a - 1.0) * hypergeometric(a + b - 1.0 - r, a - 1.0, a + b + n - 1.0, z);
-        (a + b + n - 1.0) / (a - 1.0) * (1.0 - f) * self.p_alive(x, t_x, t)
+        (a + b + n - 1.0) / (a - 1.0) * (1.0 - f)
     }
     /// Purchases expected of the coming months, each month's worth less by the discount.
     pub fn discounted(&self, x: u32, t_x: f64, t: f64, month: f64, months: usize, discount: f64) -> f64 {
         let (mut sum, mut before) = (0.0, 0.0);
         for i in 1..=months {
-            let so_far = self.expected(x, t_x, t, month * i as f64);
+            let so_far = self.while_alive(x, t, month * i as f64);
             sum += (so_far - before) / (1.0 + discount).powi(i as i32);
             before = so_far;
         }
-        sum
+        sum * self.p_alive(x, t_x, t)
     }
 }
 
 impl Spend {
-    /// Log-likelihood of a customer with x > 0 repeat purchases of mean value m > 0.
-    pub fn ln_likelihood(&self, x: u32, m: f64) -> f64 {
+    /// The part of a customer's log-likelihood that depends on the number of repeat purchases alone.
+    pub(super) fn by_count(&self, x: u32) -> f64 {
         let (Self { p, q, v }, n) = (*self, f64::from(x));
-        lgamma(p * n + q) - lgamma(p * n) - lgamma(q) + q * v.ln() + (p * n - 1.0) * m.ln() + p * n * n.ln() - (p * n + q) * (n * m + v).ln()
+        lgamma(p * n + q) - lgamma(p * n) - lgamma(q) + q * v.ln() + p * n * n.ln()
+    }
+    /// Log-likelihood of a customer with x > 0 repeat purchases of mean value m > 0, by m and ln(m).
+    pub(super) fn with_count(&self, part: f64, x: u32, m: f64, ln_m: f64) -> f64 {
+        let (Self { p, q, v }, n) = (*self, f64::from(x));
+        part + (p * n - 1.0) * ln_m - (p * n + q) * (n * m + v).ln()
     }
     /// The expected value of a purchase; without repeat purchases that of everybody.
     pub fn expected(&self, x: u32, m: f64) -> f64 {

@@ -1,13 +1,13 @@
 //! From scan results to cells: one function for each shape.
 
 use super::compile::{Compiled, Shape, Side};
-use super::{Group, Series, composite, goals, inputs, retain, worth};
+use super::{Group, Series, goals, inputs, kept, retain};
 use crate::answer::Cell;
 use crate::plan::{Frame, Plan};
 use crate::scan::{Bitmap, Grid, Key, Spread};
 use crate::span::Span;
 use crate::stats::{mean_variance, wilson};
-use crate::{Result, attribute};
+use crate::Result;
 use northing_facts::{NONE, Snapshot};
 use northing_facts::eval::Path;
 use northing_model::metric::{Agg, Unit};
@@ -32,13 +32,10 @@ pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], 
         Shape::Stock { entered, left, live } => stock(c, &results, entered, left, *live),
         Shape::Average { entered, left } => average(c, &results, entered, left),
         Shape::Retention(followed) => retain::cells(c, &results, followed)?,
-        Shape::Worth(worth) => worth::cells(c, &results, worth)?,
         Shape::Score { handle, classes, latest, mixed } => score(c, &results, *handle, classes.as_ref(), *latest, *mixed),
-        Shape::Attributed { attribute, measure } => attribute::cells(c, frame, attribute, measure)?,
         Shape::Derived { inputs } => inputs::finish_all(c, plan, grids, frame, inputs)?,
         Shape::Goals { goals, share } => goals::finish_all(c, plan, grids, frame, goals, *share)?,
-        Shape::Composite { table, state } => composite::cells(c, &results, *table, *state)?,
-        Shape::Model => crate::clv::cells(c, &results)?,
+        Shape::Worth(_) | Shape::Attributed { .. } | Shape::Composite { .. } | Shape::Model => kept::cells(c, &results)?,
     };
     if frame.by.is_empty() && series.is_empty() {
         series.insert(Group::new(), c.spans.iter().map(|span| nothing(&c.def, span)).collect());

@@ -2,7 +2,6 @@
 //! A measure without data is dropped and the weights of the others grow (KPIS.md: customer_health_score).
 
 use super::cells::Results;
-use super::compile::Compiled;
 use super::Series;
 use crate::answer::Cell;
 use crate::breakdown::Breakdown;
@@ -13,8 +12,9 @@ use crate::span::Span;
 use crate::stats::mean_variance_of;
 use crate::{MetricError, Result};
 use northing_facts::{NONE, NULL};
-use northing_model::Expr;
+use northing_model::{Expr, MetricDef};
 use northing_model::metric::{Component, Reading};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 const DAY: i64 = 86_400;
@@ -27,22 +27,24 @@ struct Gathered<'a> {
     starts: Vec<u32>,
 }
 
-pub(crate) fn cells(c: &Compiled, r: &Results<'_>, table: usize, state: usize) -> Result<Series> {
-    let gathered = gather(c, r, table)?;
+pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, table: usize, state: usize) -> Result<Series> {
+    let gathered = gather(def, r, table)?;
     let breakdown = Breakdown::of(r.frame, table)?;
     let mut series = Series::new();
-    for (i, span) in c.spans.iter().enumerate() {
+    for (i, span) in spans.iter().enumerate() {
         let population = population(r, state, span, &breakdown);
         let mut groups: BTreeMap<Vec<u32>, (Vec<f64>, u64)> = BTreeMap::new();
-        for row in population.iter() {
+        let rows: Vec<u32> = population.iter().collect();
+        let scores: Vec<Option<f64>> = rows.par_iter().map(|row| score(&gathered, *row, span.end)).collect();
+        for (row, score) in rows.into_iter().zip(scores) {
             let group = groups.entry(breakdown.key(row)).or_default();
-            match score(&gathered, row, span.end) {
+            match score {
                 Some(score) => group.0.push(score),
                 None => group.1 += 1,
             }
         }
         for (key, (scores, unknown)) in groups {
-            let blank = || c.spans.iter().map(|s| super::nothing(&c.def, s)).collect();
+            let blank = || spans.iter().map(|s| super::nothing(def, s)).collect();
             series.entry(breakdown.group(r.frame.snapshot, &key)).or_insert_with(blank)[i] = cell(&scores, unknown);
         }
     }
@@ -50,8 +52,8 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, table: usize, state: usize) -
 }
 
 /// The score of every record of the population at the end of a span.
-pub(crate) fn each(c: &Compiled, r: &Results<'_>, table: usize, state: usize, span: &Span) -> Result<Vec<(u32, f64)>> {
-    let gathered = gather(c, r, table)?;
+pub(crate) fn each(def: &MetricDef, r: &Results<'_>, table: usize, state: usize, span: &Span) -> Result<Vec<(u32, f64)>> {
+    let gathered = gather(def, r, table)?;
     let breakdown = Breakdown::of(r.frame, table)?;
     Ok(population(r, state, span, &breakdown).iter().filter_map(|row| score(&gathered, row, span.end).map(|s| (row, s))).collect())
 }
@@ -74,14 +76,13 @@ fn cell(scores: &[f64], unknown: u64) -> Cell {
     cell
 }
 
-fn gather<'a>(c: &'a Compiled, r: &Results<'_>, table: usize) -> Result<Vec<Gathered<'a>>> {
+fn gather<'a>(def: &'a MetricDef, r: &Results<'_>, table: usize) -> Result<Vec<Gathered<'a>>> {
     let records = r.frame.snapshot.tables[table].len as usize;
     let name = &r.frame.snapshot.tables[table].schema.name;
-    let mut all = Vec::new();
-    for component in c.def.components.values() {
+    let one = |component: &'a Component| -> Result<Gathered<'a>> {
         let from = r.frame.table(&component.from)?;
         if !r.frame.allowed(from) {
-            return Err(MetricError::Forbidden(c.def.id.clone()));
+            return Err(MetricError::Forbidden(def.id.clone()));
         }
         let parse = |t: &String| Expr::parse(t).map_err(MetricError::Question);
         let filter = component.filter.as_ref().map(parse).transpose()?;
@@ -93,15 +94,15 @@ fn gather<'a>(c: &'a Compiled, r: &Results<'_>, table: usize) -> Result<Vec<Gath
         let whose = whose.ok_or_else(|| MetricError::Question(format!("{} has no path to {name}", component.from)))?;
         let mut rows = rows(r.frame, from, &steps(&component.time), filter, value, &whose)?;
         rows.retain(|row| row.key != NONE);
-        rows.sort_unstable_by_key(|row| (row.key, row.at));
+        rows.par_sort_unstable_by_key(|row| (row.key, row.at));
         let mut starts = vec![0u32; records + 1];
         rows.iter().for_each(|row| starts[row.key as usize + 1] += 1);
         for i in 0..records {
             starts[i + 1] += starts[i];
         }
-        all.push(Gathered { component, rows, starts });
-    }
-    Ok(all)
+        Ok(Gathered { component, rows, starts })
+    };
+    def.components.values().map(one).collect()
 }
 
 /// A record's score just before an instant; `None` where less than half of the weight has data.

@@ -3,7 +3,7 @@
 
 use super::Series;
 use super::cells::{Results, nothing};
-use super::compile::{Compiled, Worth};
+use super::compile::Worth;
 use crate::Result;
 use crate::answer::Cell;
 use crate::breakdown::Breakdown;
@@ -11,7 +11,7 @@ use crate::plan::{Frame, steps};
 use crate::rows::rows;
 use crate::span::Span;
 use northing_facts::{NONE, NULL};
-use northing_model::Expr;
+use northing_model::{Expr, MetricDef};
 use northing_model::money::TICKS;
 use std::collections::BTreeMap;
 
@@ -46,11 +46,11 @@ fn followed(all: &[Held], worth: &Worth, span: &Span, breakdown: &Breakdown) -> 
     by
 }
 
-pub(crate) fn cells(c: &Compiled, r: &Results<'_>, worth: &Worth) -> Result<Series> {
+pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, worth: &Worth) -> Result<Series> {
     let breakdown = Breakdown::of(r.frame, worth.who)?;
     let all = held(r.frame, worth)?;
     let mut series = Series::new();
-    for (i, span) in c.spans.iter().enumerate() {
+    for (i, span) in spans.iter().enumerate() {
         let mut groups: BTreeMap<Vec<u32>, (i128, i128, u64)> = BTreeMap::new();
         for (who, (before, after)) in followed(&all, worth, span, &breakdown) {
             let group = groups.entry(breakdown.key(who)).or_default();
@@ -59,7 +59,7 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, worth: &Worth) -> Result<Seri
         for (key, (before, after, n)) in groups {
             let amount = |ticks: i128| Some(ticks as f64 / TICKS as f64);
             let cell = Cell { value: Some(after as f64 / before as f64), numerator: amount(after), denominator: amount(before), n, mature: true, ..Cell::default() };
-            let blank = || c.spans.iter().map(|s| nothing(&c.def, s)).collect();
+            let blank = || spans.iter().map(|s| nothing(def, s)).collect();
             series.entry(breakdown.group(r.frame.snapshot, &key)).or_insert_with(blank)[i] = cell;
         }
     }
