@@ -34,6 +34,8 @@ pub struct Definition {
     pub window: Option<String>,
     pub trailing: Option<String>,
     pub excluded: Vec<String>,
+    pub sources: Vec<String>,
+    pub differs: Vec<String>,
     /// Each variant in the same words.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub readings: BTreeMap<String, Definition>,
@@ -94,6 +96,8 @@ fn one(def: &MetricDef) -> Definition {
         window: def.window.as_ref().map(days),
         trailing: def.trailing.as_ref().map(days),
         excluded: def.excluded.keys().cloned().collect(),
+        sources: def.sources.clone(),
+        differs: def.differs.clone(),
         readings: BTreeMap::new(),
     }
 }

@@ -28,6 +28,11 @@ pub struct MetricDef {
     pub good: Good,
     /// sales, marketing, customers, service, …: the catalogue's headings.
     pub group: String,
+    /// The articles that name it, and where they differ on it (labels `source.*` and `differs.*`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<String>,
     /// Bumped when the meaning changes; answers carry it.
     #[serde(default = "one")]
     pub version: u32,

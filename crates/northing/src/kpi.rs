@@ -79,6 +79,9 @@ pub struct Metrics {
     data: Data,
     #[arg(long)]
     json: bool,
+    /// Check the metrics declared in this TOML file against the workspace, without keeping them
+    #[arg(long, value_name = "FILE")]
+    check: Option<std::path::PathBuf>,
     /// en, pl, ru, zh, hu or fa
     #[arg(long, default_value = "en")]
     lang: String,
@@ -284,6 +287,12 @@ impl Metrics {
         let labels = Labels::load()?;
         let model = if self.data.data.join("northing.db").exists() { Store::open(&self.data.data)?.model() } else { northing_model::Model::builtin()?.into() };
         let text = |key: String| labels.text(&self.lang, &key);
+        if let Some(file) = &self.check {
+            let body = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+            let (_, new) = model.with_metrics(&body)?;
+            say!("{}: {} declared, nothing wrong: {}", file.display(), new.len(), new.join(", "));
+            return Ok(());
+        }
         let chosen: Vec<_> = model.metrics.values().filter(|m| self.metric.as_ref().is_none_or(|id| *id == m.id)).collect();
         if chosen.is_empty() {
             return Err(format!("there is no metric '{}'", self.metric.unwrap_or_default()).into());
@@ -313,6 +322,10 @@ impl Metrics {
                     say!("  = {formula}   with {}", d.inputs.iter().map(|(n, m)| format!("{n} = {m}")).collect::<Vec<_>>().join(", "));
                 }
                 say!("  dimensions: {}\n  variants: {}", d.dims.join(", "), d.variants.join(", "));
+                d.differs.iter().for_each(|key| say!("  {}", text(format!("differs.{key}"))));
+                if !d.sources.is_empty() {
+                    say!("  named by: {}", d.sources.iter().map(|s| text(format!("source.{s}"))).collect::<Vec<_>>().join(" · "));
+                }
             }
             return Ok(());
         }

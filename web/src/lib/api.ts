@@ -20,7 +20,7 @@ export interface Answer { seq: number; as_of: string; zone: string; calendar: st
 export interface Definition {
   id: string; name: string; explanation: string; kind: string; unit: Unit; good: Good; group: string; dims: string[]; variants: string[];
   measures: { side: string; from: string; agg: string; value: string | null; time: string; where: string | null; minus: boolean }[];
-  formula: string | null; inputs: [string, string][]; window: string | null; trailing: string | null; excluded: string[]; readings?: Record<string, Definition>;
+  formula: string | null; inputs: [string, string][]; window: string | null; trailing: string | null; excluded: string[]; sources: string[]; differs: string[]; readings?: Record<string, Definition>;
 }
 export interface FieldInfo { name: string; label: string; type: string; to: string | null; derived: boolean; filterable: boolean; dimension: boolean; options: string[] }
 export interface ObjectInfo { name: string; plural: string; label: string; title: string; derived: boolean; list: string[]; sort?: string[]; fields: FieldInfo[] }

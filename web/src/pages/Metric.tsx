@@ -129,6 +129,13 @@ function About({ definition, metric }: { definition: Definition; metric: MetricA
       <div className={css.list}>
         {[...part('num'), ...part('state'), ...part('den')].map((m, i) => <div key={i} className={css.code}>{words(m)}</div>)}
       </div>
+      {definition.differs.length > 0 && (
+        <>
+          <h3 className={css.h3}>{intl.formatMessage({ id: 'metric.differs' })}</h3>
+          <ul className={css.list}>{definition.differs.map((d) => <li key={d}>{label(`differs.${d}`)}</li>)}</ul>
+        </>
+      )}
+      {definition.sources.length > 0 && <p className={ui.quiet}>{intl.formatMessage({ id: 'metric.sources' })}: {definition.sources.map((s) => label(`source.${s}`)).join(' · ')}</p>}
       {Object.keys(total.excluded).length > 0 && (
         <>
           <h3 className={css.h3}>{intl.formatMessage({ id: 'metric.leftout' })}</h3>

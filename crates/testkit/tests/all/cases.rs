@@ -43,6 +43,12 @@ fn every_metric_has_a_case_and_words_in_six_languages() {
         .filter_map(|e| e.variant.map(|v| (e.metric, v)))
         .collect();
     let screen: Vec<(&str, String)> = LANGUAGES.iter().map(|l| (*l, std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../web/src/locales/{l}.json"))).unwrap())).collect();
+    for def in model.metrics.values() {
+        let keys = def.sources.iter().map(|s| format!("source.{s}")).chain(def.differs.iter().map(|d| format!("differs.{d}")));
+        for key in keys {
+            missing.extend(LANGUAGES.iter().filter(|l| labels.get(l, &key).is_none()).map(|l| format!("{l} {key}")));
+        }
+    }
     for (id, def) in &model.metrics {
         for name in def.variants.keys() {
             if !matches!(name.as_str(), "median" | "p90") && !expected.contains(&(id.clone(), name.clone())) {
