@@ -4,7 +4,7 @@ NORTHING := $(TARGET)/release/northing
 DEMO ?= data/demo
 LISTEN ?= 127.0.0.1:7878
 
-.PHONY: build run test web rust-test web-test e2e shots bench clean
+.PHONY: build run test long web rust-test web-test e2e shots bench clean
 
 build: web/dist/index.html
 	cargo build --release -p northing
@@ -24,6 +24,10 @@ test: build rust-test web-test e2e
 
 rust-test:
 	cargo test --release --workspace
+
+# Ten thousand random histories against the oracle: about ten minutes.
+long:
+	NORTHING_HISTORIES=10000 cargo test --release -p northing-testkit random_histories
 
 web-test: web/dist/index.html
 	cd web && npx --no-install tsc --noEmit && npx --no-install vitest run

@@ -9,13 +9,14 @@ import { ApiError } from './lib/api';
 import { sessionQuery } from './lib/data';
 import { searchOf } from './lib/period';
 import { PrefsProvider } from './lib/prefs';
+import { Board } from './pages/Board';
 import { Declare } from './pages/Declare';
 import { Metric, type MetricSearch } from './pages/Metric';
 import { Metrics } from './pages/Metrics';
 import { Overview } from './pages/Overview';
 import { Quality } from './pages/Quality';
 import { Record } from './pages/Record';
-import { Records } from './pages/Records';
+import { Records, type ListSearch } from './pages/Records';
 import { SignIn } from './pages/SignIn';
 import { Failure, Loading } from './ui/Parts';
 import { Shell } from './ui/Shell';
@@ -47,13 +48,15 @@ const metricSearch = (input: { [key: string]: unknown }): MetricSearch => ({
   ...(text(input.grain) && { grain: text(input.grain) }),
   ...(text(input.side) && { side: text(input.side) }),
 });
+const listSearch = (input: { [key: string]: unknown }): ListSearch => ({ ...(text(input.f) && { f: text(input.f) }), ...(text(input.sort) && { sort: text(input.sort) }) });
 const routes = inside.addChildren([
   createRoute({ getParentRoute: () => inside, path: '/', component: Overview, validateSearch: searchOf }),
   createRoute({ getParentRoute: () => inside, path: '/metrics', component: Metrics, validateSearch: searchOf }),
   createRoute({ getParentRoute: () => inside, path: '/quality', component: Quality, validateSearch: searchOf }),
   createRoute({ getParentRoute: () => inside, path: '/declare', component: Declare, validateSearch: searchOf }),
   createRoute({ getParentRoute: () => inside, path: '/metrics/$id', component: Metric, validateSearch: metricSearch }),
-  createRoute({ getParentRoute: () => inside, path: '/records/$object', component: Records }),
+  createRoute({ getParentRoute: () => inside, path: '/board', component: Board }),
+  createRoute({ getParentRoute: () => inside, path: '/records/$object', component: Records, validateSearch: listSearch }),
   createRoute({ getParentRoute: () => inside, path: '/records/$object/$id', component: Record }),
 ]);
 const router = createRouter({ routeTree: root.addChildren([signIn, routes]), context: { client }, scrollRestoration: true, defaultPreload: false });

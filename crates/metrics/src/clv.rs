@@ -138,11 +138,13 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, cut: i64) 
     let bought = purchases(r.frame)?;
     let fit = fitted(r.frame, &bought, cut)?;
     let mut series = Series::new();
-    let blank = || -> Vec<Cell> { spans.iter().map(|s| unfit(def, s)).collect() };
-    if breakdown.whole() {
-        series.insert(Group::new(), blank());
-    }
-    let Some(fit) = fit else { return Ok(series) };
+    let blank = || -> Vec<Cell> { spans.iter().map(|s| nothing(def, s)).collect() };
+    let Some(fit) = fit else {
+        if breakdown.whole() {
+            series.insert(Group::new(), spans.iter().map(|s| unfit(def, s)).collect());
+        }
+        return Ok(series);
+    };
     for (i, span) in spans.iter().enumerate().filter(|(_, s)| !s.future) {
         let mut groups: BTreeMap<Vec<u32>, (f64, u64)> = BTreeMap::new();
         for (row, value) in values(r.frame, def, &bought, &fit, span.end) {

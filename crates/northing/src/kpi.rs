@@ -92,7 +92,8 @@ impl Asked {
     fn snapshot(&self, env: &Env) -> Result<(Snapshot, i64), Box<dyn Error>> {
         let store = open(&self.data)?;
         let Some(text) = &self.as_of else {
-            return Ok((Facts::load(&store)?.snapshot(), env.now()));
+            // What was written within this very second has happened: the present ends with it.
+            return Ok((Facts::load(&store)?.snapshot(), env.now() + 1));
         };
         let settings = Facts::load(&store)?.snapshot().settings;
         let instant = northing_model::value::parse_instant(text)

@@ -1,7 +1,7 @@
 //! The state that requests share, and the routes.
 
 use crate::problem::Problem;
-use crate::{Config, ServeError, assets, events, guard, metrics, openapi, records, session};
+use crate::{Config, ServeError, assets, events, export, guard, metrics, openapi, records, session};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
@@ -109,6 +109,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/session", get(session::current).delete(session::sign_out))
         .route("/api/model", get(metrics::model))
         .route("/api/records/{object}", get(records::list).post(records::create))
+        .route("/api/records/{object}/export", get(export::csv))
         .route("/api/records/{object}/{id}", get(records::get).patch(records::change).delete(records::delete))
         .route("/api/records/{object}/{id}/history", get(records::history))
         .route("/api/records/{object}/{id}/merge", post(records::merge))

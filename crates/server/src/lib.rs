@@ -6,6 +6,7 @@
 mod app;
 mod assets;
 mod events;
+mod export;
 mod guard;
 mod metrics;
 mod openapi;

@@ -38,7 +38,7 @@ pub async fn model(State(app): State<Arc<App>>, params: Params<Language>) -> Res
                 .values()
                 .map(|f| {
                     json!({
-                        "name": f.name, "label": app.labels.field(&lang, &o.name, &f.name), "type": f.kind, "to": f.to, "options": f.options, "required": f.required,
+                        "name": f.name, "label": app.labels.field(&lang, &o.name, &f.name), "type": f.kind, "to": f.to, "options": f.options, "required": f.required, "default": f.default,
                         "derived": f.derived, "filterable": f.facts, "dimension": f.kind.is_dimension() && f.facts,
                     })
                 })
@@ -103,7 +103,8 @@ impl Asked {
                 Some(seq) => app.feed.at_least(seq, std::time::Duration::from_secs(3)),
                 None => app.feed.now(),
             };
-            return Ok((snapshot, app.env.now()));
+            // What was written within this very second has happened: the present ends with it.
+            return Ok((snapshot, app.env.now() + 1));
         };
         let zone = &app.feed.now().settings.zone;
         let instant = northing_model::value::parse_instant(text)
@@ -177,7 +178,7 @@ pub async fn try_out(State(app): State<Arc<App>>, Extension(caller): Extension<C
         }
         snapshot.model = Arc::new(model);
         let asked = Asked { from: tried.from, to: tried.to, grain: tried.grain, by: tried.by, calendar: tried.calendar, ..Asked::default() };
-        let question = asked.question(&new.join(","), &snapshot, app.env.now())?;
+        let question = asked.question(&new.join(","), &snapshot, app.env.now() + 1)?;
         // A cache of its own: what is tried must not be taken for what is kept.
         Ok(Json(northing_metrics::ask(&snapshot, &question, &caller.scope, &northing_metrics::Cache::default())?))
     })

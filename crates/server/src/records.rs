@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use northing_facts::list::{ListQuery, list as facts_list};
+use northing_facts::list::{ListPage, ListQuery, list as facts_list};
 use northing_facts::{NULL, Snapshot};
 use northing_model::{Expr, ObjectDef, Record, Value};
 use northing_store::{Change, Commit, Committed};
@@ -32,9 +32,11 @@ pub struct ListParams {
     cursor: Option<String>,
     /// Wait until the facts include this change.
     after: Option<u64>,
+    /// The language of an export's headings.
+    pub lang: Option<String>,
 }
 
-fn object<'a>(model: &'a northing_model::Model, name: &str) -> Result<&'a ObjectDef, Problem> {
+pub fn object<'a>(model: &'a northing_model::Model, name: &str) -> Result<&'a ObjectDef, Problem> {
     // Derived tables have no records of their own; metrics and drill-down show what they hold.
     model.object_by_path(name).filter(|o| !o.derived).ok_or_else(|| Problem::not_found(format!("there is no object '{name}'; GET /api/model lists them")))
 }
@@ -51,11 +53,8 @@ pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Call
             None => 0,
             Some(cursor) => cursor.strip_prefix("at").and_then(|n| n.parse().ok()).ok_or_else(|| Problem::bad("the cursor is not one of ours; leave it out to begin again"))?,
         };
-        let sort = params.sort.as_deref().map_or_else(|| def.sort.clone(), |s| s.split(',').filter(|s| !s.is_empty()).map(str::to_string).collect());
-        let filter = params.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::bad)?;
         let limit = params.limit.unwrap_or(50).clamp(1, LARGEST_PAGE);
-        let query = ListQuery { filter, sort, offset, limit };
-        let page = facts_list(&snapshot, &def.name, &query, &caller.scope, app.env.now()).map_err(Problem::bad)?;
+        let page = found(&app, &snapshot, &caller, &name, &params, offset, limit)?;
         let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name))?;
         let items = rows(&app, &snapshot, def, table, &page.rows)?;
         let next = (offset + page.rows.len() < page.total).then(|| format!("at{}", offset + page.rows.len()));
@@ -64,8 +63,17 @@ pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Call
     .await
 }
 
+/// The records that a list's parameters ask for, as far as the caller may see them.
+pub fn found(app: &App, snapshot: &Snapshot, caller: &Caller, name: &str, params: &ListParams, offset: usize, limit: usize) -> Result<ListPage, Problem> {
+    let def = object(&snapshot.model, name)?;
+    let sort = params.sort.as_deref().map_or_else(|| def.sort.clone(), |s| s.split(',').filter(|s| !s.is_empty()).map(str::to_string).collect());
+    let filter = params.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::bad)?;
+    let query = ListQuery { filter, sort, offset, limit };
+    facts_list(snapshot, &def.name, &query, &caller.scope, app.env.now()).map_err(Problem::bad)
+}
+
 /// Records of a page in order: stored fields from the store, derived ones from the facts.
-fn rows(app: &App, snapshot: &Snapshot, def: &ObjectDef, table: usize, rows: &[u32]) -> Result<Vec<Js>, Problem> {
+pub fn rows(app: &App, snapshot: &Snapshot, def: &ObjectDef, table: usize, rows: &[u32]) -> Result<Vec<Js>, Problem> {
     let ids: Vec<Uuid> = rows.iter().filter_map(|r| snapshot.tables[table].id(*r)).collect();
     let found = app.store.get_many(&def.name, &ids)?;
     let by_id: std::collections::HashMap<Uuid, (Record, u64)> = found.into_iter().map(|(id, r, v)| (id, (r, v))).collect();

@@ -22,7 +22,7 @@ export interface Definition {
   measures: { side: string; from: string; agg: string; value: string | null; time: string; where: string | null; minus: boolean }[];
   formula: string | null; inputs: [string, string][]; window: string | null; trailing: string | null; excluded: string[]; sources: string[]; differs: string[]; readings?: Record<string, Definition>;
 }
-export interface FieldInfo { name: string; label: string; type: string; to: string | null; derived: boolean; filterable: boolean; dimension: boolean; options: string[] }
+export interface FieldInfo { name: string; label: string; type: string; to: string | null; default: unknown; required: boolean; derived: boolean; filterable: boolean; dimension: boolean; options: string[] }
 export interface ObjectInfo { name: string; plural: string; label: string; title: string; derived: boolean; list: string[]; sort?: string[]; fields: FieldInfo[] }
 export interface Dashboard { tiles: string[]; trend: string; funnel: string[]; breakdown: string; breakdown_by: string }
 export interface ModelInfo { objects: ObjectInfo[]; labels: Record<string, string>; dashboards: Record<string, Dashboard> }
@@ -49,8 +49,8 @@ export async function get<T>(path: string, query: Query = {}): Promise<T> {
   return send<T>(text ? `${path}?${text}` : path);
 }
 
-export async function send<T>(path: string, method = 'GET', body?: unknown): Promise<T> {
-  const headers: Record<string, string> = { accept: 'application/json' };
+export async function send<T>(path: string, method = 'GET', body?: unknown, more: Record<string, string> = {}): Promise<T> {
+  const headers: Record<string, string> = { accept: 'application/json', ...more };
   if (body !== undefined) headers['content-type'] = 'application/json';
   let response: Response;
   try {

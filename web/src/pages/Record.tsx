@@ -1,8 +1,12 @@
 // One record: its fields and everything that happened to it.
 import { useQuery } from '@tanstack/react-query';
-import { Link, useParams } from '@tanstack/react-router';
+import { Link, useNavigate, useParams } from '@tanstack/react-router';
+import { Merge, Pencil, Trash2 } from 'lucide-react';
+import { useState } from 'react';
 import { useIntl } from 'react-intl';
-import { get, type Entry, type Item } from '../lib/api';
+import { merge, MergeDialog } from '../forms/Merge';
+import { RecordForm } from '../forms/RecordForm';
+import { get, send, type Entry, type FieldInfo, type Item } from '../lib/api';
 import { useCell } from '../lib/cell';
 import { useLabel, useModel } from '../lib/data';
 import { useFormat } from '../lib/format';
@@ -10,6 +14,8 @@ import { Failure, Loading, Panel } from '../ui/Parts';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
+import { Own } from './Own';
+import { Related } from './Related';
 
 const words = (v: unknown): string => (v === null || v === undefined ? '–' : typeof v === 'object' ? Object.values(v).join(' ') : String(v));
 
@@ -20,6 +26,10 @@ export function Record() {
   const cell = useCell();
   const { object: plural, id } = useParams({ strict: false }) as { object: string; id: string };
   const object = useModel()?.objects.find((o) => o.plural === plural);
+  const navigate = useNavigate();
+  const [editing, setEditing] = useState(false);
+  const [merging, setMerging] = useState(false);
+  const [problem, setProblem] = useState<unknown>();
   const record = useQuery({ queryKey: ['live', 'record', plural, id], queryFn: () => get<Item>(`/api/records/${plural}/${id}`) });
   const history = useQuery({ queryKey: ['live', 'history', plural, id], queryFn: () => get<{ entries: Entry[] }>(`/api/records/${plural}/${id}/history`) });
   if (record.error) return <Page title={object?.label ?? plural}><Failure error={record.error} /></Page>;
@@ -29,11 +39,35 @@ export function Record() {
   const field = (name: string) => object.fields.find((f) => f.name === name);
   const order = [...object.list, ...object.fields.map((f) => f.name)];
   const shown = [...new Set(order)].map(field).filter((f) => f !== undefined).filter((f) => item.fields[f.name] !== undefined && item.fields[f.name] !== null);
+  const row = (f: FieldInfo) => [<dt key={`${f.name}-t`}>{f.label}</dt>, <dd key={f.name}>{cell(f, item)}</dd>];
+  // What Northing works out; a flag that is off says nothing.
+  const worked = shown.filter((f) => f.derived && item.fields[f.name] !== false);
+  const remove = () => {
+    if (!confirm(intl.formatMessage({ id: 'form.delete.sure' }, { title }))) return;
+    send(`/api/records/${plural}/${id}`, 'DELETE', undefined, { 'if-match': `"${item.version}"` }).then(() => navigate({ to: '/records/$object', params: { object: plural } }), setProblem);
+  };
+  const survivor = item.fields.merged_into as string | undefined;
+  const mergeable = ['customer', 'lead', 'contact', 'ticket'].includes(object.name) && object.fields.some((f) => f.name === 'merged_into');
+  const controls = <>{mergeable && !survivor && <button type="button" className={ui.button} onClick={() => setMerging(true)}><Merge size={15} aria-hidden />{intl.formatMessage({ id: 'merge.open' })}</button>}<button type="button" className={ui.button} onClick={remove}><Trash2 size={15} aria-hidden />{intl.formatMessage({ id: 'form.delete' })}</button><button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setEditing(true)}><Pencil size={15} aria-hidden />{intl.formatMessage({ id: 'form.change' })}</button></>;
   return (
-    <Page title={title} note={<Link className={ui.quiet} to="/records/$object" params={{ object: plural }}>{object.label}</Link>}>
+    <Page title={title} note={<Link className={ui.quiet} to="/records/$object" params={{ object: plural }}>{object.label}</Link>} controls={controls}>
+      {editing && <RecordForm key={item.id} object={object} item={item} onDone={() => setEditing(false)} />}
+      {merging && <MergeDialog object={object} item={item} title={title} onDone={(into) => { setMerging(false); if (into) void navigate({ to: '/records/$object/$id', params: { object: plural, id: into } }); }} />}
+      {survivor && (
+        <Panel title={intl.formatMessage({ id: 'merge.merged' }, { title: item.titles.merged_into ?? '…' })} aside={
+          <span className={table.actions}>
+            <Link className={ui.button} to="/records/$object/$id" params={{ object: plural, id: survivor }}>{item.titles.merged_into ?? '…'}</Link>
+            <button type="button" className={ui.button} onClick={() => void merge(object, item, null).then(() => record.refetch(), setProblem)}>{intl.formatMessage({ id: 'merge.undo' })}</button>
+          </span>
+        }>{null}</Panel>
+      )}
+      {!!problem && <Failure error={problem} retry={() => { setProblem(undefined); void record.refetch(); }} />}
+      {object.name === 'customer' && <Own id={id} />}
       <Panel title={intl.formatMessage({ id: 'record.details' })}>
-        <dl className={table.fields}>{shown.map((f) => [<dt key={`${f.name}-t`}>{f.label}</dt>, <dd key={f.name}>{cell(f, item)}</dd>])}</dl>
+        <dl className={table.fields}>{shown.filter((f) => !f.derived).map(row)}</dl>
+        {worked.length > 0 && <details className={table.more}><summary>{intl.formatMessage({ id: 'record.derived' })}</summary><dl className={table.fields}>{worked.map(row)}</dl></details>}
       </Panel>
+      <Related object={object} item={item} title={title} />
       <Panel title={intl.formatMessage({ id: 'record.history' })}>
         {history.data?.entries.map((entry) => (
           <div key={entry.seq} className={table.entry}>

@@ -1,17 +1,24 @@
 // The list of any object: columns from its declaration, sorting, search in its title, more on demand.
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
-import { Link, useParams } from '@tanstack/react-router';
-import { ArrowDown, ArrowUp } from 'lucide-react';
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { ArrowDown, ArrowUp, Download, ListFilter, Plus } from 'lucide-react';
 import { useDeferredValue, useState } from 'react';
 import { useIntl } from 'react-intl';
+import { RecordForm } from '../forms/RecordForm';
 import { get, type FieldInfo, type Page as ListPage } from '../lib/api';
 import { isNumeric, useCell } from '../lib/cell';
 import { useModel } from '../lib/data';
+import { conditionsOf, containing, filterOf, operatorsOf, type Condition } from '../lib/filter';
 import { useFormat } from '../lib/format';
+import { usePrefs } from '../lib/prefs';
 import { Failure, Loading } from '../ui/Parts';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
+import { Filters } from './Filters';
+import { now } from './Related';
+
+export interface ListSearch { f?: string; sort?: string }
 
 export function Records() {
   const { object: plural } = useParams({ strict: false }) as { object: string };
@@ -23,12 +30,22 @@ function List({ plural }: { plural: string }) {
   const format = useFormat();
   const cell = useCell();
   const object = useModel()?.objects.find((o) => o.plural === plural);
-  const [sort, setSort] = useState<string>();
+  const navigate = useNavigate();
+  const { lang } = usePrefs();
+  const asked = useSearch({ strict: false }) as ListSearch;
+  const change = (next: ListSearch) => void navigate({ to: '/records/$object', params: { object: plural }, search: next, replace: true });
+  const sort = asked.sort;
+  const setSort = (next: string) => change({ ...asked, sort: next });
+  const conditions = conditionsOf(asked.f);
+  const setConditions = (next: Condition[]) => change({ ...asked, f: next.length > 0 ? JSON.stringify(next) : undefined });
   const [text, setText] = useState('');
   const search = useDeferredValue(text.trim());
-  const title = object?.fields.find((f) => f.name === object.title);
-  const searchable = title?.filterable && ['text', 'label'].includes(title.type);
-  const filter = search && searchable ? `contains(${title.name}, '${search.replaceAll("'", "''")}')` : undefined;
+  const [adding, setAdding] = useState(false);
+  const searchable = !!object && !!containing(object, 'x');
+  const parts = object ? [search ? containing(object, search) : undefined, filterOf(object, conditions)].filter((p): p is string => !!p) : [];
+  const filter = parts.length > 0 ? parts.join(' and ') : undefined;
+  const file = `/api/records/${plural}/export?${new URLSearchParams({ lang, ...(sort && { sort }), ...(filter && { filter }) }).toString()}`;
+  const begin = () => { const field = columns.find((f) => f.filterable && f.name !== object?.title) ?? columns[0]; if (field) setConditions([{ field: field.name, op: operatorsOf(field)[0] ?? 'is', value: '' }]); };
   const list = useInfiniteQuery({
     queryKey: ['live', 'records', plural, sort, filter],
     queryFn: ({ pageParam }) => get<ListPage>(`/api/records/${plural}`, { sort, filter, cursor: pageParam, limit: 60 }),
@@ -49,10 +66,12 @@ function List({ plural }: { plural: string }) {
       </th>
     );
   };
-  const control = searchable && <input className={ui.field} type="search" value={text} onChange={(e) => setText(e.target.value)} placeholder={intl.formatMessage({ id: 'records.search' })} aria-label={intl.formatMessage({ id: 'records.search' })} />;
+  const control = <>{searchable && <input className={ui.field} type="search" value={text} onChange={(e) => setText(e.target.value)} placeholder={intl.formatMessage({ id: 'records.search' })} aria-label={intl.formatMessage({ id: 'records.search' })} />}{object && conditions.length === 0 && <button type="button" className={ui.button} onClick={begin}><ListFilter size={15} aria-hidden />{intl.formatMessage({ id: 'filter.title' })}</button>}{object && <a className={ui.button} href={file} download={`${plural}.csv`} aria-label={intl.formatMessage({ id: 'list.export' })} title={intl.formatMessage({ id: 'list.export' })}><Download size={15} aria-hidden /></a>}{object && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setAdding(true)}><Plus size={15} aria-hidden />{intl.formatMessage({ id: 'form.add' })}</button>}</>;
   return (
     <Page title={object?.label ?? plural} note={total !== undefined && <span className={ui.quiet}>{intl.formatMessage({ id: 'records.count' }, { count: total })}</span>} controls={control}>
-      {list.error ? <Failure error={list.error} retry={() => void list.refetch()} /> : !list.data || !object ? <Loading /> : total === 0 ? <div className={ui.state}>{intl.formatMessage({ id: 'records.empty' })}</div> : (
+      {adding && object && <RecordForm object={object} start={now(object)} onDone={(id) => { setAdding(false); if (id) void navigate({ to: '/records/$object/$id', params: { object: plural, id } }); }} />}
+      {object && conditions.length > 0 && <Filters object={object} conditions={conditions} onChange={setConditions} />}
+      {list.error ? <Failure error={list.error} retry={() => void list.refetch()} /> : !list.data || !object ? <Loading /> : total === 0 ? <div className={ui.state}>{intl.formatMessage({ id: filter ? 'records.nomatch' : 'records.empty' })}</div> : (
         <div className={ui.panel}>
           <div className={table.scroll} tabIndex={0} role="region" aria-label={object.label}>
             <table className={table.table}>

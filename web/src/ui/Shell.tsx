@@ -1,6 +1,6 @@
 // The frame of every page: side bar, or tabs on a phone; language, theme, live mark.
 import { Link, Outlet } from '@tanstack/react-router';
-import { CalendarDays, ChartNoAxesColumn, Coins, FileText, Flag, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
+import { CalendarDays, ChartNoAxesColumn, Coins, Columns3, FileText, Flag, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
 import { useState, type ReactNode } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
@@ -49,6 +49,7 @@ function Places({ onGo, className = css.link }: { onGo?: () => void; className?:
     <>
       <Link to="/" className={className} activeOptions={{ exact: true, includeSearch: false }} onClick={onGo}><LayoutGrid size={16} aria-hidden />{intl.formatMessage({ id: 'nav.overview' })}</Link>
       <Link to="/metrics" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Sigma size={16} aria-hidden />{intl.formatMessage({ id: 'nav.metrics' })}</Link>
+      <Link to="/board" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Columns3 size={16} aria-hidden />{intl.formatMessage({ id: 'nav.board' })}</Link>
       <div className={css.group}>{intl.formatMessage({ id: 'nav.records' })}</div>
       {RECORDS.map(([plural, object, Icon]) => (
         <Link key={plural} to="/records/$object" params={{ object: plural }} className={className} activeOptions={{ includeSearch: false }} onClick={onGo}>

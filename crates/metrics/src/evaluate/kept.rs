@@ -50,7 +50,6 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>) -> Result<Series> {
     let names: BTreeSet<&Group> = found.iter().flat_map(|groups| groups.keys()).collect();
     let blank = |span: &Span| match &c.shape {
         Shape::Attributed { .. } => attribute::none(),
-        Shape::Model => clv::unfit(&c.def, span),
         _ => nothing(&c.def, span),
     };
     let of = |group: &Group| -> Vec<Cell> { found.iter().zip(&c.spans).map(|(groups, span)| groups.get(group).cloned().unwrap_or_else(|| blank(span))).collect() };

@@ -188,3 +188,28 @@ fn two_starts_share_no_secret_and_nothing_listens_in_the_open() {
     let plain = Config { listen: "127.0.0.1:0".parse().unwrap(), public_url: Some("http://crm.example.org".into()) };
     assert!(runtime.block_on(northing_server::serve(store, env, plain)).unwrap_err().to_string().contains("https"));
 }
+
+/// A list as a file: all that meets the filter, nothing that a spreadsheet would run; a wrong filter is an answer.
+#[test]
+fn a_list_is_exported_without_formulas() {
+    let server = start();
+    let cookie = server.sign_in();
+    let all = [("Cookie", cookie.as_str()), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")];
+    for (name, segment) in [("=cmd|' /C calc'!A0", "big"), ("Anna \"A\", Ltd", "big"), ("-2+3", "big"), ("Other", "small")] {
+        assert_eq!(server.send("POST", "/api/records/customers", &all, Some(&json!({"name": name, "segment": segment, "lost_at": "2024-03-01T10:00:00Z"}))).status, 201);
+    }
+    let file = server.send("GET", "/api/records/customers/export?filter=segment%20%3D%20'big'&sort=name&lang=fa", &all, None);
+    assert_eq!(file.status, 200, "{}", file.body);
+    let head = file.head.to_ascii_lowercase();
+    assert!(head.contains("text/csv; charset=utf-8") && head.contains("attachment; filename=\"customers.csv\""), "{head}");
+    assert!(file.body.starts_with('\u{feff}') && file.body.contains("نام"), "{}", &file.body[..200]);
+    for cell in [",'=cmd|' /C calc'!A0,", ",\"Anna \"\"A\"\", Ltd\",", ",'-2+3,", ",2024-03-01T10:00:00Z,"] {
+        assert!(file.body.contains(cell), "{cell} is not in {}", file.body);
+    }
+    assert!(!file.body.contains("Other"));
+    assert_eq!(server.send("GET", "/api/records/customers/export?filter=nam%20%3D%20'x'", &all, None).status, 400);
+    // What happens within the second of the question has happened.
+    server.send("POST", "/api/records/orders", &all, Some(&json!({"number": "1", "status": "confirmed", "confirmed_at": "2024-03-09T16:00:00Z", "net": "5.00"})));
+    let answer = server.send("GET", "/api/ask?metrics=revenue&from=2024-03-01&to=2024-04-01", &all, None).json();
+    assert_eq!(answer["metrics"][0]["total"]["value"], 5.0, "{answer}");
+}

@@ -1,0 +1,99 @@
+// One field of a form, by its type: the same for every object. It speaks in the values that the server reads.
+import { fromDate, parseDate, toCalendar, GregorianCalendar, toCalendarDateTime, type DateValue } from '@internationalized/date';
+import { useId } from 'react';
+import { DateField, DateInput, DateSegment, I18nProvider } from 'react-aria-components';
+import { useIntl } from 'react-intl';
+import type { FieldInfo } from '../lib/api';
+import { useLabel, useSession } from '../lib/data';
+import { useFormat } from '../lib/format';
+import { Pick } from './Pick';
+import ui from '../ui/ui.module.css';
+import css from './forms.module.css';
+
+export interface FieldProps { field: FieldInfo; value: unknown; title?: string; error?: string; autoFocus?: boolean; onChange(value: unknown): void }
+
+export function Field({ field, value, title, error, autoFocus, onChange }: FieldProps) {
+  const id = useId();
+  const wrong = error ? `${id}-error` : undefined;
+  return (
+    <div className={css.field}>
+      <label htmlFor={id} id={`${id}-label`}>{field.label}{field.required && <span aria-hidden> *</span>}</label>
+      <Control id={id} labelled={`${id}-label`} wrong={wrong} field={field} value={value} title={title} autoFocus={autoFocus} onChange={onChange} />
+      {error && <span id={wrong} className={css.wrong} role="alert">{error}</span>}
+    </div>
+  );
+}
+
+type ControlProps = Omit<FieldProps, 'error'> & { id: string; labelled: string; wrong?: string };
+
+function Control({ id, labelled, wrong, field, value, title, autoFocus, onChange }: ControlProps) {
+  const intl = useIntl();
+  const label = useLabel();
+  const { workspace } = useSession();
+  const text = value === null || value === undefined ? '' : String(value);
+  const common = { id, className: ui.field, 'aria-describedby': wrong, 'aria-invalid': !!wrong, required: field.required, autoFocus } as const;
+  switch (field.type) {
+    case 'ref': return <Pick id={id} labelled={labelled} to={field.to ?? ''} value={text || null} title={title} required={field.required} wrong={wrong} onChange={onChange} />;
+    case 'choice': return (
+      <select {...common} value={text} onChange={(e) => onChange(e.target.value || null)}>
+        {(!field.required || !text) && <option value="">{intl.formatMessage({ id: 'form.none' })}</option>}
+        {field.options.map((o) => <option key={o} value={o}>{label(`option.${o}`, o)}</option>)}
+      </select>
+    );
+    case 'bool': return <input id={id} type="checkbox" className={css.check} checked={value === true} onChange={(e) => onChange(e.target.checked)} />;
+    case 'long_text': case 'json': return <textarea {...common} className={`${ui.field} ${css.area}`} rows={4} value={text} onChange={(e) => onChange(e.target.value)} />;
+    case 'int': case 'percent': case 'duration': return <input {...common} className={`${ui.field} num`} inputMode="numeric" value={text} onChange={(e) => onChange(e.target.value)} />;
+    case 'decimal': return <input {...common} className={`${ui.field} num`} inputMode="decimal" value={text} onChange={(e) => onChange(e.target.value)} />;
+    case 'money': {
+      const { amount = '', currency = workspace.currency } = (value ?? {}) as { amount?: string; currency?: string };
+      const set = (next: { amount: string; currency: string }) => onChange(next.amount.trim() ? next : null);
+      return (
+        <span className={css.pair}>
+          <input {...common} className={`${ui.field} num`} inputMode="decimal" value={amount} onChange={(e) => set({ amount: e.target.value, currency })} />
+          <input className={`${ui.field} ${css.code}`} aria-label={intl.formatMessage({ id: 'form.currency' })} maxLength={3} value={currency} onChange={(e) => set({ amount, currency: e.target.value.toUpperCase() })} />
+        </span>
+      );
+    }
+    case 'date': case 'datetime': return <Moment labelled={labelled} field={field} value={text} onChange={onChange} />;
+    case 'tags': return <input {...common} value={Array.isArray(value) ? value.join(', ') : text} placeholder={intl.formatMessage({ id: 'form.commas' })} onChange={(e) => onChange(e.target.value.split(',').map((t) => t.trimStart()).filter((t, i, all) => t || i === all.length - 1))} />;
+    case 'shares': {
+      const shares = (value ?? {}) as Record<string, number>;
+      return (
+        <span className={css.shares}>
+          {field.options.map((o) => (
+            <label key={o}>
+              <span>{label(`option.${o}`, o)}</span>
+              <input className={`${ui.field} num`} inputMode="numeric" value={shares[o] ?? ''} onChange={(e) => {
+                const { [o]: _, ...rest } = shares;
+                const n = Number(e.target.value);
+                const next = n > 0 ? { ...rest, [o]: n } : rest;
+                onChange(Object.keys(next).length > 0 ? next : null);
+              }} />
+            </label>
+          ))}
+        </span>
+      );
+    }
+    default: return <input {...common} type={field.type === 'email' ? 'email' : field.type === 'url' ? 'url' : field.type === 'phone' ? 'tel' : 'text'} dir="auto" value={text} onChange={(e) => onChange(e.target.value)} />;
+  }
+}
+
+/** A day, or a day and a time, typed in the reader's calendar and kept in the workspace's zone. */
+function Moment({ labelled, field, value, onChange }: { labelled: string; field: FieldInfo; value: string; onChange(value: unknown): void }) {
+  const format = useFormat();
+  const { workspace } = useSession();
+  const day = field.type === 'date';
+  const known = value ? (day ? parseDate(value.slice(0, 10)) : fromDate(new Date(value), workspace.zone)) : null;
+  const change = (next: DateValue | null) => {
+    if (!next) return onChange(null);
+    const gregorian = toCalendar(next, new GregorianCalendar());
+    onChange(day ? gregorian.toString() : toCalendarDateTime(gregorian).toDate?.(workspace.zone).toISOString() ?? null);
+  };
+  return (
+    <I18nProvider locale={format.dates}>
+      <DateField aria-labelledby={labelled} granularity={day ? 'day' : 'minute'} hideTimeZone value={known} onChange={change}>
+        <DateInput className={`${ui.field} ${css.date} num`}>{(segment) => <DateSegment segment={segment} className={css.segment ?? ''} />}</DateInput>
+      </DateField>
+    </I18nProvider>
+  );
+}

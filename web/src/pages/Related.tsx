@@ -1,0 +1,82 @@
+// What belongs to a record: for every object that refers to it the newest few, and a way to add one.
+import { useQueries } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { Plus } from 'lucide-react';
+import { useState } from 'react';
+import { useIntl } from 'react-intl';
+import { RecordForm } from '../forms/RecordForm';
+import { get, type FieldInfo, type Item, type ObjectInfo, type Page } from '../lib/api';
+import { useCell } from '../lib/cell';
+import { useLabel, useModel } from '../lib/data';
+import { quote } from '../lib/filter';
+import { Panel } from '../ui/Parts';
+import table from '../ui/table.module.css';
+import ui from '../ui/ui.module.css';
+
+/** Facts that Northing derives or machines write: shown where there are some, never offered to be added. */
+const BY_MACHINES = ['send', 'send_event', 'user_action', 'user_session', 'survey_invite', 'definition', 'workspace', 'subscription', 'automation_run'];
+const SHOWN = 5;
+
+interface Relation { object: ObjectInfo; field: FieldInfo }
+
+export function Related({ object, item, title }: { object: ObjectInfo; item: Item; title: string }) {
+  const intl = useIntl();
+  const label = useLabel();
+  const model = useModel();
+  const [adding, setAdding] = useState<Relation>();
+  const relations: Relation[] = (model?.objects ?? []).filter((o) => !o.derived).flatMap((o) => o.fields.filter((f) => f.type === 'ref' && f.to === object.name && !f.derived && f.filterable && f.name !== 'merged_into').map((field) => ({ object: o, field })));
+  const lists = useQueries({
+    queries: relations.map((r) => ({
+      queryKey: ['live', 'related', r.object.plural, r.field.name, item.id],
+      queryFn: () => get<Page>(`/api/records/${r.object.plural}`, { filter: `${r.field.name} = ${quote(item.id)}`, limit: SHOWN }),
+    })),
+  });
+  const addable = relations.filter((r) => !BY_MACHINES.includes(r.object.name) && r.field.name === object.name);
+  return (
+    <>
+      {addable.length > 0 && (
+        <Panel title={intl.formatMessage({ id: 'related.add' })}>
+          <div className={table.actions}>
+            {addable.map((r) => <button key={r.object.name} type="button" className={ui.button} onClick={() => setAdding(r)}><Plus size={14} aria-hidden />{label(`one.${r.object.name}`, r.object.label)}</button>)}
+          </div>
+        </Panel>
+      )}
+      {relations.map((r, i) => {
+        const page = lists[i]?.data;
+        return page && page.total > 0 ? <List key={`${r.object.name}.${r.field.name}`} relation={r} page={page} of={object.name} /> : null;
+      })}
+      {adding && (
+        <RecordForm object={adding.object} start={{ [adding.field.name]: item.id, ...now(adding.object) }} titles={{ [adding.field.name]: title }} onDone={() => setAdding(undefined)} />
+      )}
+    </>
+  );
+}
+
+/** What is logged has mostly just happened. */
+export function now(object: ObjectInfo): Record<string, unknown> {
+  const instants = ['at', 'opened_at', 'confirmed_at', 'started_at', 'created_at'];
+  const field = object.fields.find((f) => f.type === 'datetime' && f.required && instants.includes(f.name)) ?? object.fields.find((f) => f.name === 'confirmed_at');
+  return field ? { [field.name]: new Date(Math.floor(Date.now() / 60_000) * 60_000).toISOString() } : {};
+}
+
+function List({ relation: { object, field }, page, of }: { relation: Relation; page: Page; of: string }) {
+  const intl = useIntl();
+  const cell = useCell();
+  const columns = object.list.map((name) => object.fields.find((f) => f.name === name)).filter((f): f is FieldInfo => !!f && f.name !== field.name).slice(0, 5);
+  return (
+    <Panel title={field.name === of ? object.label : `${object.label} · ${field.label}`} aside={<span className={ui.quiet}>{intl.formatMessage({ id: 'records.count' }, { count: page.total })}</span>}>
+      <div className={table.scroll} tabIndex={0} role="region" aria-label={object.label}>
+        <table className={table.table}>
+          <thead><tr>{columns.map((c) => <th key={c.name}>{c.label}</th>)}</tr></thead>
+          <tbody>
+            {page.items.map((row) => (
+              <tr key={row.id}>
+                {columns.map((c, i) => <td key={c.name}>{i === 0 ? <Link className={table.link} to="/records/$object/$id" params={{ object: object.plural, id: row.id }}>{c.type === 'ref' ? (row.titles[c.name] ?? '…') : (cell(c, row) ?? '…')}</Link> : cell(c, row)}</td>)}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
+  );
+}
