@@ -59,6 +59,22 @@ async function cohorts(page, origin, name) {
 
 /** A piece of a working day: a customer, a deal of theirs, the deal won on the board, the number on another screen. */
 async function day(page, context, origin, name) {
+  // Somebody found by name, typed wrong and without accents, and gone to by keyboard.
+  await page.evaluate(() => fetch('/api/records/customers', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Łukasz Wiśniewski', phone: '+48 600 700 800' }) }));
+  await page.goto(`${origin}/board`);
+  await page.waitForSelector('article');
+  await page.locator('main').click({ position: { x: 4, y: 4 } });
+  await page.keyboard.press('Control+k');
+  const find = page.locator('[role=dialog] input');
+  for (const typed of ['lukasz wisn', 'wisneiwski', '600 700']) {
+    await find.fill(typed);
+    const first = page.locator('[role=option]', { hasText: 'Wiśniewski' }).first();
+    check(`${name}: "${typed}" finds him`, await first.waitFor({ timeout: 5000 }).then(() => true, () => false));
+  }
+  await look(page, `search-${name}`);
+  await page.keyboard.press('Enter');
+  check(`${name}: and goes there`, await page.waitForFunction(() => document.querySelector('h1')?.innerText.includes('Wiśniewski'), null, { timeout: 5000 }).then(() => true, () => false));
+
   // A list narrowed by a condition; its address says so, and the file holds as many rows.
   await page.goto(`${origin}/records/customers`);
   await page.waitForSelector('table tbody tr');

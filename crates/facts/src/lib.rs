@@ -13,6 +13,7 @@ mod known;
 mod links;
 pub mod list;
 mod measures;
+pub mod search;
 pub mod settings;
 pub mod snapshot;
 pub mod table;

@@ -3,6 +3,7 @@
 //! Chunks are shared with snapshots and copied when written; must not know how values are derived.
 
 use crate::column::{Column, NULL, Width};
+use crate::search::Folded;
 use northing_model::{FieldType, Model, ObjectDef, Physical};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +29,8 @@ pub const COUNTED: u8 = 4;
 #[derive(Debug, Default)]
 pub struct Dict {
     inner: RwLock<DictInner>,
+    /// The texts as they are searched; made when first asked for.
+    folded: RwLock<Folded>,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +62,22 @@ impl Dict {
     }
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+    /// Looks into the folded texts, new ones included.
+    pub fn folded<T>(&self, phone: bool, look: impl FnOnce(&Folded) -> T) -> T
+    where
+        T: Default,
+    {
+        let texts = self.inner.read().map(|i| i.texts.len()).unwrap_or(0);
+        let known = self.folded.read().map(|f| f.len()).unwrap_or(0);
+        if known < texts {
+            if let (Ok(inner), Ok(mut folded)) = (self.inner.read(), self.folded.write()) {
+                for at in folded.len()..inner.texts.len() {
+                    folded.push(&inner.texts[at], phone);
+                }
+            }
+        }
+        self.folded.read().map(|f| look(&f)).unwrap_or_default()
     }
     pub fn all(&self) -> Vec<Arc<str>> {
         self.inner.read().map(|i| i.texts.clone()).unwrap_or_default()

@@ -48,6 +48,7 @@ pub fn openapi(model: &Model) -> Js {
     get("/api/metrics/{id}", "One metric's definition", &[vec![id_parameter()], lang.to_vec()].concat());
     get("/api/metrics/{id}/cohorts", "A metric by when customers first bought", &by_cohort);
     get("/api/metrics/{id}/drill", "The records behind a number", &drilling);
+    get("/api/search", "Records by name, e-mail or phone, however it is typed", &[parameter("q", &text, true)]);
     get("/api/model", "Objects, fields and labels", &lang);
     get("/api/events", "Live changes (server-sent events)", &[]);
     get("/livez", "Is the process alive", &[]);

@@ -63,6 +63,37 @@ pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Call
     .await
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Words {
+    q: String,
+}
+
+/// Of each object at most so many.
+const FOUND_EACH: usize = 6;
+
+/// Records of any object by name, e-mail or phone, however it is typed.
+pub async fn search(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Result<Query<Words>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {
+    let Query(words) = params.map_err(|e| Problem::bad(e.body_text()))?;
+    if words.q.chars().count() > 200 {
+        return Err(Problem::bad("q: at most 200 characters"));
+    }
+    blocking(move || {
+        let snapshot = app.feed.now();
+        let found = northing_facts::search::search(&snapshot, &words.q, &caller.scope, app.env.now(), FOUND_EACH).map_err(Problem::bad)?;
+        let items: Vec<Js> = found
+            .iter()
+            .filter_map(|f| {
+                let object = snapshot.model.objects.get(f.table)?;
+                let title = snapshot.title(f.table, f.row);
+                Some(json!({"object": object.name, "plural": object.plural, "id": snapshot.tables[f.table].id(f.row)?, "by": if f.text == title { Js::Null } else { json!(f.text) }, "title": title}))
+            })
+            .collect();
+        Ok(Json(json!({"seq": snapshot.seq, "found": items})))
+    })
+    .await
+}
+
 /// The records that a list's parameters ask for, as far as the caller may see them.
 pub fn found(app: &App, snapshot: &Snapshot, caller: &Caller, name: &str, params: &ListParams, offset: usize, limit: usize) -> Result<ListPage, Problem> {
     let def = object(&snapshot.model, name)?;

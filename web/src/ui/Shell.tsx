@@ -7,6 +7,7 @@ import { useIntl } from 'react-intl';
 import { send } from '../lib/api';
 import { useLabel, useLive } from '../lib/data';
 import { LANGUAGES, usePrefs, type Language } from '../lib/prefs';
+import { FindButton, Palette } from './Palette';
 import { Select } from './Parts';
 import css from './shell.module.css';
 import ui from './ui.module.css';
@@ -64,6 +65,7 @@ export function Shell() {
   const intl = useIntl();
   const label = useLabel();
   const [open, setOpen] = useState(false);
+  const [finding, setFinding] = useState(false);
   const tab = (to: '/' | '/metrics', id: string, Icon: LucideIcon) => (
     <Link to={to} activeOptions={{ exact: to === '/', includeSearch: false }}><Icon size={18} aria-hidden />{intl.formatMessage({ id })}</Link>
   );
@@ -72,13 +74,16 @@ export function Shell() {
       <a className={css.skip} href="#content">{intl.formatMessage({ id: 'nav.skip' })}</a>
       <nav className={css.side} aria-label={intl.formatMessage({ id: 'nav.main' })}>
         <Link to="/" className={css.brand}><Logo />Northing</Link>
+        <FindButton className={css.link} hint onPress={() => setFinding(true)} />
         <Places />
         <div className={css.foot}><Preferences /></div>
       </nav>
       <Outlet />
+      <Palette open={finding} onOpenChange={setFinding} />
       <nav className={css.tabs} aria-label={intl.formatMessage({ id: 'nav.main' })}>
         {tab('/', 'nav.overview', LayoutGrid)}
         {tab('/metrics', 'nav.metrics', Sigma)}
+        <FindButton onPress={() => setFinding(true)} />
         <Link to="/records/$object" params={{ object: 'customers' }} activeOptions={{ includeSearch: false }}><Users size={18} aria-hidden />{label('object.customer')}</Link>
         <DialogTrigger isOpen={open} onOpenChange={setOpen}>
           <Button><Menu size={18} aria-hidden />{intl.formatMessage({ id: 'nav.more' })}</Button>

@@ -1,0 +1,247 @@
+//! Finding records by what they are called, whatever way it is typed: case, accents, Arabic and Persian letters,
+//! digits of any script and one or two typing errors do not matter.
+//!
+//! Every text column has a dictionary of its values. Their folded texts lie one after another, so that looking
+//! through all of them is one pass over memory; rows are found by their codes.
+
+use crate::eval;
+use crate::snapshot::Snapshot;
+use crate::table::EXISTS;
+use northing_model::{FieldType, Scope};
+use rayon::prelude::*;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// One record that was found, best first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    pub table: usize,
+    pub row: u32,
+    /// The text that it was found by.
+    pub text: String,
+}
+
+/// Texts that are looked at more closely when nothing was found as it was typed.
+const MOST_CANDIDATES: usize = 20_000;
+/// Values of one column that are followed to their rows.
+const MOST_VALUES: usize = 200;
+
+const NO_RANK: u32 = u32::MAX;
+
+/// A text as it is compared.
+pub fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+        match c {
+            'ي' | 'ى' => folded.push('ی'),
+            'ك' => folded.push('ک'),
+            'ة' => folded.push('ه'),
+            // Joiners and lengthening change how a word looks, not which it is.
+            '\u{200c}' | '\u{200d}' | '\u{0640}' => {}
+            '۰'..='۹' => folded.push(char::from(b'0' + (c as u32 - '۰' as u32) as u8)),
+            '٠'..='٩' => folded.push(char::from(b'0' + (c as u32 - '٠' as u32) as u8)),
+            'ł' => folded.push('l'),
+            'ø' => folded.push('o'),
+            'đ' => folded.push('d'),
+            'ı' => folded.push('i'),
+            'æ' => folded.push_str("ae"),
+            'ß' => folded.push_str("ss"),
+            '\n' | '\r' => folded.push(' '),
+            c => folded.push(c),
+        }
+    }
+    folded
+}
+
+fn digits(text: &str) -> String {
+    fold(text).chars().filter(char::is_ascii_digit).collect()
+}
+
+/// The folded texts of a dictionary, each ended by a line break; grows as the dictionary does.
+#[derive(Debug, Default)]
+pub struct Folded {
+    text: String,
+    /// Where each text ends, without its break.
+    ends: Vec<usize>,
+}
+
+impl Folded {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+    pub(crate) fn push(&mut self, text: &str, phone: bool) {
+        self.text.push_str(&if phone { digits(text) } else { fold(text) });
+        self.ends.push(self.text.len());
+        self.text.push('\n');
+    }
+    fn entry(&self, code: usize) -> (usize, &str) {
+        let start = if code == 0 { 0 } else { self.ends[code - 1] + 1 };
+        (start, &self.text[start..self.ends[code]])
+    }
+
+    /// Codes of texts that hold the words as they were typed, the better the earlier they stand: (rank, code).
+    fn exactly(&self, wanted: &str) -> Vec<(u32, u32)> {
+        let mut found = Vec::new();
+        let mut last = usize::MAX;
+        for at in memchr::memmem::find_iter(self.text.as_bytes(), wanted.as_bytes()) {
+            let code = self.ends.partition_point(|end| *end < at);
+            if code != last && code < self.ends.len() {
+                last = code;
+                let (start, entry) = self.entry(code);
+                let rank = if at == start { 0 } else if self.text[..at].ends_with([' ', '-', '.', '@']) { 1 } else { 2 };
+                found.push((rank * 1_000 + entry.chars().count().min(999) as u32, code as u32));
+            }
+        }
+        found
+    }
+
+    /// Codes of texts that differ from what was typed by few letters. One of the parts between the errors is
+    /// typed right, so only texts with such a part are looked at.
+    fn nearly(&self, wanted: &str) -> Vec<(u32, u32)> {
+        let letters: Vec<char> = wanted.chars().collect();
+        let errors = if letters.len() >= 8 { 2 } else { 1 };
+        if letters.len() < 4 {
+            return Vec::new();
+        }
+        let size = letters.len().div_ceil(errors + 1);
+        let mut codes: Vec<usize> = letters
+            .chunks(size)
+            .filter(|part| part.len() > 1)
+            .flat_map(|part| {
+                let part: String = part.iter().collect();
+                memchr::memmem::find_iter(self.text.as_bytes(), part.as_bytes()).take(MOST_CANDIDATES).map(|at| self.ends.partition_point(|end| *end < at)).collect::<Vec<_>>()
+            })
+            .collect();
+        codes.sort_unstable();
+        codes.dedup();
+        let far = |code: usize| distance(&letters, self.entry(code).1);
+        codes.into_par_iter().filter(|code| *code < self.ends.len()).filter_map(|code| Some(far(code)).filter(|d| *d <= errors).map(|d| (3_000 + d as u32 * 1_000, code as u32))).collect()
+    }
+}
+
+/// The fewest letters to change, add, leave out or swap so that the words stand somewhere in a text.
+fn distance(wanted: &[char], text: &str) -> usize {
+    let n = wanted.len();
+    let mut before: Vec<usize> = (0..=n).collect();
+    let (mut earlier, mut best, mut previous) = (before.clone(), n, '\0');
+    for c in text.chars() {
+        let mut row = vec![0; n + 1];
+        for i in 1..=n {
+            row[i] = (before[i] + 1).min(row[i - 1] + 1).min(before[i - 1] + usize::from(wanted[i - 1] != c));
+            if i > 1 && wanted[i - 1] == previous && wanted[i - 2] == c {
+                row[i] = row[i].min(earlier[i - 2] + 1);
+            }
+        }
+        best = best.min(row[n]);
+        earlier = std::mem::replace(&mut before, row);
+        previous = c;
+    }
+    best
+}
+
+/// Records whose name, e-mail or phone is like the words, at most `limit` of each object, best first.
+pub fn search(snapshot: &Snapshot, words: &str, scope: &Scope, now: i64, limit: usize) -> Result<Vec<Found>, String> {
+    let (text, number) = (fold(words.trim()), digits(words));
+    let is_number = number.len() >= 3 && words.chars().all(|c| !c.is_alphabetic());
+    if text.chars().count() < 2 {
+        return Ok(Vec::new());
+    }
+    let mut found: Vec<(u32, Found)> = Vec::new();
+    for object in snapshot.model.objects.iter().filter(|o| !o.derived && o.name != "workspace" && scope.sees(&o.name)) {
+        let Some(table) = snapshot.table_index(&object.name) else { continue };
+        let source = &snapshot.tables[table];
+        let mut ranks: Vec<(usize, Vec<u32>)> = Vec::new();
+        for field in object.fields.values().filter(|f| f.name == object.title || matches!(f.kind, FieldType::Email | FieldType::Phone)) {
+            let Some(column) = source.schema.column(&field.name) else { continue };
+            let Some(dict) = &source.schema.columns[column].dict else { continue };
+            let phone = field.kind == FieldType::Phone;
+            if phone && !is_number {
+                continue;
+            }
+            let wanted = if phone { &number } else { &text };
+            let mut values = dict.folded(phone, |folded| {
+                let exact = folded.exactly(wanted);
+                if exact.is_empty() && !phone { folded.nearly(wanted) } else { exact }
+            });
+            values.sort_unstable();
+            values.truncate(MOST_VALUES);
+            if !values.is_empty() {
+                // A rank for each code, so that a row costs one look.
+                let mut by_code = vec![NO_RANK; dict.len()];
+                values.into_iter().for_each(|(rank, code)| by_code[code as usize] = rank);
+                ranks.push((column, by_code));
+            }
+        }
+        if ranks.is_empty() {
+            continue;
+        }
+        let may = scope.condition(&object.name).map(|c| eval::bind(snapshot, table, c, now)).transpose()?;
+        let mut rows: Vec<(u32, u32, usize)> = source
+            .chunks
+            .par_iter()
+            .enumerate()
+            .flat_map_iter(|(c, chunk)| {
+                let first = (c * crate::CHUNK) as u32;
+                let n = chunk.flags.len();
+                let mut own: Vec<(u32, u32, usize)> = Vec::new();
+                for (column, wanted) in &ranks {
+                    for (i, code) in chunk.columns[*column].codes(0, n).iter().enumerate() {
+                        let rank = wanted.get(*code as usize).copied().unwrap_or(NO_RANK);
+                        if rank != NO_RANK && chunk.flags[i] & EXISTS != 0 {
+                            own.push((rank, first + i as u32, *column));
+                        }
+                    }
+                }
+                own
+            })
+            .collect();
+        rows.retain(|(_, row, _)| may.as_ref().is_none_or(|m| m.holds(snapshot, table, *row)));
+        rows.sort_unstable();
+        let mut seen = std::collections::BTreeSet::new();
+        let of = |(rank, row, column): (u32, u32, usize)| (rank, Found { table, row, text: source.text(column, row).map(|t| t.to_string()).unwrap_or_default() });
+        found.extend(rows.into_iter().filter(|r| seen.insert(r.1)).take(limit).map(of));
+    }
+    // What was typed as it stands comes before what is only like it, whatever object it is of.
+    found.sort_by_key(|(rank, _)| rank / 1_000);
+    if found.first().is_some_and(|(rank, _)| *rank < 3_000) {
+        found.retain(|(rank, _)| *rank < 3_000);
+    }
+    Ok(found.into_iter().map(|(_, f)| f).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_compared_however_they_are_typed() {
+        for (a, b) in [("Zażółć Gęślą", "zazolc gesla"), ("كرج", "کرج"), ("می‌روم", "میروم"), ("۰۹۱۲", "0912"), ("Ёлка", "елка"), ("Straße", "strasse"), ("ＡＢＣ", "abc"), ("Ádám Tóth", "adam toth")] {
+            assert_eq!(fold(a), fold(b), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn errors_are_counted_as_people_make_them() {
+        let far = |a: &str, b: &str| distance(&a.chars().collect::<Vec<_>>(), b);
+        assert_eq!(far("kowalski", "jan kowalski sp"), 0);
+        assert_eq!(far("kowlaski", "jan kowalski"), 1);
+        assert_eq!(far("kovalski", "kowalski"), 1);
+        assert_eq!(far("kowalsk", "kowalski"), 0);
+        assert_eq!(far("xyz", "abc"), 3);
+    }
+
+    #[test]
+    fn what_stands_first_is_better_and_near_texts_are_found() {
+        let mut folded = Folded::default();
+        for text in ["Anna Nowak", "Nowak Anna", "Janowak", "北京公司", "Müller"] {
+            folded.push(text, false);
+        }
+        let mut exact = folded.exactly("nowak");
+        exact.sort_unstable();
+        assert_eq!(exact.iter().map(|x| x.1).collect::<Vec<_>>(), [1, 0, 2]);
+        assert_eq!(folded.exactly("北京").len(), 1);
+        assert_eq!(folded.nearly("nowka").iter().map(|x| x.1).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(folded.nearly("muler").iter().map(|x| x.1).collect::<Vec<_>>(), [4]);
+        assert!(folded.nearly("zzzz").is_empty());
+    }
+}
