@@ -5,11 +5,12 @@
 use crate::column::NULL;
 use crate::eval::{self, Path, TRUE};
 use crate::snapshot::Snapshot;
-use crate::table::{CHUNK, EXISTS};
+use crate::table::{CHUNK, Dict, DictInner, EXISTS};
 use northing_model::expr::Type;
 use northing_model::{Expr, Scope};
 use rayon::prelude::*;
-use std::sync::Arc;
+use std::cmp::Ordering;
+use std::sync::{Arc, RwLockReadGuard};
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -27,10 +28,29 @@ pub struct ListPage {
     pub rows: Vec<u32>,
 }
 
+/// What rows are ordered by: numbers, codes of texts that stay in their dictionary, or titles of other records.
 enum Key {
     Numbers(Vec<i64>),
-    Texts(Vec<Option<Arc<str>>>),
+    /// Codes, and which of the open dictionaries they are of.
+    Codes(Vec<i64>, usize),
+    Titles(Vec<Option<Arc<str>>>),
 }
+
+impl Key {
+    /// Records without a value come last in both directions.
+    fn compare(&self, a: usize, b: usize, descending: bool, open: &[RwLockReadGuard<'_, DictInner>]) -> Ordering {
+        let turn = |o: Ordering| if descending { o.reverse() } else { o };
+        match self {
+            Key::Numbers(v) => (v[a] == NULL).cmp(&(v[b] == NULL)).then_with(|| turn(v[a].cmp(&v[b]))),
+            Key::Codes(v, _) if v[a] == v[b] => Ordering::Equal,
+            Key::Codes(v, dict) => (v[a] == NULL).cmp(&(v[b] == NULL)).then_with(|| turn(open[*dict].texts.get(v[a] as usize).cmp(&open[*dict].texts.get(v[b] as usize)))),
+            Key::Titles(v) => v[a].is_none().cmp(&v[b].is_none()).then_with(|| turn(v[a].cmp(&v[b]))),
+        }
+    }
+}
+
+/// Rows that one thread looks through for the first of a page.
+const PART: usize = 65_536;
 
 pub fn list(snapshot: &Snapshot, object: &str, query: &ListQuery, scope: &Scope, now: i64) -> Result<ListPage, String> {
     let table = snapshot.table_index(object).ok_or_else(|| format!("there is no object '{object}'"))?;
@@ -74,21 +94,22 @@ fn sort(snapshot: &Snapshot, table: usize, rows: &mut Vec<u32>, query: &ListQuer
         return Ok(());
     }
     let mut keys = Vec::new();
+    let mut dicts: Vec<&Dict> = Vec::new();
     for text in &query.sort {
         let descending = text.starts_with('-');
         let names: Vec<String> = text.trim_start_matches('-').split('.').map(str::to_string).collect();
         let path = Path::resolve(snapshot, table, &names)?;
-        keys.push((sort_key(snapshot, &path, rows), descending));
+        keys.push((sort_key(snapshot, &path, rows, &mut dicts), descending));
+    }
+    // Opened once each and after all titles are read: a thread that asks twice for a lock would wait for itself.
+    let open: Vec<_> = dicts.iter().filter_map(|d| d.read()).collect();
+    if open.len() < dicts.len() {
+        return Err("the texts of this list cannot be read; restart the server".into());
     }
     let mut order: Vec<u32> = (0..rows.len() as u32).collect();
     let compare = |a: &u32, b: &u32| {
         for (key, descending) in &keys {
-            let (a, b) = (*a as usize, *b as usize);
-            // Records without a value come last in both directions.
-            let ordering = match key {
-                Key::Numbers(v) => (v[a] == NULL).cmp(&(v[b] == NULL)).then_with(|| if *descending { v[b].cmp(&v[a]) } else { v[a].cmp(&v[b]) }),
-                Key::Texts(v) => v[a].is_none().cmp(&v[b].is_none()).then_with(|| if *descending { v[b].cmp(&v[a]) } else { v[a].cmp(&v[b]) }),
-            };
+            let ordering = key.compare(*a as usize, *b as usize, *descending, &open);
             if ordering.is_ne() {
                 return ordering;
             }
@@ -97,16 +118,27 @@ fn sort(snapshot: &Snapshot, table: usize, rows: &mut Vec<u32>, query: &ListQuer
     };
     let wanted = query.offset.saturating_add(query.limit);
     if wanted < order.len() {
-        order.select_nth_unstable_by(wanted, compare);
-        order.truncate(wanted);
+        // The first of all are among the first of each part.
+        order = order
+            .par_chunks(PART)
+            .flat_map_iter(|part| {
+                let mut part = part.to_vec();
+                if wanted < part.len() {
+                    part.select_nth_unstable_by(wanted, compare);
+                    part.truncate(wanted);
+                }
+                part
+            })
+            .collect();
     }
-    order.sort_unstable_by(compare);
+    order.par_sort_unstable_by(compare);
+    order.truncate(wanted);
     *rows = order.into_iter().map(|i| rows[i as usize]).collect();
     Ok(())
 }
 
 /// Sort keys of the rows: numbers, or texts (of a reference, the title of its record).
-fn sort_key(snapshot: &Snapshot, path: &Path, rows: &[u32]) -> Key {
+fn sort_key<'a>(snapshot: &'a Snapshot, path: &Path, rows: &[u32], dicts: &mut Vec<&'a Dict>) -> Key {
     let value = |row: u32| {
         let mut at = row;
         let last = path.steps.len().saturating_sub(1);
@@ -120,15 +152,15 @@ fn sort_key(snapshot: &Snapshot, path: &Path, rows: &[u32]) -> Key {
         i64::from(at)
     };
     if let Some(target) = path.target {
-        return Key::Texts(rows.iter().map(|r| u32::try_from(value(*r)).ok().map(|t| snapshot.title(target, t).into())).collect());
+        return Key::Titles(rows.iter().map(|r| u32::try_from(value(*r)).ok().map(|t| snapshot.title(target, t).into())).collect());
     }
     let Some((t, c)) = path.steps.last() else { return Key::Numbers(Vec::new()) };
     let meta = &snapshot.tables[*t].schema.columns[*c];
-    match &meta.dict {
-        Some(dict) => {
-            let texts = dict.all();
-            Key::Texts(rows.iter().map(|r| usize::try_from(value(*r)).ok().and_then(|code| texts.get(code).cloned())).collect())
-        }
-        None => Key::Numbers(rows.iter().map(|r| value(*r)).collect()),
-    }
+    let values = rows.par_iter().map(|r| value(*r)).collect();
+    let Some(dict) = &meta.dict else { return Key::Numbers(values) };
+    let known = dicts.iter().position(|d| std::ptr::eq(*d, &**dict));
+    Key::Codes(values, known.unwrap_or_else(|| {
+        dicts.push(dict);
+        dicts.len() - 1
+    }))
 }

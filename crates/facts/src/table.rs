@@ -34,8 +34,8 @@ pub struct Dict {
 }
 
 #[derive(Debug, Default)]
-struct DictInner {
-    texts: Vec<Arc<str>>,
+pub(crate) struct DictInner {
+    pub(crate) texts: Vec<Arc<str>>,
     codes: HashMap<Arc<str>, u32>,
 }
 
@@ -62,6 +62,10 @@ impl Dict {
     }
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+    /// All texts by their code, without copying them.
+    pub(crate) fn read(&self) -> Option<std::sync::RwLockReadGuard<'_, DictInner>> {
+        self.inner.read().ok()
     }
     /// Looks into the folded texts, new ones included.
     pub fn folded<T>(&self, phone: bool, look: impl FnOnce(&Folded) -> T) -> T
