@@ -88,19 +88,9 @@ def more(n, folder, customers):
 
 
 def duck(columns, tickets, answers, folder):
-    import duckdb, polars as pl
+    import polars as pl
 
-    db = duckdb.connect()
-    db.execute("set threads to 2")
-    e, p = peers.periods()
-    frames = {"o": pl.DataFrame(peers.months(columns)), "a": peers.stretches(columns), "t": pl.DataFrame(tickets), "s": pl.DataFrame(answers)}
-    for name, frame in frames.items():
-        db.register("frame", frame.to_arrow())
-        db.execute(f"create table {name} as select * from frame")
-    db.execute("create table e (i integer, start bigint, stop bigint)")
-    db.executemany("insert into e values (?, ?, ?)", e)
-    db.execute("create table p (i integer, t bigint)")
-    db.executemany("insert into p values (?, ?)", p)
+    db = peers.connect({"o": pl.DataFrame(peers.months(columns)), "a": peers.stretches(columns), "t": pl.DataFrame(tickets), "s": pl.DataFrame(answers)})
     spread = "quantile_cont(solved - opened, [0.5, 0.9]), var_samp(solved - opened) / count(*)"
     queries = {
         **peers.queries(),

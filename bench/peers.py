@@ -99,19 +99,27 @@ def work(run):
     return {"plain": everything, "filtered, each time otherwise": some, "distinct": of("buyers", "buyers of spans"), "retention": of("active", "kept", "kept over spans"), "by source": lambda: run(by)}
 
 
-def duck(columns, folder):
-    import duckdb, polars as pl
+def connect(frames):
+    """A DuckDB with these tables, and e and p of `queries`."""
+    import duckdb
 
     db = duckdb.connect()
     db.execute("set threads to 2")
     e, p = periods()
-    for name, frame in {"o": pl.DataFrame(months(columns)), "a": stretches(columns)}.items():
+    for name, frame in frames.items():
         db.register("frame", frame.to_arrow())
         db.execute(f"create table {name} as select * from frame")
     db.execute("create table e (i integer, start bigint, stop bigint)")
     db.executemany("insert into e values (?, ?, ?)", e)
     db.execute("create table p (i integer, t bigint)")
     db.executemany("insert into p values (?, ?)", p)
+    return db
+
+
+def duck(columns, folder):
+    import polars as pl
+
+    db = connect({"o": pl.DataFrame(months(columns)), "a": stretches(columns)})
     return work(lambda q: db.execute(q).fetchall())
 
 
