@@ -156,11 +156,12 @@ fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Series>, &Input)
     cell.value = formula.value(&|name| cell.parts.get(name).copied().flatten());
     cell.n = if cell.n == u64::MAX { 0 } else { cell.n };
     if cell.value.is_none() {
-        // The input that alone would make the result null is the one to speak of.
-        let to_blame = cell.parts.keys().find(|suspect| formula.value(&|name| if name == suspect.as_str() { cell.parts[name] } else { Some(cell.parts[name].filter(|v| *v > 0.0).unwrap_or(1.0)) }).is_none());
-        let declared = to_blame.and_then(|name| c.def.inputs.get(name)).and_then(|input| input.reason.clone());
-        let own = to_blame.and_then(|name| reasons.iter().find(|(n, _)| n == name)).and_then(|(_, r)| r.clone());
-        cell.reason = declared.or(own).or_else(|| Some("no_data".into()));
+        // Inputs that alone would make the result null are to blame; of their reasons the one that says most is told.
+        let alone = |suspect: &&String| formula.value(&|name| if name == suspect.as_str() { cell.parts[name] } else { Some(cell.parts[name].filter(|v| *v > 0.0).unwrap_or(1.0)) }).is_none();
+        let blamed: Vec<&String> = cell.parts.keys().filter(alone).collect();
+        let declared = blamed.iter().find_map(|name| c.def.inputs.get(*name)?.reason.clone());
+        let own = || blamed.iter().filter_map(|name| reasons.iter().find(|(n, _)| n == name)?.1.clone()).find(|reason| reason != "no_data");
+        cell.reason = declared.or_else(own).or_else(|| Some("no_data".into()));
     }
     let capped = cell.parts.get("cap").copied().flatten().is_some_and(|cap| cell.value == Some(cap));
     if capped {
