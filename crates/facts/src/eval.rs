@@ -9,6 +9,7 @@ use crate::table::{CHUNK, Table};
 use northing_model::expr::{Expr, Literal, Op, clock_literal};
 use northing_model::money::parse_fixed;
 use northing_model::{FieldType, Physical, Value};
+use rayon::prelude::*;
 use std::borrow::Cow;
 
 pub const TRUE: u8 = 1;
@@ -291,11 +292,11 @@ fn constant(snapshot: &Snapshot, path: &Path, literal: &Literal) -> Result<i64, 
     }
 }
 
-fn text_set(snapshot: &Snapshot, path: &Path, test: impl Fn(&str) -> bool) -> Result<Vec<bool>, String> {
+fn text_set(snapshot: &Snapshot, path: &Path, test: impl Fn(&str) -> bool + Sync) -> Result<Vec<bool>, String> {
     let Some((at, column)) = path.steps.last() else { return Err("not a text".into()) };
     let meta = &snapshot.tables[*at].schema.columns[*column];
     Ok(match &meta.dict {
-        Some(dict) => dict.all().iter().map(|t| test(t)).collect(),
+        Some(dict) => dict.all().par_iter().with_min_len(4_096).map(|t| test(t)).collect(),
         None => meta.options.iter().map(|t| test(t)).collect(),
     })
 }

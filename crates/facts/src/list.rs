@@ -5,12 +5,12 @@
 use crate::column::NULL;
 use crate::eval::{self, Path, TRUE};
 use crate::snapshot::Snapshot;
-use crate::table::{CHUNK, Dict, DictInner, EXISTS};
+use crate::table::{CHUNK, Dict, EXISTS};
 use northing_model::expr::Type;
 use northing_model::{Expr, Scope};
 use rayon::prelude::*;
 use std::cmp::Ordering;
-use std::sync::{Arc, RwLockReadGuard};
+use std::sync::Arc;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -38,12 +38,12 @@ enum Key {
 
 impl Key {
     /// Records without a value come last in both directions.
-    fn compare(&self, a: usize, b: usize, descending: bool, open: &[RwLockReadGuard<'_, DictInner>]) -> Ordering {
+    fn compare(&self, a: usize, b: usize, descending: bool, open: &[Arc<Vec<Arc<str>>>]) -> Ordering {
         let turn = |o: Ordering| if descending { o.reverse() } else { o };
         match self {
             Key::Numbers(v) => (v[a] == NULL).cmp(&(v[b] == NULL)).then_with(|| turn(v[a].cmp(&v[b]))),
             Key::Codes(v, _) if v[a] == v[b] => Ordering::Equal,
-            Key::Codes(v, dict) => (v[a] == NULL).cmp(&(v[b] == NULL)).then_with(|| turn(open[*dict].texts.get(v[a] as usize).cmp(&open[*dict].texts.get(v[b] as usize)))),
+            Key::Codes(v, dict) => (v[a] == NULL).cmp(&(v[b] == NULL)).then_with(|| turn(open[*dict].get(v[a] as usize).cmp(&open[*dict].get(v[b] as usize)))),
             Key::Titles(v) => v[a].is_none().cmp(&v[b].is_none()).then_with(|| turn(v[a].cmp(&v[b]))),
         }
     }
@@ -101,11 +101,7 @@ fn sort(snapshot: &Snapshot, table: usize, rows: &mut Vec<u32>, query: &ListQuer
         let path = Path::resolve(snapshot, table, &names)?;
         keys.push((sort_key(snapshot, &path, rows, &mut dicts), descending));
     }
-    // Opened once each and after all titles are read: a thread that asks twice for a lock would wait for itself.
-    let open: Vec<_> = dicts.iter().filter_map(|d| d.read()).collect();
-    if open.len() < dicts.len() {
-        return Err("the texts of this list cannot be read; restart the server".into());
-    }
+    let open: Vec<Arc<Vec<Arc<str>>>> = dicts.iter().map(|d| d.all()).collect();
     let mut order: Vec<u32> = (0..rows.len() as u32).collect();
     let compare = |a: &u32, b: &u32| {
         for (key, descending) in &keys {

@@ -58,7 +58,7 @@ fn digits(text: &str) -> String {
 }
 
 /// The folded texts of a dictionary, each ended by a line break; grows as the dictionary does.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Folded {
     text: String,
     /// Where each text ends, without its break.
@@ -159,10 +159,11 @@ pub fn search(snapshot: &Snapshot, words: &str, scope: &Scope, now: i64, limit: 
                 continue;
             }
             let wanted = if phone { &number } else { &text };
-            let mut values = dict.folded(phone, |folded| {
-                let exact = folded.exactly(wanted);
-                if exact.is_empty() && !phone { folded.nearly(wanted) } else { exact }
-            });
+            let folded = dict.folded(phone);
+            let mut values = folded.exactly(wanted);
+            if values.is_empty() && !phone {
+                values = folded.nearly(wanted);
+            }
             values.sort_unstable();
             values.truncate(MOST_VALUES);
             if !values.is_empty() {

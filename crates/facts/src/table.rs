@@ -30,12 +30,13 @@ pub const COUNTED: u8 = 4;
 pub struct Dict {
     inner: RwLock<DictInner>,
     /// The texts as they are searched; made when first asked for.
-    folded: RwLock<Folded>,
+    folded: RwLock<Arc<Folded>>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct DictInner {
-    pub(crate) texts: Vec<Arc<str>>,
+struct DictInner {
+    /// Shared with whoever reads at the moment: no lock is held while texts are looked through.
+    texts: Arc<Vec<Arc<str>>>,
     codes: HashMap<Arc<str>, u32>,
 }
 
@@ -50,7 +51,7 @@ impl Dict {
         let Ok(mut inner) = self.inner.write() else { return crate::NONE };
         let code = inner.texts.len() as u32;
         let shared: Arc<str> = text.into();
-        inner.texts.push(shared.clone());
+        Arc::make_mut(&mut inner.texts).push(shared.clone());
         inner.codes.insert(shared, code);
         code
     }
@@ -63,27 +64,20 @@ impl Dict {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// All texts by their code, without copying them.
-    pub(crate) fn read(&self) -> Option<std::sync::RwLockReadGuard<'_, DictInner>> {
-        self.inner.read().ok()
-    }
-    /// Looks into the folded texts, new ones included.
-    pub fn folded<T>(&self, phone: bool, look: impl FnOnce(&Folded) -> T) -> T
-    where
-        T: Default,
-    {
-        let texts = self.inner.read().map(|i| i.texts.len()).unwrap_or(0);
-        let known = self.folded.read().map(|f| f.len()).unwrap_or(0);
-        if known < texts {
-            if let (Ok(inner), Ok(mut folded)) = (self.inner.read(), self.folded.write()) {
-                for at in folded.len()..inner.texts.len() {
-                    folded.push(&inner.texts[at], phone);
-                }
+    /// The folded texts, new ones included.
+    pub fn folded(&self, phone: bool) -> Arc<Folded> {
+        let texts = self.all();
+        if let Ok(mut folded) = self.folded.write() {
+            if folded.len() < texts.len() {
+                let own = Arc::make_mut(&mut folded);
+                texts[own.len()..].iter().for_each(|text| own.push(text, phone));
             }
+            return folded.clone();
         }
-        self.folded.read().map(|f| look(&f)).unwrap_or_default()
+        Arc::default()
     }
-    pub fn all(&self) -> Vec<Arc<str>> {
+    /// All texts by their code, as they are now.
+    pub fn all(&self) -> Arc<Vec<Arc<str>>> {
         self.inner.read().map(|i| i.texts.clone()).unwrap_or_default()
     }
 }
