@@ -7,7 +7,7 @@ those of the KPIs need which this data has; what it answers is compared first. P
 
     python3 bench/catalogue.py --northing target/release/northing --orders 1000000
 """
-import argparse, os, shutil, statistics, sys, tempfile, time
+import argparse, shutil, statistics, tempfile, time
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +87,7 @@ def more(n, folder, customers):
     return tickets, dict(customer=by.astype(np.int32), at=at, nps=nps, value=value.astype(np.int8))
 
 
-def duck(columns, tickets, answers, folder):
+def duck(columns, tickets, answers):
     import polars as pl
 
     db = peers.connect({"o": pl.DataFrame(peers.months(columns)), "a": peers.stretches(columns), "t": pl.DataFrame(tickets), "s": pl.DataFrame(answers)})
@@ -163,7 +163,7 @@ def main():
     print("slowest alone, warm: " + ", ".join(f"{id} {ms:.1f}" for id, ms in sorted(alone.items(), key=lambda x: -x[1])[:8]))
     known = {m["id"]: m for m in reply["metrics"]}
     if not args.no_peer:
-        ask = duck(columns, tickets, answers, folder)
+        ask = duck(columns, tickets, answers)
         compare(ask(), known)
         theirs = run.median(ask, 3)
         print(f"DuckDB, what of them it was given: {theirs:,.0f} ms; cold {theirs / without:.1f} times, again {theirs / warm:.0f} times as long")

@@ -166,6 +166,10 @@ impl Table {
     pub fn get(&self, column: usize, row: u32) -> i64 {
         self.chunks[(row >> SHIFT) as usize].columns[column].get(row as usize & (CHUNK - 1))
     }
+    /// Grows with every change of the table; numbered for the whole process, so no two states share one.
+    pub fn version(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.version).max().unwrap_or(0)
+    }
     pub fn flags(&self, row: u32) -> u8 {
         self.chunks[(row >> SHIFT) as usize].flags[row as usize & (CHUNK - 1)]
     }

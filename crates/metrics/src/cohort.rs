@@ -3,7 +3,7 @@
 //! A cohort is a filter like any other, so every metric that knows customers has cohorts.
 
 use crate::answer::Cell;
-use crate::evaluate::{compile, definition, finish, unit_of};
+use crate::evaluate::{compile, definition, finish, word};
 use crate::plan::{Frame, Plan};
 use crate::question::Question;
 use crate::scan::{Cache, run};
@@ -73,7 +73,7 @@ pub fn cohorts(snapshot: &Snapshot, question: &Question, scope: &Scope, cache: &
         seq: snapshot.seq,
         id: def.id.clone(),
         variant: wanted.variant.clone(),
-        unit: unit_of(&def),
+        unit: word(&def.unit),
         currency: snapshot.settings.currency.to_string(),
         calendar: question.calendar.name().to_string(),
         rows,

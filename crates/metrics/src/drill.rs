@@ -293,7 +293,7 @@ fn states(c: &Compiled, plan: &Plan, frame: &Frame<'_>, followed: &Followed, den
         if who == northing_facts::NONE {
             continue;
         }
-        if !keep.as_ref().is_none_or(|node| node.holds(frame.snapshot, table, who)) {
+        if keep.as_ref().is_some_and(|node| !node.holds(frame.snapshot, table, who)) {
             continue;
         }
         let joins = followed.joined.is_some() && hit.at >= span.start && hit.at < span.end;

@@ -55,11 +55,6 @@ pub(crate) fn check(question: &Question) -> Result<()> {
     Ok(())
 }
 
-/// A definition's unit by its name.
-pub(crate) fn unit_of(def: &MetricDef) -> String {
-    word(&def.unit)
-}
-
 /// Answers a question from one snapshot.
 pub fn ask(snapshot: &Snapshot, question: &Question, scope: &Scope, cache: &Cache) -> Result<Answer> {
     check(question)?;

@@ -241,7 +241,7 @@ fn key_of(plan: &Plan, handle: usize, frame: &Frame<'_>) -> Result<(u64, Vec<i64
     let mut bounds: Vec<i64> = plan.bounds[handle].iter().map(|b| (*b).min(last)).collect();
     bounds.dedup();
     let mut hasher = DefaultHasher::new();
-    let own = probe.source().chunks.iter().map(|c| c.version).max();
+    let own = probe.source().version();
     (key, &bounds, own, probe.referred(&[request])).hash(&mut hasher);
     if clocked(key) {
         frame.now.hash(&mut hasher);

@@ -5,6 +5,7 @@ import { Button, ComboBox, Input, ListBox, ListBoxItem, Popover } from 'react-ar
 import { ChevronDown } from 'lucide-react';
 import { useIntl } from 'react-intl';
 import { get, type Page } from '../lib/api';
+import { titleOf } from '../lib/cell';
 import { useModel } from '../lib/data';
 import { containing } from '../lib/filter';
 import ui from '../ui/ui.module.css';
@@ -23,8 +24,7 @@ export function Pick({ id, to, value, title = '', labelled, required, wrong, onC
     queryFn: () => get<Page>(`/api/records/${object?.plural}`, { filter, limit: 20 }),
     enabled: !!object,
   });
-  const name = (item: Page['items'][number]) => (object ? (item.titles[object.title] ?? String(item.fields[object.title] ?? '…')) : '…');
-  const items = (data?.items ?? []).map((item) => ({ id: item.id, name: name(item) }));
+  const items = (data?.items ?? []).map((item) => ({ id: item.id, name: object ? titleOf(object, item) : '…' }));
   if (value && !items.some((i) => i.id === value)) items.unshift({ id: value, name: title || '…' });
   return (
     <ComboBox aria-labelledby={labelled} items={items} inputValue={text} selectedKey={value} menuTrigger="focus" allowsEmptyCollection isRequired={required ?? false}

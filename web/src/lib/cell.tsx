@@ -1,10 +1,22 @@
 // One field of one record, by its type.
 import { Link } from '@tanstack/react-router';
-import type { FieldInfo, Item } from './api';
+import type { FieldInfo, Item, ObjectInfo } from './api';
 import { useLabel, useModel } from './data';
 import { useFormat } from './format';
+import table from '../ui/table.module.css';
 
 export const isNumeric = (field: FieldInfo) => ['money', 'int', 'decimal', 'percent', 'duration'].includes(field.type);
+
+/** What a record is called. */
+export const titleOf = (object: ObjectInfo, item: Item): string => item.titles[object.title] ?? String(item.fields[object.title] ?? '…');
+
+/** The first cell of a row: what it shows opens the record. */
+export function Opening({ object, field, item }: { object: ObjectInfo; field: FieldInfo; item: Item }) {
+  const cell = useCell();
+  // A reference names another record, but here it is this one that opens.
+  const shown = field.type === 'ref' ? item.titles[field.name] : cell(field, item);
+  return <Link className={table.link} to="/records/$object/$id" params={{ object: object.plural, id: item.id }}>{shown ?? '…'}</Link>;
+}
 
 export function useCell() {
   const label = useLabel();

@@ -7,7 +7,7 @@ import { useIntl } from 'react-intl';
 import { merge, MergeDialog } from '../forms/Merge';
 import { RecordForm } from '../forms/RecordForm';
 import { get, send, type Entry, type FieldInfo, type Item } from '../lib/api';
-import { useCell } from '../lib/cell';
+import { titleOf, useCell } from '../lib/cell';
 import { useLabel, useModel } from '../lib/data';
 import { useFormat } from '../lib/format';
 import { Failure, Loading, Panel } from '../ui/Parts';
@@ -35,7 +35,7 @@ export function Record() {
   if (record.error) return <Page title={object?.label ?? plural}><Failure error={record.error} /></Page>;
   if (!record.data || !object) return <Page title={plural}><Loading /></Page>;
   const item = record.data;
-  const title = item.titles[object.title] ?? String(item.fields[object.title] ?? '…');
+  const title = titleOf(object, item);
   const field = (name: string) => object.fields.find((f) => f.name === name);
   const order = [...object.list, ...object.fields.map((f) => f.name)];
   const shown = [...new Set(order)].map(field).filter((f) => f !== undefined).filter((f) => item.fields[f.name] !== undefined && item.fields[f.name] !== null);

@@ -1,12 +1,12 @@
 // The list of any object: columns from its declaration, sorting, search in its title, more on demand.
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
-import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { ArrowDown, ArrowUp, Download, ListFilter, Plus } from 'lucide-react';
 import { useDeferredValue, useState } from 'react';
 import { useIntl } from 'react-intl';
 import { RecordForm } from '../forms/RecordForm';
 import { get, type FieldInfo, type Page as ListPage } from '../lib/api';
-import { isNumeric, useCell } from '../lib/cell';
+import { isNumeric, Opening, useCell } from '../lib/cell';
 import { useModel } from '../lib/data';
 import { conditionsOf, containing, filterOf, operatorsOf, type Condition } from '../lib/filter';
 import { useFormat } from '../lib/format';
@@ -81,7 +81,7 @@ function List({ plural }: { plural: string }) {
                   <tr key={item.id}>
                     {columns.map((field, i) => (
                       <td key={field.name} className={isNumeric(field) ? table.right : undefined}>
-                        {i === 0 ? <Link className={table.link} to="/records/$object/$id" params={{ object: plural, id: item.id }}>{field.type === 'ref' ? (item.titles[field.name] ?? '…') : (cell(field, item) ?? '…')}</Link> : cell(field, item)}
+                        {i === 0 ? <Opening object={object} field={field} item={item} /> : cell(field, item)}
                       </td>
                     ))}
                   </tr>

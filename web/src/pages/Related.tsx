@@ -1,12 +1,11 @@
 // What belongs to a record: for every object that refers to it the newest few, and a way to add one.
 import { useQueries } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
 import { Plus } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
 import { RecordForm } from '../forms/RecordForm';
 import { get, type FieldInfo, type Item, type ObjectInfo, type Page } from '../lib/api';
-import { useCell } from '../lib/cell';
+import { Opening, useCell } from '../lib/cell';
 import { useLabel, useModel } from '../lib/data';
 import { quote } from '../lib/filter';
 import { Panel } from '../ui/Parts';
@@ -71,7 +70,7 @@ function List({ relation: { object, field }, page, of }: { relation: Relation; p
           <tbody>
             {page.items.map((row) => (
               <tr key={row.id}>
-                {columns.map((c, i) => <td key={c.name}>{i === 0 ? <Link className={table.link} to="/records/$object/$id" params={{ object: object.plural, id: row.id }}>{c.type === 'ref' ? (row.titles[c.name] ?? '…') : (cell(c, row) ?? '…')}</Link> : cell(c, row)}</td>)}
+                {columns.map((c, i) => <td key={c.name}>{i === 0 ? <Opening object={object} field={c} item={row} /> : cell(c, row)}</td>)}
               </tr>
             ))}
           </tbody>

@@ -99,10 +99,8 @@ impl Reading<'_> {
             Source::Short(template) => return row.fill(template),
             Source::Full(full) => full,
         };
-        if let Some(name) = self.first_given(row, full)? {
-            return self.text(row, &Source::Full(FullSource { column: Some(name), first_of: Vec::new(), ..full.clone() }));
-        }
-        let mut text = match (&full.column, &full.text) {
+        let chosen = self.first_given(row, full)?.or(full.column.as_ref());
+        let mut text = match (chosen, &full.text) {
             (Some(column), _) => row.column(column)?.to_string(),
             (None, Some(template)) if template.contains('{') => row.fill(template)?,
             (None, Some(fixed)) => fixed.clone(),
@@ -141,12 +139,13 @@ impl Reading<'_> {
         Ok(text)
     }
 
-    /// Which of the columns to choose from is the first that says something.
-    fn first_given(&self, row: &Fields<'_>, full: &FullSource) -> Result<Option<String>, Fault> {
+    /// Which of the columns to choose from is the first that says something. All are looked at, so that one that
+    /// the file does not have is told before the first row.
+    fn first_given<'a>(&self, row: &Fields<'_>, full: &'a FullSource) -> Result<Option<&'a String>, Fault> {
         let mut chosen = None;
         for name in full.first_of.iter().rev() {
             if !row.column(name)?.is_empty() {
-                chosen = Some(name.clone());
+                chosen = Some(name);
             }
         }
         Ok(chosen)

@@ -19,7 +19,7 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>) -> Result<Series> {
     let frame = r.frame;
     let cut = clv::cut(c, frame.now);
     let stamp = newest(frame, &tables(c, frame)?);
-    let about = format!("{:?}{:?}{:?}{:?}{stamp}", c.def, frame.filter, frame.by, frame.scope);
+    let about = format!("{:?}{:?}{:?}{}{stamp}", c.def, frame.filter, frame.by, frame.scope.key());
     // A fitted model holds for its day; conditions that speak of the clock hold for the instant.
     let day = if matches!(c.shape, Shape::Model) { i64::from(frame.snapshot.settings.zone.day(cut - 1)) } else { 0 };
     let clock = if about.to_lowercase().contains("now") { frame.now } else { 0 };
@@ -80,5 +80,5 @@ fn newest(frame: &Frame<'_>, from: &[usize]) -> u64 {
             next.extend(targets.filter_map(|to| model.object_index(to)));
         }
     }
-    seen.iter().flat_map(|t| &frame.snapshot.tables[*t].chunks).map(|chunk| chunk.version).max().unwrap_or(0)
+    seen.iter().map(|t| frame.snapshot.tables[*t].version()).max().unwrap_or(0)
 }

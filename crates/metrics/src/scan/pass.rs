@@ -146,8 +146,7 @@ impl<'a> Pass<'a> {
         tables.sort_unstable();
         tables.dedup();
         for table in tables {
-            let newest = self.frame.snapshot.tables[table].chunks.iter().map(|c| c.version).max();
-            (table, newest).hash(&mut hasher);
+            (table, self.frame.snapshot.tables[table].version()).hash(&mut hasher);
         }
         hasher.finish()
     }
