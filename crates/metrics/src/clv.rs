@@ -88,8 +88,11 @@ fn summaries(frame: &Frame<'_>, bought: &[Bought], cut: i64) -> Vec<(u32, Summar
 
 /// The model fitted to everything before a cut; kept while the purchases stay as they are.
 fn fitted(frame: &Frame<'_>, bought: &[Bought], cut: i64) -> Result<Option<Arc<Fit>>> {
-    let table = &frame.snapshot.tables[frame.table("purchase")?];
-    let version = table.chunks.iter().map(|c| c.version).max().unwrap_or(0);
+    // What `purchases` reads: a contract signed today takes its customer out of the model.
+    let mut version = 0;
+    for name in ["purchase", "customer", "contract"] {
+        version = version.max(frame.snapshot.tables[frame.table(name)?].version());
+    }
     let key = (version, frame.snapshot.settings.zone.day(cut - 1));
     if let Some(known) = frame.cache.and_then(|c| c.model(key)) {
         return Ok(known);
