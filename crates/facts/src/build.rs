@@ -9,10 +9,11 @@ use crate::known::Known;
 use crate::links::Links;
 use crate::table::{COUNTED, EXISTS, FIT, Schema, Table};
 use crate::touch::Touched;
+use crate::measures::Schedules;
 use crate::{FactsError, Result, Settings, Snapshot};
 use hashbrown::HashTable;
 use northing_model::expr::{self, Reader};
-use northing_model::{Schedule, Expr, FieldDef, FieldType, Model, Physical, Record, Value};
+use northing_model::{Expr, FieldDef, FieldType, Model, Physical, Record, Value};
 use northing_store::{Logged, Moment, Op, Store};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -41,7 +42,7 @@ pub struct Facts {
     pub(crate) links: Vec<Vec<Option<Links>>>,
     /// By table and row.
     pub(crate) history: HashMap<(usize, u32), Vec<Entry>>,
-    pub(crate) schedules: HashMap<u32, Schedule>,
+    pub(crate) schedules: Arc<Schedules>,
     /// Products that a product goes with.
     pub(crate) complements: HashMap<u32, Vec<u32>>,
     /// Consents by their address, for those of nobody known; may hold rows that have moved on.
@@ -95,7 +96,7 @@ impl Facts {
             known,
             links,
             history: HashMap::new(),
-            schedules: HashMap::new(),
+            schedules: Arc::default(),
             complements: HashMap::new(),
             addresses: HashMap::new(),
             followers,
@@ -345,6 +346,15 @@ impl Facts {
             }
             self.tables[table].set(column, row, held);
         }
+        for field in plan.iter() {
+            if let Some((column, day)) = field.dated.as_ref().and_then(|day| Some((self.tables[table].schema.column(&field.name)?, self.tables[table].schema.column(day)?))) {
+                let at = self.get(table, day, row);
+                let date = self.tables[table].schema.columns[day].kind == FieldType::Date;
+                let day = if at == NULL { i32::MAX } else if date { at as i32 } else { self.settings.zone.day(at) };
+                let converted = self.convert(self.get(table, column + 1, row), self.get(table, column + 2, row), day);
+                self.set(table, column, row, converted);
+            }
+        }
         let fit = match &self.exclude[table] {
             None => true,
             Some(exclude) => !expr::matches(exclude, &Own { plan: &plan, values }),
@@ -465,6 +475,7 @@ impl Facts {
             model: self.model.clone(),
             settings: self.settings.clone(),
             fx: self.fx.clone(),
+            schedules: self.schedules.clone(),
             tables: self.tables.clone(),
         }
     }

@@ -88,7 +88,15 @@ impl Facts {
         }
         let k = self.known;
         let mut consents = std::collections::BTreeSet::new();
-        for (table, row) in touched.others.iter().copied().filter(|(_, row)| *row != NONE) {
+        let mut others = touched.others.clone();
+        for customer in customers.iter().filter(|r| **r != NONE && self.tables[k.send.table].len > 0) {
+            // What was bought after a mail is told beside the mail.
+            let members = self.members(k.customer.table, self.root(k.customer.table, *customer));
+            others.extend(self.children(k.send.table, k.send.customer, &members).into_iter().map(|row| (k.send.table, row)));
+        }
+        // Goals last: a target is for the days that its owner was there.
+        let (goals, others): (Vec<_>, Vec<_>) = others.into_iter().filter(|(_, row)| *row != NONE).partition(|(table, _)| *table == k.goal.table);
+        for (table, row) in others.into_iter().chain(goals) {
             match table {
                 t if t == k.ticket.table => self.derive_ticket(row),
                 t if t == k.send.table => self.derive_send(row),

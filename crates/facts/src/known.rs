@@ -32,7 +32,7 @@ tables! {
     ticket: TicketColumns {
         customer, status, topic, assignee, schedule, opened_at, received_at, opened_by, first_reply_target_mins, resolution_target_mins,
         target_clock, pending_pauses, auto_closed, first_reply_at, first_reply_secs, first_reply_calendar_secs, first_solved_at,
-        first_solved_secs, solved_at, resolution_secs, resolution_calendar_secs, net_resolution_secs, settle_secs, reopens,
+        first_solved_secs, solved_at, resolution_secs, resolution_calendar_secs, net_resolution_secs, settle_secs, reopens, handovers,
         contacts, is_one_contact, one_contact_secs, handle_mins, service_cost, first_reply_due_at, first_reply_met, resolution_due_at, resolution_met
     }
     ticket_version: TicketVersionColumns { ticket, since, until, is_open, status, assignee }
@@ -41,34 +41,35 @@ tables! {
     question_version: QuestionColumns { lowest, highest, favourable, good_from, good_to, bad_from, bad_to }
     survey_invite: InviteColumns { sent_at, answered_at, answer_secs }
     survey_response: ResponseColumns { question, invite, answered_at, value, grade, favour }
-    send: SendColumns { campaign_sent, customer, sent_at, opened_at, open_secs, clicked_at, click_secs, raw_open_secs }
+    send: SendColumns { campaign_sent, customer, sent_at, opened_at, open_secs, clicked_at, click_secs, raw_open_secs, spent }
     send_event: SendEventColumns { send, at, kind, is_machine, customer, campaign_sent, is_human }
     consent_event: ConsentColumns { email, customer, at, kind, mailing_list }
     subscription: SubscriptionColumns { consent_event, since, until }
     task: TaskColumns { deal, done_at }
     time_entry: EntryColumns { started_at, ended_at, entry_secs }
-    goal: GoalColumns { ends_on, due_at }
+    goal: GoalColumns { owner, starts_on, ends_on, target, due_at, due_target }
     sales_plan: PlanColumns { starts_on, ends_on, orders_planned }
     plan_share: PlanShareColumns { sales_plan, at, orders_planned }
     deal_stall: StallColumns { deal, since, until, stage, owner, amount, amount__raw, amount__cur }
-    customer: CustomerColumns { first_purchase_at, last_purchase_at, purchases, realised_value, lost_at }
-    lead: LeadColumns { customer, created_at, is_convertible, converted_at, convert_secs, first_response_at, response_secs, response_target_mins, response_due_at, response_met, qualified_at, qualify_secs }
+    customer: CustomerColumns { first_purchase_at, last_purchase_at, second_secs, purchases, realised_value, lost_at }
+    lead: LeadColumns { customer, owner, schedule, response_business_secs, assigned_at, assign_secs, react_secs, created_at, is_convertible, converted_at, convert_secs, first_response_at, response_secs, response_target_mins, response_due_at, response_met, qualified_at, qualify_secs }
     deal: DealColumns {
         customer, lead, stage, owner, created_at, amount, amount__raw, amount__cur, outcome, closed_at, closing_owner, cycle_secs,
         created_cycle_secs, revenue_at, purchased_at, purchase_value, is_first, is_repeat, is_another_day, is_new, has_lines, expected_close,
         expected_at, weighted
     }
     deal_version: VersionColumns { deal, since, until, is_open, stage, owner, amount, amount__raw, amount__cur, weighted, weighted__raw, weighted__cur }
-    deal_stage_visit: VisitColumns { deal, stage, entered_at, left_at, visit_secs, is_first_visit, pass_secs }
+    deal_stage_visit: VisitColumns { deal, stage, entered_at, left_at, visit_secs, is_first_visit, pass_secs, is_entry, win_secs }
     stage: StageColumns { kind, position, pipeline, probability }
     order: OrderColumns {
         customer, deal, status, confirmed_at, currency, net__raw, net__cur, net, amount, has_lines, revenue_at, purchased_at,
         purchase_value, is_first, is_repeat, is_another_day, is_new, fulfilled_at, process_secs, processed_at
     }
     order_line: LineColumns { order, product, quantity, unit_price, discount, amount, unit_cost, cost, fulfilled_at, is_upsell, is_cross_sell }
+    payment: PaymentColumns { order }
     refund: RefundColumns { order, at, amount, amount__raw, amount__cur, refunded_at, is_new, customer }
     contract: ContractColumns {
-        customer, value, value__raw, value__cur, starts_at, term_end, ended_at, auto_renew, successor, outcome, decided_at, active_until
+        customer, value_months, monthly, monthly__raw, monthly__cur, value, value__raw, value__cur, starts_at, term_end, ended_at, auto_renew, successor, outcome, decided_at, active_until
     }
     expense: ExpenseColumns { customer, amount, amount__raw, amount__cur, incurred_on, service_from, service_to }
     expense_share: ShareColumns { expense, purpose, at, amount }

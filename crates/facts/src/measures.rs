@@ -1,9 +1,27 @@
 //! What other records are measured by: exchange rates and opening hours, read before anything is derived.
 
+use crate::column::NULL;
 use crate::{Facts, Result};
 use northing_model::{FieldDef, Record, Schedule, Value, Zone};
 use northing_store::Store;
+use std::collections::HashMap;
+use std::sync::Arc;
 use uuid::Uuid;
+
+/// Opening hours by the row of their record.
+#[derive(Debug, Clone, Default)]
+pub struct Schedules {
+    known: HashMap<u32, Schedule>,
+}
+
+impl Schedules {
+    /// The version of a schedule that was in force at an instant (the one named, if none was yet).
+    pub fn at(&self, row: i64, at: i64) -> Option<&Schedule> {
+        let named = self.known.get(&u32::try_from(row).ok()?)?;
+        let versions = self.known.values().filter(|s| s.name == named.name && s.valid_from <= s.zone.day(at));
+        versions.max_by_key(|s| s.valid_from).or(Some(named))
+    }
+}
 
 impl Facts {
     pub(crate) fn load_rates(&mut self, store: &Store) -> Result<()> {
@@ -49,15 +67,17 @@ impl Facts {
             _ => i32::MIN,
         };
         if let Ok(schedule) = Schedule::parse(text("name").unwrap_or_default(), zone, from, text("hours"), text("holidays")) {
-            self.schedules.insert(row, schedule);
+            Arc::make_mut(&mut self.schedules).known.insert(row, schedule);
         }
     }
 
-    /// The version of a schedule that was in force at an instant (the one named, if none was yet).
-    pub(crate) fn schedule_at(&self, row: i64, at: i64) -> Option<&Schedule> {
-        let named = self.schedules.get(&u32::try_from(row).ok()?)?;
-        let versions = self.schedules.values().filter(|s| s.name == named.name && s.valid_from <= s.zone.day(at));
-        versions.max_by_key(|s| s.valid_from).or(Some(named))
+    /// Seconds from one instant to another by a schedule's hours, all of them without one; null where either is.
+    pub(crate) fn business_secs(&self, schedule: i64, from: i64, to: i64) -> i64 {
+        match self.schedules.at(schedule, from) {
+            _ if from == NULL || to == NULL => NULL,
+            Some(hours) => hours.seconds(from, to),
+            None => to - from,
+        }
     }
 
     pub(crate) fn add_rate(&mut self, record: &Record) {

@@ -1,6 +1,7 @@
 //! An immutable view of all facts at one `seq`. Everything on one screen is read from one snapshot.
 
 use crate::fx::Fx;
+use crate::measures::Schedules;
 use crate::settings::Settings;
 use crate::table::Table;
 use northing_model::Model;
@@ -13,6 +14,7 @@ pub struct Snapshot {
     pub model: Arc<Model>,
     pub settings: Settings,
     pub fx: Fx,
+    pub schedules: Arc<Schedules>,
     pub tables: Vec<Table>,
 }
 

@@ -36,6 +36,7 @@ impl Facts {
         match table {
             t if t == k.order.table => drop(touched.orders.insert(row)),
             t if t == k.order_line.table => drop(touched.orders.insert(parent(self, k.order_line.order))),
+            t if t == k.payment.table => drop(touched.orders.insert(parent(self, k.payment.order))),
             t if t == k.refund.table => {
                 touched.refunds.insert(row);
                 touched.orders.insert(parent(self, k.refund.order));
@@ -80,6 +81,10 @@ impl Facts {
             t if t == k.send_event.table => drop(touched.others.insert((k.send.table, parent(self, k.send_event.send)))),
             t if t == k.survey_response.table => drop(touched.others.insert((k.survey_invite.table, parent(self, k.survey_response.invite)))),
             t if t == k.user_action.table => drop(touched.others.insert((k.user.table, parent(self, k.user_action.user)))),
+            t if t == k.user.table => {
+                let own = |goal: &u32| self.get(k.goal.table, k.goal.owner, *goal) == i64::from(row);
+                touched.others.extend((0..self.tables[k.goal.table].len).filter(own).map(|goal| (k.goal.table, goal)));
+            }
             t if t == k.task.table => drop(touched.deals.insert(parent(self, k.task.deal))),
             t if t == k.consent_event.table => {
                 self.note_address(row);

@@ -9,6 +9,7 @@ use crate::plan::{Frame, steps};
 use crate::rows::{Row, rows};
 use crate::span::Span;
 use crate::{MetricError, Result};
+use northing_facts::eval::Path;
 use northing_facts::{NONE, NULL};
 use northing_model::{Expr, MetricDef};
 use northing_model::metric::{Attribute, Measure, TouchModel};
@@ -33,18 +34,21 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], frame: &Frame<'_>, attribut
     let flows = rows(frame, table, &steps(&measure.time), filter, measure.value.as_deref(), &customer)?;
     let touches = touches(frame, touched, attribute)?;
     let path = frame.path(touched, &steps(&attribute.by))?;
+    let named = named(frame, attribute, table);
     let mut sums: HashMap<u32, Vec<(i128, u64)>> = HashMap::new();
     let lookback = attribute.lookback_days * 86_400;
-    for Row { at, key: who, value, .. } in flows.into_iter().filter(|f| f.value != NULL) {
+    for Row { row, at, key: who, value } in flows.into_iter().filter(|f| f.value != NULL) {
         let places: Vec<usize> = spans.iter().enumerate().filter(|(_, s)| s.start <= at && at < s.end).map(|(i, _)| i).collect();
         if places.is_empty() {
             continue;
         }
-        let seen: Vec<u32> = touches
+        let own = named.as_ref().map(|p| p.code(frame.snapshot, table, row)).filter(|code| *code != NONE);
+        let before = || touches
             .get(&who)
             .filter(|_| who != NONE)
             .map(|list| list.iter().filter(|(t, _)| *t <= at && *t >= at - lookback).map(|(_, code)| *code).collect())
             .unwrap_or_default();
+        let seen: Vec<u32> = own.map_or_else(before, |code| vec![code]);
         let credits = split(value, seen.len(), attribute.model);
         let mut give = |code: u32, credit: i64| {
             let cells = sums.entry(if frame.by.is_empty() { NONE } else { code }).or_insert_with(|| vec![(0, 0); spans.len()]);
@@ -63,7 +67,7 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], frame: &Frame<'_>, attribut
     }
     let mut series = Series::new();
     for (code, cells) in sums {
-        let group = frame.by.iter().map(|_| (name(frame.snapshot, &path, code).0, None)).collect();
+        let group = frame.by.iter().map(|_| name(frame.snapshot, &path, code)).collect();
         let cells = cells.into_iter().map(|(sum, n)| {
             let value = sum as f64 / TICKS as f64;
             Cell { value: Some(value), numerator: Some(value), n, mature: true, ..Cell::default() }
@@ -71,6 +75,11 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], frame: &Frame<'_>, attribut
         series.insert(group, cells.collect());
     }
     Ok(series)
+}
+
+/// Where a row itself says whose it is (a coupon), if its table can.
+fn named(frame: &Frame<'_>, attribute: &Attribute, table: usize) -> Option<Path> {
+    attribute.named.as_ref().and_then(|column| frame.path(table, &steps(column)).ok())
 }
 
 /// Nothing was credited.
@@ -90,11 +99,12 @@ fn touches(frame: &Frame<'_>, table: usize, attribute: &Attribute) -> Result<Has
     Ok(touches)
 }
 
-/// Which of these (instant, customer) a touch led to.
-pub(crate) fn led_to(frame: &Frame<'_>, attribute: &Attribute, flows: &[(i64, u32)]) -> Result<Vec<bool>> {
+/// Which of these (row, instant, customer) of a table a touch led to, or name what they are credited to.
+pub(crate) fn led_to(frame: &Frame<'_>, attribute: &Attribute, table: usize, flows: &[(u32, i64, u32)]) -> Result<Vec<bool>> {
+    let named = named(frame, attribute, table);
     let touches = touches(frame, frame.table(&attribute.touch)?, attribute)?;
     let lookback = attribute.lookback_days * 86_400;
-    let led = |(at, who): &(i64, u32)| *who != NONE && touches.get(who).is_some_and(|list| list.iter().any(|(t, _)| t <= at && *t >= at - lookback));
+    let led = |(row, at, who): &(u32, i64, u32)| named.as_ref().is_some_and(|p| p.code(frame.snapshot, table, *row) != NONE) || *who != NONE && touches.get(who).is_some_and(|list| list.iter().any(|(t, _)| t <= at && *t >= at - lookback));
     Ok(flows.iter().map(led).collect())
 }
 

@@ -50,7 +50,8 @@ impl Breakdown {
     }
 }
 
-fn kept(frame: &Frame<'_>, table: usize) -> Result<Option<Bitmap>> {
+/// The records that meet the question's filter.
+pub(crate) fn kept(frame: &Frame<'_>, table: usize) -> Result<Option<Bitmap>> {
     let Some(filter) = frame.filter(table).map_err(MetricError::Question)? else { return Ok(None) };
     let snapshot = frame.snapshot;
     let node = eval::bind(snapshot, table, &filter, frame.now).map_err(MetricError::Question)?;

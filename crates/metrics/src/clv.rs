@@ -1,7 +1,8 @@
 //! Predicted customer value: who will buy again, how often and for how much (KPIS.md §6).
 //!
 //! BG/NBD (Fader, Hardie, Lee 2005) for the number of purchases, Gamma-Gamma (Fader, Hardie 2013) for their
-//! value, both fitted by maximum likelihood to the purchases up to the end of the question.
+//! value, both fitted by maximum likelihood to the purchases up to the end of the question. A variant lets
+//! customers be gone after their first purchase already (MBG/NBD; Batislam, Denizel, Filiztekin 2007).
 
 mod fit;
 mod model;
@@ -24,7 +25,7 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Months ahead, what a month's delay costs, and a month in weeks.
+/// Months ahead where the definition says none, what a month's delay costs, and a month in weeks.
 const MONTHS: usize = 12;
 const DISCOUNT: f64 = 0.01;
 pub const MONTH_WEEKS: f64 = 365.25 / 84.0;
@@ -87,19 +88,19 @@ fn summaries(frame: &Frame<'_>, bought: &[Bought], cut: i64) -> Vec<(u32, Summar
 }
 
 /// The model fitted to everything before a cut; kept while the purchases stay as they are.
-fn fitted(frame: &Frame<'_>, bought: &[Bought], cut: i64) -> Result<Option<Arc<Fit>>> {
+fn fitted(frame: &Frame<'_>, def: &MetricDef, bought: &[Bought], cut: i64) -> Result<Option<Arc<Fit>>> {
     // What `purchases` reads: a contract signed today takes its customer out of the model.
     let mut version = 0;
     for name in ["purchase", "customer", "contract"] {
         version = version.max(frame.snapshot.tables[frame.table(name)?].version());
     }
-    let key = (version, frame.snapshot.settings.zone.day(cut - 1));
+    let key = (version, frame.snapshot.settings.zone.day(cut - 1), def.early_dropout);
     if let Some(known) = frame.cache.and_then(|c| c.model(key)) {
         return Ok(known);
     }
     let data: Vec<Summary> = summaries(frame, bought, cut).into_iter().map(|s| s.1).collect();
     let enough = data.iter().filter(|s| s.x > 0).count() >= LEAST_REPEATERS;
-    let found = if enough { fit(&data).map(Arc::new) } else { None };
+    let found = if enough { fit(&data, def.early_dropout).map(Arc::new) } else { None };
     if let Some(cache) = frame.cache {
         cache.put_model(key, found.clone());
     }
@@ -109,10 +110,11 @@ fn fitted(frame: &Frame<'_>, bought: &[Bought], cut: i64) -> Result<Option<Arc<F
 /// What each customer is expected to spend over the coming months, discounted; or, by the definition's `stat`, the
 /// chance that it is still there, or how many purchases to expect.
 fn values(frame: &Frame<'_>, def: &MetricDef, bought: &[Bought], fit: &Fit, cut: i64) -> Vec<(u32, f64)> {
+    let months = def.months.unwrap_or(MONTHS);
     let value = |s: &Summary| match def.stat.as_deref() {
         Some("alive") => fit.timing.p_alive(s.x, s.t_x, s.t),
-        Some("purchases") => fit.timing.expected(s.x, s.t_x, s.t, MONTH_WEEKS * MONTHS as f64),
-        _ => fit.timing.discounted(s.x, s.t_x, s.t, MONTH_WEEKS, MONTHS, DISCOUNT) * fit.spend.expected(s.x, s.mean),
+        Some("purchases") => fit.timing.expected(s.x, s.t_x, s.t, MONTH_WEEKS * months as f64),
+        _ => fit.timing.discounted(s.x, s.t_x, s.t, MONTH_WEEKS, months, DISCOUNT) * fit.spend.expected(s.x, s.mean),
     };
     summaries(frame, bought, cut).par_iter().map(|(row, s)| (*row, value(s))).collect()
 }
@@ -121,7 +123,7 @@ fn values(frame: &Frame<'_>, def: &MetricDef, bought: &[Bought], fit: &Fit, cut:
 pub(crate) fn each(r: &Results<'_>, def: &MetricDef, span: &Span) -> Result<Vec<(u32, f64)>> {
     let breakdown = Breakdown::of(r.frame, r.frame.table("customer")?)?;
     let bought = purchases(r.frame)?;
-    let Some(fit) = fitted(r.frame, &bought, span.end)? else { return Ok(Vec::new()) };
+    let Some(fit) = fitted(r.frame, def, &bought, span.end)? else { return Ok(Vec::new()) };
     let all = values(r.frame, def, &bought, &fit, span.end);
     Ok(all.into_iter().filter(|(row, _)| breakdown.keeps(*row)).collect())
 }
@@ -139,7 +141,7 @@ pub(crate) fn unfit(def: &MetricDef, span: &Span) -> Cell {
 pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, cut: i64) -> Result<Series> {
     let breakdown = Breakdown::of(r.frame, r.frame.table("customer")?)?;
     let bought = purchases(r.frame)?;
-    let fit = fitted(r.frame, &bought, cut)?;
+    let fit = fitted(r.frame, def, &bought, cut)?;
     let mut series = Series::new();
     let blank = || -> Vec<Cell> { spans.iter().map(|s| nothing(def, s)).collect() };
     let Some(fit) = fit else {
@@ -157,7 +159,7 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, cut: i64) 
             }
         }
         for (key, (sum, n)) in groups {
-            let cell = Cell { value: Some(sum), numerator: Some(sum), n, mature: true, parts: fit.parts(), flags: fit.flags(), ..Cell::default() };
+            let cell = Cell { value: Some(sum), numerator: Some(sum), denominator: Some(n as f64), n, mature: true, parts: fit.parts(), flags: fit.flags(), ..Cell::default() };
             series.entry(breakdown.group(r.frame.snapshot, &key)).or_insert_with(blank)[i] = cell;
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Re-aggregating what is returned gives the number; a property test holds that for every metric.
 
-use crate::evaluate::{Compiled, Followed, compile};
+use crate::evaluate::{Compiled, Followed, class_of, compile};
 use crate::plan::{Frame, Plan, Request, What};
 use crate::question::Question;
 use crate::span::Span;
@@ -10,7 +10,8 @@ use crate::{MetricError, Result};
 use northing_facts::eval::{self, Path, TRUE};
 use northing_facts::table::COUNTED;
 use northing_facts::{CHUNK, NULL, Snapshot};
-use northing_model::metric::Outcome;
+use northing_model::metric::{Outcome, Take};
+use northing_model::money::MICRO;
 use northing_model::{Expr, Scope};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -142,14 +143,19 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
                 request
             };
             let mut hits = rows(frame, &summed(*handle), Some(span.start), span.end, 1, 1)?;
-            if let Some(key) = &c.def.latest_per {
-                hits = latest(frame, hits, &frame.path(plan.requests[*handle].table, &crate::plan::steps(key))?);
+            let taken = match &c.def.per {
+                Some(per) => Some((per.take, frame.path(plan.requests[*handle].table, &crate::plan::steps(&per.key))?)),
+                None => None,
+            };
+            match &taken {
+                Some((Take::Latest, key)) => hits = latest(frame, hits, key),
+                Some((take, key)) => return Ok(by_key(frame, hits, key, |values| match take {
+                    Take::Count => (if denominator { 1 } else { class_of(classes.as_ref(), values.len() as i64) }, 1),
+                    _ => (values.iter().map(|v| class_of(classes.as_ref(), *v)).sum::<i64>() * MICRO / values.len() as i64, MICRO),
+                })),
+                None => {}
             }
-            if let Some(classes) = classes {
-                let within = |range: [i64; 2], v: i64| (range[0]..=range[1]).contains(&v);
-                let class = |v: i64| i64::from(within(classes.top, v)) - i64::from(classes.bottom.is_some_and(|b| within(b, v)));
-                hits.iter_mut().for_each(|h| h.adds = class(h.adds));
-            }
+            hits.iter_mut().for_each(|h| h.adds = class_of(classes.as_ref(), h.adds));
             let Some(mixed) = mixed else { return Ok(hits) };
             // On several scales the number is of what they share.
             let What::Rows(_, Some(by)) = &plan.requests[*mixed].what else { return Ok(hits) };
@@ -194,6 +200,10 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
             let ticks = northing_model::money::TICKS;
             Ok(values.into_iter().map(|(row, value)| Hit { table, row, at: NULL, adds: (value * ticks as f64).round() as i64, scale: ticks }).collect())
         }
+        Shape::Survival(lives) => {
+            let who = crate::evaluate::lives(frame, lives, &span, denominator)?;
+            Ok(who.into_iter().map(|row| Hit { table: lives.who, row, at: NULL, adds: 1, scale: 1 }).collect())
+        }
         Shape::Goals { goals, .. } => {
             let table = frame.table("goal")?;
             Ok(goals.iter().map(|g| Hit { table, row: g.row, at: NULL, adds: 1, scale: 1 }).collect())
@@ -207,7 +217,7 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
             let hits = rows(frame, &request, Some(span.start), span.end, 1, northing_model::money::TICKS)?;
             let customer = frame.path(table, &crate::plan::steps("customer"))?;
             let who = |h: &Hit| customer.code(frame.snapshot, table, h.row);
-            let led = crate::attribute::led_to(frame, attribute, &hits.iter().map(|h| (h.at, who(h))).collect::<Vec<_>>())?;
+            let led = crate::attribute::led_to(frame, attribute, table, &hits.iter().map(|h| (h.row, h.at, who(h))).collect::<Vec<_>>())?;
             Ok(hits.into_iter().zip(led).filter(|(_, led)| *led).map(|(h, _)| h).collect())
         }
         Shape::Derived { .. } => Ok(Vec::new()),
@@ -258,6 +268,19 @@ fn rows(frame: &Frame<'_>, request: &Request, start: Option<i64>, end: i64, sign
         }
     }
     Ok(hits)
+}
+
+/// One hit for each key, by what all of its rows hold; rows without one stand for themselves in a mean.
+fn by_key(frame: &Frame<'_>, mut hits: Vec<Hit>, key: &Path, adds: impl Fn(&[i64]) -> (i64, i64)) -> Vec<Hit> {
+    let who = |h: &Hit| key.code(frame.snapshot, h.table, h.row);
+    hits.sort_by_key(|h| (who(h), h.at));
+    let together = hits.chunk_by(|a, b| who(a) != northing_facts::NONE && who(a) == who(b));
+    let joined = together.map(|own| {
+        let (adds, scale) = adds(&own.iter().map(|h| h.adds).collect::<Vec<_>>());
+        let (table, row) = key.target.filter(|_| who(&own[0]) != northing_facts::NONE).map_or((own[0].table, own[0].row), |target| (target, who(&own[0])));
+        Hit { table, row, at: own[0].at, adds, scale }
+    });
+    joined.filter(|h| h.adds != 0).collect()
 }
 
 /// The last row of each key; rows without one all stay.

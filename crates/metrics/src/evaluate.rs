@@ -8,6 +8,7 @@ mod goals;
 mod inputs;
 mod kept;
 mod retain;
+mod survive;
 mod worth;
 
 use crate::answer::{Answer, Bucket, Cell, Change, Earlier, MetricAnswer};
@@ -24,10 +25,11 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-pub(crate) use cells::{Results, finish, name, nothing};
+pub(crate) use cells::{Results, class_of, finish, name, nothing};
 pub(crate) use compile::{Compiled, Followed, Shape, Side as TermSide, compile};
 pub(crate) use composite::each as scores;
 pub(crate) use kept::Groups;
+pub(crate) use survive::each as lives;
 pub(crate) use worth::each as worths;
 
 /// The values of a group's dimensions: what they are called, and the record's id where they are records.

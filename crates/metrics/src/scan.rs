@@ -32,10 +32,13 @@ pub struct Cache {
     grids: Mutex<Grids>,
     models: Mutex<Vec<Model>>,
     cells: Mutex<HashMap<u64, Arc<Groups>>>,
+    /// The first instant of a table at a version.
+    firsts: Mutex<HashMap<usize, (u64, Option<i64>)>>,
 }
 
-/// A version of the purchases, the day of the cut, and the model fitted to them (none fits some).
-type Model = ((u64, i32), Option<Arc<Fit>>);
+/// A version of the purchases, the day of the cut, whether dropout may be early, and the model fitted (none fits some).
+type Model = (ModelKey, Option<Arc<Fit>>);
+pub(crate) type ModelKey = (u64, i32, bool);
 
 /// Whole results by what was asked and the newest versions of the tables; the oldest leave first.
 #[derive(Default)]
@@ -70,15 +73,23 @@ impl Cache {
             parts.insert(key, (version, part));
         }
     }
-    pub(crate) fn model(&self, key: (u64, i32)) -> Option<Option<Arc<Fit>>> {
+    pub(crate) fn model(&self, key: ModelKey) -> Option<Option<Arc<Fit>>> {
         self.models.lock().ok()?.iter().find(|(k, _)| *k == key).map(|(_, fit)| fit.clone())
     }
-    pub(crate) fn put_model(&self, key: (u64, i32), fit: Option<Arc<Fit>>) {
+    pub(crate) fn put_model(&self, key: ModelKey, fit: Option<Arc<Fit>>) {
         if let Ok(mut models) = self.models.lock() {
             if models.len() >= MOST_MODELS {
                 models.remove(0);
             }
             models.push((key, fit));
+        }
+    }
+    pub(crate) fn first(&self, (table, version): (usize, u64)) -> Option<Option<i64>> {
+        self.firsts.lock().ok()?.get(&table).filter(|(v, _)| *v == version).map(|(_, first)| *first)
+    }
+    pub(crate) fn put_first(&self, (table, version): (usize, u64), first: Option<i64>) {
+        if let Ok(mut firsts) = self.firsts.lock() {
+            firsts.insert(table, (version, first));
         }
     }
     pub(crate) fn cells(&self, key: u64) -> Option<Arc<Groups>> {

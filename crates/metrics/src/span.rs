@@ -29,6 +29,12 @@ impl Span {
         Self { start, ..*self }
     }
 
+    /// The same span so many days earlier.
+    pub fn back(&self, days: i64, settings: &Settings) -> Self {
+        let move_day = |day: i32| day.saturating_sub(days as i32);
+        self.earlier(Period { start: move_day(self.days.start), end: move_day(self.days.end) }, settings)
+    }
+
     /// All of the period, what lies ahead included: for what is planned or expected.
     pub fn whole(&self, settings: &Settings) -> Self {
         Self { start: settings.zone.midnight(self.days.start), end: settings.zone.midnight(self.days.end), future: false, complete: true, ..*self }

@@ -73,6 +73,9 @@ pub struct FieldDef {
     /// False for texts that stay in the store (bodies, notes) or that are unique per row and never filtered.
     #[serde(default = "yes")]
     pub facts: bool,
+    /// Money: the date or instant of the same record whose day's exchange rate converts it; else the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dated: Option<String>,
     /// Headings in other systems' exports that mean this field; compared without case and punctuation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headings: Vec<String>,

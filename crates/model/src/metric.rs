@@ -70,9 +70,9 @@ pub struct MetricDef {
     // score
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<Classes>,
-    /// Only the latest row of each of these references counts in a period.
+    /// Rows are put together by a reference before they are scored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latest_per: Option<String>,
+    pub per: Option<Per>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixed: Option<Mixed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,6 +98,14 @@ pub struct MetricDef {
     /// Rows of the population that could not be used, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub excluded: BTreeMap<String, Measure>,
+    /// Survival: the setting that says, in years, how far lives are looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<String>,
+    // model: months ahead, and whether somebody may be gone right after the first purchase
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub months: Option<usize>,
+    #[serde(default)]
+    pub early_dropout: bool,
     /// Present value: `median` or `p90` instead of the mean, `alive` or `purchases` of a model (set by a variant).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stat: Option<String>,
@@ -189,6 +197,7 @@ impl MetricDef {
             Derived => (self.formula.is_none() || self.inputs.is_empty()).then_some("formula and inputs"),
             Goal => self.goals.is_none().then_some("goals"),
             Composite => (self.components.is_empty() || self.state.as_ref().is_none_or(|s| s.key.is_none())).then_some("components and state with key"),
+            Survival => (self.cap.is_none() || self.state.as_ref().is_none_or(|s| s.key.is_none())).then_some("cap and state with key"),
             Model => None,
         };
         if let Some(key) = missing {
@@ -235,7 +244,7 @@ impl MetricDef {
             }
         }
         for input in self.inputs.values() {
-            if input.metric.starts_with("setting:") || input.metric.starts_with("period:") {
+            if ["setting:", "period:", "group:"].iter().any(|p| input.metric.starts_with(p)) {
                 continue;
             }
             let Some(other) = model.metrics.get(&input.metric) else {

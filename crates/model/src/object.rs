@@ -83,6 +83,7 @@ impl ObjectDef {
                     history: false,
                     derived: false,
                     facts,
+                    dated: None,
                     headings: Vec::new(),
                     default: None,
                 });

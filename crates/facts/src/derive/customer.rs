@@ -2,6 +2,7 @@
 
 use crate::Facts;
 use crate::column::NULL;
+use northing_model::money::div_half_even;
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ impl Facts {
         let root = self.root(c.table, row);
         if root != row {
             self.count_if(c.table, row, false);
-            for column in [c.first_purchase_at, c.last_purchase_at, c.purchases, c.realised_value] {
+            for column in [c.first_purchase_at, c.last_purchase_at, c.second_secs, c.purchases, c.realised_value] {
                 self.set(c.table, column, row, NULL);
             }
             self.replace(k.customer_active.table, k.customer_active.customer, row, false, &[]);
@@ -36,11 +37,12 @@ impl Facts {
         let first = [first_bought, first_contract].into_iter().flatten().min();
         self.classify(&members, &purchases, first);
 
-        let value_column = |f: &Self| if f.settings.purchases_are_deals { (k.deal.table, k.deal.purchase_value) } else { (k.order.table, k.order.purchase_value) };
-        let (table, column) = value_column(self);
+        let (table, column) = self.purchase_values();
         let total: i64 = purchases.iter().map(|p| self.get(table, column, p.2)).filter(|v| *v != NULL).fold(0, i64::saturating_add);
         self.set(c.table, c.first_purchase_at, row, first.unwrap_or(NULL));
         self.set(c.table, c.last_purchase_at, row, purchases.last().map_or(NULL, |p| p.0));
+        let second = purchases.get(1).map_or(NULL, |p| p.0 - purchases[0].0);
+        self.set(c.table, c.second_secs, row, second);
         self.set(c.table, c.purchases, row, purchases.len() as i64);
         self.set(c.table, c.realised_value, row, total);
 
@@ -84,7 +86,13 @@ impl Facts {
         self.tables[table].flags(row) & needed == needed
     }
 
-    fn purchases(&self, members: &[u32]) -> Vec<Purchase> {
+    /// The table of purchases and its column of what they are worth.
+    pub(super) fn purchase_values(&self) -> (usize, usize) {
+        let k = self.known;
+        if self.settings.purchases_are_deals { (k.deal.table, k.deal.purchase_value) } else { (k.order.table, k.order.purchase_value) }
+    }
+
+    pub(super) fn purchases(&self, members: &[u32]) -> Vec<Purchase> {
         let k = self.known;
         let (table, customer, at) = if self.settings.purchases_are_deals {
             (k.deal.table, k.deal.customer, k.deal.purchased_at)
@@ -286,8 +294,14 @@ impl Facts {
         } else {
             (1, term_end + grace)
         };
+        let (raw, currency, months) = (get(n.value__raw), get(n.value__cur), get(n.value_months).max(1));
+        let a_month = |ticks: i64| if ticks == NULL { NULL } else { div_half_even(i128::from(ticks), i128::from(months)).unwrap_or(NULL) };
+        let monthly = [(n.monthly, a_month(value)), (n.monthly__raw, a_month(raw)), (n.monthly__cur, currency)];
         self.set(n.table, n.value, row, value);
         let until = if goes_on { NULL } else if ended != NULL { ended } else { term_end };
+        for (column, ticks) in monthly {
+            self.set(n.table, column, row, ticks);
+        }
         self.set(n.table, n.active_until, row, until);
         self.set(n.table, n.outcome, row, outcome);
         self.set(n.table, n.decided_at, row, decided);

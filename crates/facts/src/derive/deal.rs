@@ -116,6 +116,7 @@ impl Facts {
         for (i, (stage, entered, left)) in visits.iter().enumerate() {
             let first = visits[..i].iter().all(|p| p.0 != *stage);
             let passed = visits[i + 1..].iter().find(|later| self.is_later(*stage, later.0)).map_or(NULL, |later| later.1);
+            let won = visits[i + 1..].iter().find(|later| self.stage_kind(later.0) == WON).map_or(NULL, |later| later.1);
             let span = |to: i64| if *entered == NULL || to == NULL { NULL } else { to - *entered };
             rows.push(vec![
                 (v.stage, *stage),
@@ -124,6 +125,8 @@ impl Facts {
                 (v.visit_secs, span(*left)),
                 (v.is_first_visit, i64::from(first)),
                 (v.pass_secs, span(passed)),
+                (v.is_entry, i64::from(i == 0)),
+                (v.win_secs, span(won)),
             ]);
         }
         self.replace(v.table, v.deal, row, counted, &rows);

@@ -12,7 +12,7 @@ impl Facts {
             self.count_if(l.table, row, false);
             self.settle_lead(row, NULL, NULL);
             self.set(l.table, l.first_response_at, row, NULL);
-            for column in [l.response_secs, l.response_due_at, l.response_met, l.qualify_secs] {
+            for column in [l.response_secs, l.response_business_secs, l.assigned_at, l.assign_secs, l.react_secs, l.response_due_at, l.response_met, l.qualify_secs] {
                 self.set(l.table, column, row, NULL);
             }
             return;
@@ -33,6 +33,13 @@ impl Facts {
         self.set(l.table, l.first_response_at, row, first);
         let span = if first == NULL || created == NULL { NULL } else { first - created };
         self.set(l.table, l.response_secs, row, span);
+        self.set(l.table, l.response_business_secs, row, self.business_secs(self.get(l.table, l.schedule, row), created, first));
+        let given = self.told(l.table, row).into_iter().find(|e| e.column == l.owner && e.value != NULL);
+        let assigned = given.map_or(NULL, |e| if e.at == NULL { created } else { e.at.max(created) });
+        let between = |from: i64, to: i64| if from == NULL || to == NULL { NULL } else { to - from };
+        self.set(l.table, l.assigned_at, row, assigned);
+        self.set(l.table, l.assign_secs, row, between(created, assigned));
+        self.set(l.table, l.react_secs, row, between(assigned, first));
         let own = self.get(l.table, l.response_target_mins, row);
         let target = if own == NULL { self.settings.number("lead_response_target_mins").unwrap_or(0) } else { own };
         let due = if created == NULL { NULL } else { created + target * 60 };

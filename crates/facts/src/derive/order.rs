@@ -60,6 +60,9 @@ impl Facts {
         self.set(o.table, o.processed_at, row, if valid { delivered } else { NULL });
         self.set(o.table, o.process_secs, row, if valid && delivered != NULL { delivered - confirmed_at } else { NULL });
 
+        for payment in self.children(k.payment.table, k.payment.order, &[row]) {
+            self.count_if(k.payment.table, payment, counted);
+        }
         let mut refunded: i64 = 0;
         for refund in self.children(k.refund.table, k.refund.order, &[row]) {
             self.count_if(k.refund.table, refund, counted);

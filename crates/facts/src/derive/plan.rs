@@ -2,6 +2,7 @@
 
 use crate::Facts;
 use crate::column::NULL;
+use northing_model::money::div_half_even;
 
 impl Facts {
     pub(crate) fn derive_goal(&mut self, row: u32) {
@@ -10,6 +11,37 @@ impl Facts {
         // The last second of the last day: a goal belongs to the period in which it ends.
         let due = if ends == NULL { NULL } else { self.settings.zone.midnight(ends as i32 + 1) - 1 };
         self.set(g.table, g.due_at, row, due);
+        // What was asked for when it fell due: a target that is moved afterwards does not move what was missed.
+        let told = self.told(g.table, row).into_iter().filter(|e| e.column == g.target);
+        let (before, after): (Vec<_>, Vec<_>) = told.partition(|e| due == NULL || e.at <= due);
+        let target = before.last().or(after.first()).map_or(self.get(g.table, g.target, row), |e| e.value);
+        self.set(g.table, g.due_target, row, self.for_the_days_there(row, target));
+    }
+
+    /// A target for as much of its days as its owner was there to work on it.
+    fn for_the_days_there(&self, row: u32, target: i64) -> i64 {
+        let (g, v) = (self.known.goal, self.known.user_version);
+        let (Ok(owner), starts, ends) = (u32::try_from(self.get(g.table, g.owner, row)), self.get(g.table, g.starts_on, row), self.get(g.table, g.ends_on, row)) else {
+            return target;
+        };
+        if target == NULL || starts == NULL || ends < starts {
+            return target;
+        }
+        let zone = &self.settings.zone;
+        let (from, to) = (zone.midnight(starts as i32), zone.midnight(ends as i32 + 1));
+        let stays: Vec<(i64, i64)> = self
+            .children(v.table, v.user, &[owner])
+            .into_iter()
+            .filter(|stay| self.tables[v.table].flags(*stay) & crate::table::EXISTS != 0)
+            .map(|stay| (self.get(v.table, v.since, stay), self.get(v.table, v.until, stay)))
+            .collect();
+        // Of somebody whose beginning nobody noted all days count.
+        if stays.is_empty() {
+            return target;
+        }
+        let within = |(since, until): &(i64, i64)| if *until == NULL { to } else { (*until).min(to) } - (*since).max(from);
+        let there: i64 = stays.iter().map(|stay| within(stay).max(0)).sum();
+        div_half_even(i128::from(target) * i128::from(there), i128::from(to - from)).unwrap_or(NULL)
     }
 
     pub(crate) fn derive_plan(&mut self, row: u32) {

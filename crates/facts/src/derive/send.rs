@@ -44,9 +44,23 @@ impl Facts {
             self.count_if(e.table, event, counted);
         }
         let span = |at: i64| if at == NULL { NULL } else { at - sent };
-        for (column, value) in [(s.opened_at, opened), (s.open_secs, span(opened)), (s.clicked_at, clicked), (s.click_secs, span(clicked)), (s.raw_open_secs, span(raw))] {
+        for (column, value) in [(s.opened_at, opened), (s.open_secs, span(opened)), (s.clicked_at, clicked), (s.click_secs, span(clicked)), (s.raw_open_secs, span(raw)), (s.spent, self.spent(customer, sent))] {
             self.set(s.table, column, row, value);
         }
+    }
+
+    /// What a customer bought within the window after a mail, whether they saw it or not.
+    fn spent(&self, customer: i64, sent: i64) -> i64 {
+        let k = self.known;
+        let Ok(customer) = u32::try_from(customer) else { return NULL };
+        if sent == NULL {
+            return NULL;
+        }
+        let members = self.members(k.customer.table, self.root(k.customer.table, customer));
+        let until = sent.saturating_add(self.settings.days("email_window_days"));
+        let (table, value) = self.purchase_values();
+        let bought = self.purchases(&members).into_iter().filter(|p| p.0 >= sent && p.0 <= until);
+        bought.map(|p| self.get(table, value, p.2)).filter(|v| *v != NULL).fold(0, i64::saturating_add)
     }
 
     /// All consents of the one who gave this one, for one mailing list: stretches from joining to leaving.

@@ -82,6 +82,9 @@ impl Facts {
         cuts.sort_unstable();
         cuts.dedup();
         let mut rows = Vec::with_capacity(cuts.len());
+        let mut hands: Vec<i64> = assigned.iter().map(|a| a.value).filter(|who| *who != NULL).collect();
+        hands.dedup();
+        self.set(t.table, t.handovers, row, hands.len().saturating_sub(1) as i64);
         for (i, since) in cuts.iter().enumerate() {
             let status = states.iter().rev().find(|s| s.0 <= *since).map_or(NULL, |s| s.1);
             let assignee = assigned.iter().rev().find(|a| a.at <= *since).map_or(NULL, |a| a.value);
@@ -201,10 +204,7 @@ impl Facts {
     /// Business seconds by the ticket's schedule as it was at the beginning; without one every second counts.
     fn business(&self, row: u32, from: i64, to: i64) -> i64 {
         let t = self.known.ticket;
-        match self.schedule_at(self.get(t.table, t.schedule, row), from) {
-            Some(schedule) => schedule.seconds(from, to),
-            None => to - from,
-        }
+        self.business_secs(self.get(t.table, t.schedule, row), from, to)
     }
 
     /// When a promise of so many minutes falls due, by the clock that it was given with.
@@ -215,7 +215,7 @@ impl Facts {
         }
         let seconds = minutes * 60 + paused;
         let business = self.get(t.table, t.target_clock, row) == 0;
-        match self.schedule_at(self.get(t.table, t.schedule, row), from).filter(|_| business) {
+        match self.schedules.at(self.get(t.table, t.schedule, row), from).filter(|_| business) {
             Some(schedule) => schedule.after(from, seconds).unwrap_or(NULL),
             None => from + seconds,
         }

@@ -38,15 +38,15 @@ const WIDE: f64 = 0.25;
 const NEAR: f64 = 0.02;
 
 /// Fits both models; `None` where a search does not settle.
-pub fn fit(data: &[Summary]) -> Option<Fit> {
+pub fn fit(data: &[Summary], early: bool) -> Option<Fit> {
     let every = if data.len() >= 2 * PART { data.len() / PART } else { 1 };
     let part: Vec<Summary> = data.iter().step_by(every).copied().collect();
     // Rates are per unit of time, so alpha begins at the scale of the data.
     let scale = (data.iter().map(|s| s.t).sum::<f64>() / data.len() as f64).max(0.1) / 8.0;
-    let (mut timing, mut timing_ln) = fit_timing(&part, vec![-1.0, scale.ln(), 0.0, 1.0], WIDE)?;
+    let (mut timing, mut timing_ln) = fit_timing(&part, early, vec![-1.0, scale.ln(), 0.0, 1.0], WIDE)?;
     let (mut spend, mut spend_ln) = fit_spend(&part, vec![1.0, 1.0, 0.0], WIDE)?;
     if every > 1 {
-        (timing, timing_ln) = fit_timing(data, [timing.r, timing.alpha, timing.a, timing.b].map(f64::ln).to_vec(), NEAR)?;
+        (timing, timing_ln) = fit_timing(data, early, [timing.r, timing.alpha, timing.a, timing.b].map(f64::ln).to_vec(), NEAR)?;
         let v = spend.v / mean_of(&repeating(data))?;
         (spend, spend_ln) = fit_spend(data, [spend.p, spend.q, v].map(f64::ln).to_vec(), NEAR)?;
     }
@@ -67,7 +67,7 @@ fn mean_of(repeaters: &[&Summary]) -> Option<f64> {
     (mean > 0.0).then_some(mean)
 }
 
-fn fit_timing(data: &[Summary], start: Vec<f64>, step: f64) -> Option<(Timing, f64)> {
+fn fit_timing(data: &[Summary], early: bool, start: Vec<f64>, step: f64) -> Option<(Timing, f64)> {
     let most = data.iter().map(|s| s.x).max()?;
     let mut used = vec![false; most as usize + 1];
     data.iter().for_each(|s| used[s.x as usize] = true);
@@ -79,7 +79,7 @@ fn fit_timing(data: &[Summary], start: Vec<f64>, step: f64) -> Option<(Timing, f
     let whole = |weeks: f64| (weeks * 7.0).round() / 7.0 == weeks && weeks < 20_000.0;
     let by_day = equal.iter().all(|e| whole(e.1) && whole(e.2));
     let days = if by_day { equal.iter().map(|e| (e.2 * 7.0).round() as usize).max().unwrap_or(0) + 1 } else { 0 };
-    let timing = |at: &[f64]| Timing { r: at[0].exp(), alpha: at[1].exp(), a: at[2].exp(), b: at[3].exp() };
+    let timing = |at: &[f64]| Timing { r: at[0].exp(), alpha: at[1].exp(), a: at[2].exp(), b: at[3].exp(), early };
     let cost = |at: &[f64]| {
         let t = timing(at);
         let counts: Vec<[f64; 3]> = (0..=most).map(|x| if used[x as usize] { t.by_count(x) } else { [0.0; 3] }).collect();

@@ -10,6 +10,8 @@ pub struct Timing {
     pub alpha: f64,
     pub a: f64,
     pub b: f64,
+    /// Somebody may be gone right after the first purchase too, not only after one that followed (MBG/NBD).
+    pub early: bool,
 }
 
 /// Gamma-Gamma: the mean value of a customer's purchases.
@@ -45,14 +47,18 @@ fn hypergeometric(a: f64, b: f64, c: f64, z: f64) -> f64 {
 }
 
 impl Timing {
+    /// The chances to leave that somebody with x repeat purchases had, less one, beside b.
+    fn stayed(&self, x: u32) -> f64 {
+        self.b + f64::from(x) - if self.early { 0.0 } else { 1.0 }
+    }
     /// The parts of a customer's log-likelihood that depend on the number of repeat purchases alone: those of
     /// everybody, of still being there, and of having left after the last purchase.
     pub(super) fn by_count(&self, x: u32) -> [f64; 3] {
         let n = f64::from(x);
         let common = lgamma(self.r + n) - lgamma(self.r) + self.r * self.alpha.ln();
         let base = ln_beta(self.a, self.b);
-        let stayed = ln_beta(self.a, self.b + n) - base;
-        let left = if x > 0 { ln_beta(self.a + 1.0, self.b + n - 1.0) - base } else { f64::NEG_INFINITY };
+        let stayed = ln_beta(self.a, self.stayed(x) + 1.0) - base;
+        let left = if x > 0 || self.early { ln_beta(self.a + 1.0, self.stayed(x)) - base } else { f64::NEG_INFINITY };
         [common, stayed, left]
     }
     /// The whole, by ln(α + t_x) and ln(α + t).
@@ -66,11 +72,11 @@ impl Timing {
     }
     /// The chance that the customer still buys.
     pub fn p_alive(&self, x: u32, t_x: f64, t: f64) -> f64 {
-        if x == 0 {
+        if x == 0 && !self.early {
             return 1.0;
         }
         let n = f64::from(x);
-        let gone = (self.a / (self.b + n - 1.0)).ln() + (self.r + n) * ((self.alpha + t) / (self.alpha + t_x)).ln();
+        let gone = (self.a / self.stayed(x)).ln() + (self.r + n) * ((self.alpha + t) / (self.alpha + t_x)).ln();
         1.0 / (1.0 + gone.exp())
     }
     /// Purchases expected in the coming `ahead`.
@@ -84,10 +90,12 @@ impl Timing {
             let side = |a: f64| Self { a, ..*self }.while_alive(x, t, ahead);
             return (side(1.0 - 1e-5) + side(1.0 + 1e-5)) / 2.0;
         }
-        let (Self { r, alpha, a, b }, n) = (*self, f64::from(x));
+        let Self { r, alpha, a, .. } = *self;
         let z = ahead / (alpha + t + ahead);
-        let f = (1.0 - z).powf(a - 1.0) * hypergeometric(a + b - 1.0 - r, a - 1.0, a + b + n - 1.0, z);
-        (a + b + n - 1.0) / (a - 1.0) * (1.0 - f)
+        // c - a and c - b of the function's usual form (Euler), which stays finite.
+        let c = a + self.stayed(x);
+        let f = (1.0 - z).powf(a - 1.0) * hypergeometric(c - r - f64::from(x), a - 1.0, c, z);
+        c / (a - 1.0) * (1.0 - f)
     }
     /// Purchases expected of the coming months, each month's worth less by the discount.
     pub fn discounted(&self, x: u32, t_x: f64, t: f64, month: f64, months: usize, discount: f64) -> f64 {
@@ -123,7 +131,7 @@ impl Spend {
 mod tests {
     use super::*;
 
-    const PUBLISHED: Timing = Timing { r: 0.243, alpha: 4.414, a: 0.793, b: 2.426 };
+    const PUBLISHED: Timing = Timing { r: 0.243, alpha: 4.414, a: 0.793, b: 2.426, early: false };
     const SPEND: Spend = Spend { p: 6.25, q: 3.74, v: 15.44 };
 
     /// `expected` has so many digits as were printed; the tolerance is theirs.
@@ -154,6 +162,14 @@ mod tests {
         for (ahead, expected) in [(1.0, 0.05326789117), (4.0, 0.1960681724), (13.0, 0.5344395411), (26.0, 0.9026369032), (39.0, 1.196723193), (52.0, 1.446050595), (78.0, 1.860519058)] {
             near(t.expected(0, 0.0, 0.0, ahead), expected);
         }
+    }
+
+    /// Fitted to the same customers by another program; the digits are those that it printed.
+    #[test]
+    fn with_early_loss() {
+        let t = Timing { r: 0.52484, alpha: 6.18299, a: 0.89136, b: 1.61400, early: true };
+        assert!((t.p_alive(0, 0.0, 38.86) - 0.38972).abs() < 5e-6);
+        assert!((t.p_alive(2, 30.43, 38.86) - 0.70613).abs() < 5e-6);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::stats::{mean_variance, wilson};
 use crate::Result;
 use northing_facts::{NONE, Snapshot};
 use northing_facts::eval::Path;
-use northing_model::metric::{Agg, Unit};
+use northing_model::metric::{Agg, Classes, Take, Unit};
 use northing_model::money::{MICRO, TICKS};
 use northing_model::{FieldType, MetricDef, MetricKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,15 +27,15 @@ pub(crate) struct Results<'a> {
 pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], frame: &Frame<'_>) -> Result<Series> {
     let results = Results { plan, grids, frame };
     let mut series = match &c.shape {
-        Shape::Sums { num, den, values } => sums(c, &results, num, den.as_ref(), *values),
+        Shape::Sums { num, den, values, began } => sums(c, &results, num, den.as_ref(), *values, *began),
         Shape::Conversion { num, den, window } => conversion(c, &results, num, den, *window),
         Shape::Stock { entered, left, live } => stock(c, &results, entered, left, *live),
         Shape::Average { entered, left } => average(c, &results, entered, left),
         Shape::Retention(followed) => retain::cells(c, &results, followed)?,
-        Shape::Score { handle, classes, latest, mixed } => score(c, &results, *handle, classes.as_ref(), *latest, *mixed),
+        Shape::Score { handle, classes, mixed } => score(c, &results, *handle, classes.as_ref(), *mixed),
         Shape::Derived { inputs } => inputs::finish_all(c, plan, grids, frame, inputs)?,
         Shape::Goals { goals, share } => goals::finish_all(c, plan, grids, frame, goals, *share)?,
-        Shape::Worth(_) | Shape::Attributed { .. } | Shape::Composite { .. } | Shape::Model => kept::cells(c, &results)?,
+        Shape::Worth(_) | Shape::Attributed { .. } | Shape::Composite { .. } | Shape::Model | Shape::Survival(_) => kept::cells(c, &results)?,
     };
     if frame.by.is_empty() && series.is_empty() {
         series.insert(Group::new(), c.spans.iter().map(|span| nothing(&c.def, span)).collect());
@@ -198,7 +198,7 @@ fn scaled(sum: i128, scale: i64) -> f64 {
     sum as f64 / scale as f64
 }
 
-fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: Option<(usize, i64)>) -> Series {
+fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: Option<(usize, i64)>, began: Option<i64>) -> Series {
     let tops = r.totals(num);
     let bottoms = den.map(|d| r.totals(d)).unwrap_or_default();
     let mut spread: BTreeMap<Group, Vec<Key>> = BTreeMap::new();
@@ -225,6 +225,7 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
                         cell.reason = Some("no_data".into());
                     } else {
                         cell.value = Some(top as f64 * bottom_scale as f64 / (bottom as f64 * scale as f64));
+                        a_year_of(&mut cell, span, began);
                     }
                     // Only a share of the same rows is a proportion.
                     let same = c.def.num.iter().all(|m| c.def.den.iter().any(|d| d.time == m.time && d.from == m.from));
@@ -263,6 +264,14 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
         }
     }
     series
+}
+
+/// A business younger than the window: what it did in its days, as for the whole of it.
+fn a_year_of(cell: &mut Cell, span: &Span, began: Option<i64>) {
+    if let Some(began) = began.filter(|b| *b > span.start && *b < span.end) {
+        cell.value = cell.value.map(|v| v * (span.end - span.start) as f64 / (span.end - began) as f64);
+        cell.flags.push("short_history".into());
+    }
 }
 
 fn proportion(cell: &mut Cell, k: f64, n: f64) {
@@ -400,7 +409,7 @@ fn average(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side) -> Series
     series
 }
 
-fn score(c: &Compiled, r: &Results<'_>, handle: usize, classes: Option<&northing_model::metric::Classes>, latest: bool, mixed: Option<usize>) -> Series {
+fn score(c: &Compiled, r: &Results<'_>, handle: usize, classes: Option<&Classes>, mixed: Option<usize>) -> Series {
     // Answers on several scales are compared by what the scales share; then all of the answer is.
     let scales: BTreeSet<u32> = mixed
         .into_iter()
@@ -416,20 +425,11 @@ fn score(c: &Compiled, r: &Results<'_>, handle: usize, classes: Option<&northing
     let mut series = Series::new();
     for (group, keys) in keys {
         let cells = c.spans.iter().map(|span| {
-            let mut rows: Vec<(i64, u32, i64)> = keys.iter().flat_map(|k| r.grids[handle].rows(k, span.start, span.end)).collect();
-            if latest {
-                // The last row of each key; rows without a key all count.
-                rows.sort_unstable_by_key(|(at, who, _)| (*who, *at));
-                let mut kept: Vec<(i64, u32, i64)> = Vec::new();
-                for row in rows {
-                    match kept.last_mut() {
-                        Some(last) if row.1 != NONE && last.1 == row.1 => *last = row,
-                        _ => kept.push(row),
-                    }
-                }
-                rows = kept;
-            }
-            let mut cell = score_cell(&c.def, classes, &rows.iter().map(|r| r.2).collect::<Vec<_>>());
+            let rows: Vec<(i64, u32, i64)> = keys.iter().flat_map(|k| r.grids[handle].rows(k, span.start, span.end)).collect();
+            let mut cell = match c.def.per.as_ref().map(|p| p.take) {
+                Some(Take::Mean) => mean_cell(&c.def, &means(rows, classes)),
+                take => score_cell(&c.def, classes, &together(rows, take)),
+            };
             if pooled {
                 // Millionths of the way from worst to best, as 0 to 100.
                 let percent = MICRO as f64 / 100.0;
@@ -445,7 +445,51 @@ fn score(c: &Compiled, r: &Results<'_>, handle: usize, classes: Option<&northing
     series
 }
 
-fn score_cell(def: &MetricDef, classes: Option<&northing_model::metric::Classes>, values: &[i64]) -> Cell {
+/// The values to score: the last row of each key (rows without one all count), or how many rows each key has.
+fn together(mut rows: Vec<(i64, u32, i64)>, take: Option<Take>) -> Vec<i64> {
+    rows.sort_unstable_by_key(|(at, who, _)| (*who, *at));
+    let own = rows.chunk_by(|a, b| a.1 != NONE && a.1 == b.1);
+    match take {
+        Some(Take::Latest) => own.filter_map(|rows| rows.last()).map(|row| row.2).collect(),
+        Some(Take::Count) => own.filter(|rows| rows[0].1 != NONE).map(|rows| rows.len() as i64).collect(),
+        _ => rows.iter().map(|row| row.2).collect(),
+    }
+}
+
+/// Each key's mean class; a row without a key stands for itself.
+fn means(mut rows: Vec<(i64, u32, i64)>, classes: Option<&Classes>) -> Vec<f64> {
+    rows.sort_unstable_by_key(|(at, who, _)| (*who, *at));
+    let own = rows.chunk_by(|a, b| a.1 != NONE && a.1 == b.1);
+    own.map(|rows| rows.iter().map(|row| class_of(classes, row.2) as f64).sum::<f64>() / rows.len() as f64).collect()
+}
+
+/// 1 in the upper class, -1 in the lower, 0 between; the value itself where there are no classes.
+pub(crate) fn class_of(classes: Option<&Classes>, value: i64) -> i64 {
+    let within = |range: [i64; 2]| (range[0]..=range[1]).contains(&value);
+    match classes {
+        None => value,
+        Some(k) => i64::from(within(k.top)) - i64::from(k.bottom.is_some_and(within)),
+    }
+}
+
+fn mean_cell(def: &MetricDef, values: &[f64]) -> Cell {
+    let n = values.len() as f64;
+    let sum: f64 = values.iter().sum();
+    let mut cell = Cell { n: values.len() as u64, numerator: Some(sum), denominator: Some(n), mature: true, ..Cell::default() };
+    if values.is_empty() {
+        cell.reason = Some("no_data".into());
+        return cell;
+    }
+    let (points, mean) = (if def.unit == Unit::Points { 100.0 } else { 1.0 }, sum / n);
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n / n;
+    let half = 1.96 * variance.sqrt() * points;
+    cell.value = Some(points * mean);
+    cell.interval = Some([points * mean - half, points * mean + half]);
+    cell.variance = Some(variance * points * points);
+    cell
+}
+
+fn score_cell(def: &MetricDef, classes: Option<&Classes>, values: &[i64]) -> Cell {
     let n = values.len() as f64;
     let mut cell = Cell { n: values.len() as u64, denominator: Some(n), mature: true, ..Cell::default() };
     let within = |range: [i64; 2]| values.iter().filter(|v| (range[0]..=range[1]).contains(*v)).count() as f64;

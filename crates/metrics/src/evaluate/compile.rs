@@ -6,7 +6,7 @@ use crate::plan::{Frame, Plan, Request, What, steps};
 use crate::span::Span;
 use crate::{MetricError, Result};
 use northing_model::expr::Type;
-use northing_model::metric::{Agg, Attribute, Classes, Days, GoalShare, Measure, Outcome, Population, State};
+use northing_model::metric::{Agg, Attribute, Classes, Days, GoalShare, Measure, Outcome, Population, State, Unit};
 use northing_model::money::{MICRO, TICKS};
 use northing_model::{Expr, MetricDef, MetricKind};
 
@@ -28,19 +28,20 @@ pub(crate) struct Side {
 #[derive(Debug)]
 pub(crate) enum Shape {
     /// Flow, ratio, duration: numerator and perhaps denominator.
-    Sums { num: Side, den: Option<Side>, values: Option<(usize, i64)> },
+    Sums { num: Side, den: Option<Side>, values: Option<(usize, i64)>, began: Option<i64> },
     Conversion { num: Side, den: Side, window: Option<i64> },
     Stock { entered: Side, left: Side, live: bool },
     /// The mean of a stock over the period.
     Average { entered: Side, left: Side },
     Retention(Followed),
     Worth(Worth),
-    Score { handle: usize, classes: Option<Classes>, latest: bool, mixed: Option<usize> },
+    Score { handle: usize, classes: Option<Classes>, mixed: Option<usize> },
     Attributed { attribute: Attribute, measure: Measure },
     Derived { inputs: Vec<(String, Input)> },
     Goals { goals: Vec<Goal>, share: GoalShare },
     Composite { table: usize, state: usize },
     Model,
+    Survival(Lives),
 }
 
 /// Records that were in a state, and what became of them.
@@ -54,6 +55,8 @@ pub(crate) struct Followed {
     pub did: Vec<usize>,
     /// Who came into the state, where everybody in it at any time is followed.
     pub joined: Option<usize>,
+    /// The breakdown is of what was done, not of who did it: every group has the same population.
+    pub by_deed: bool,
 }
 
 /// A state whose value is followed.
@@ -64,6 +67,15 @@ pub(crate) struct Worth {
     pub who: usize,
     pub state: State,
     pub gross: bool,
+}
+
+/// Stretches of a state, and how far a life is looked at, in years.
+#[derive(Debug)]
+pub(crate) struct Lives {
+    pub from: usize,
+    pub who: usize,
+    pub state: State,
+    pub cap: i64,
 }
 
 #[derive(Debug)]
@@ -91,7 +103,9 @@ pub(crate) fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans
             let num = asked.side(&def.num)?;
             let den = if def.kind == MetricKind::Ratio { Some(asked.side(&def.den)?) } else { None };
             let values = if def.spread { asked.values(&def.num[0])? } else { None };
-            Shape::Sums { num, den, values }
+            let per_year = matches!(def.unit, Unit::PerYear | Unit::MoneyPerYear) && def.trailing.is_some();
+            let began = if per_year { began(frame, &def.num[0])? } else { None };
+            Shape::Sums { num, den, values, began }
         }
         (MetricKind::Conversion, _) => asked.conversion(&spans)?,
         (MetricKind::Stock, _) if def.state.as_ref().is_some_and(|s| s.roll.is_some()) => asked.average()?,
@@ -102,6 +116,7 @@ pub(crate) fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans
         (MetricKind::Goal, _) => goals::compile_all(asked.plan, frame, def, &spans)?,
         (MetricKind::Composite, _) => asked.composite()?,
         (MetricKind::Model, _) => Shape::Model,
+        (MetricKind::Survival, _) => asked.survival()?,
     };
     let excluded = def
         .excluded
@@ -116,6 +131,23 @@ pub(crate) fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans
         }
     };
     Ok(Compiled { def: def.clone(), spans, shape, excluded, no_rows })
+}
+
+/// The local midnight of the day on which the first of these rows happened.
+fn began(frame: &Frame<'_>, m: &Measure) -> Result<Option<i64>> {
+    let table = frame.table(&m.from)?;
+    let key = (table, frame.snapshot.tables[table].version());
+    let first = match frame.cache.and_then(|c| c.first(key)) {
+        Some(known) => known,
+        None => {
+            let all = crate::rows::rows(frame, table, &steps(&m.time), None, None, &steps("id"))?;
+            let first = all.iter().map(|row| row.at).min();
+            frame.cache.iter().for_each(|c| c.put_first(key, first));
+            first
+        }
+    };
+    let zone = &frame.snapshot.settings.zone;
+    Ok(first.map(|at| zone.midnight(zone.day(at))))
 }
 
 fn edges(spans: &[Span]) -> Vec<i64> {
@@ -344,6 +376,7 @@ impl Ask<'_, '_> {
     fn worth(&mut self, gross: bool) -> Result<Shape> {
         let Some(state) = self.def.state.clone() else { return Err(self.broken("state")) };
         let (from, _, who) = self.followed_table(&state)?;
+        self.cut_by(who)?;
         Ok(Shape::Worth(Worth { from, who, state, gross }))
     }
 
@@ -355,10 +388,16 @@ impl Ask<'_, '_> {
         }
         let key = steps(state.key.as_deref().unwrap_or_default());
         let who = self.frame.path(table, &key)?.target.ok_or_else(|| self.broken("state.key"))?;
-        self.frame.dims(who).and(self.frame.filter(who).map(|_| ())).map_err(|unknown| {
-            MetricError::Question(format!("{} cannot be cut or filtered by '{unknown}' ({} has no path to it)", self.def.id, self.frame.snapshot.tables[who].schema.name))
-        })?;
+        self.frame.filter(who).map_err(|unknown| self.no_path(&unknown, who))?;
         Ok((table, key, who))
+    }
+
+    fn cut_by(&self, table: usize) -> Result<Vec<Option<Vec<String>>>> {
+        self.frame.dims(table).map_err(|unknown| self.no_path(&unknown, table))
+    }
+
+    fn no_path(&self, unknown: &str, table: usize) -> MetricError {
+        MetricError::Question(format!("{} cannot be cut or filtered by '{unknown}' ({} has no path to it)", self.def.id, self.frame.snapshot.tables[table].schema.name))
     }
 
     fn follow(&mut self, outcome: Outcome, population: Population) -> Result<Shape> {
@@ -371,12 +410,26 @@ impl Ask<'_, '_> {
         let handle = self.plan.want(request.clone(), self.bounds.iter().copied());
         let joined = (population == Population::Any)
             .then(|| self.plan.want(Request { what: What::Distinct(key), ..request }, self.bounds.iter().copied()));
+        // What people did may be told apart by what they are not: then all of them could have done each of it.
+        let by_deed = outcome == Outcome::Did && self.frame.dims(who).is_err();
+        if !by_deed {
+            self.cut_by(who)?;
+        }
         let mut did = Vec::new();
         for measure in self.def.num.iter().filter(|_| outcome == Outcome::Did) {
             let table = self.frame.table(&measure.from)?;
-            did.push(self.request(table, measure, Vec::new(), None)?.handle);
+            let dims = if by_deed { self.cut_by(table)? } else { Vec::new() };
+            did.push(self.request(table, measure, dims, None)?.handle);
         }
-        Ok(Shape::Retention(Followed { handle, outcome, table: who, did, joined }))
+        Ok(Shape::Retention(Followed { handle, outcome, table: who, did, joined, by_deed }))
+    }
+
+    fn survival(&mut self) -> Result<Shape> {
+        let Some(state) = self.def.state.clone() else { return Err(self.broken("state")) };
+        let (from, _, who) = self.followed_table(&state)?;
+        self.cut_by(who)?;
+        let cap = self.def.cap.as_deref().and_then(|name| self.frame.snapshot.settings.number(name)).ok_or_else(|| self.broken("cap"))?;
+        Ok(Shape::Survival(Lives { from, who, state, cap }))
     }
 
     fn score(&mut self) -> Result<Shape> {
@@ -384,7 +437,7 @@ impl Ask<'_, '_> {
         let term = self.term(&measure)?.map_err(|unknown| MetricError::Question(format!("{} cannot be cut or filtered by '{unknown}'", self.def.id)))?;
         let mut request = self.plan.requests[term.handle].clone();
         let What::Sum(value) = request.what else { return Err(self.broken("num must be a sum")) };
-        request.what = What::Rows(value, self.def.latest_per.as_deref().map(steps));
+        request.what = What::Rows(value, self.def.per.as_ref().map(|p| steps(&p.key)));
         let handle = self.plan.want(request.clone(), self.bounds.iter().copied());
         let mixed = match &self.def.mixed {
             None => None,
@@ -393,7 +446,7 @@ impl Ask<'_, '_> {
                 Some(self.plan.want(request, self.bounds.iter().copied()))
             }
         };
-        Ok(Shape::Score { handle, classes: self.def.classes.clone(), latest: self.def.latest_per.is_some(), mixed })
+        Ok(Shape::Score { handle, classes: self.def.classes.clone(), mixed })
     }
 
     fn broken(&self, what: &str) -> MetricError {

@@ -42,8 +42,9 @@ pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, s
     let table = &snapshot.tables[index];
     let column = |name: &str| table.schema.column(name).ok_or_else(|| MetricError::Question(format!("goals have no {name}")));
     let (kpi, variant, owner, team, product) = (column("kpi")?, column("kpi_variant")?, column("owner")?, column("team")?, column("product")?);
+    let schedule = column("schedule")?;
     let (starts, ends, due, target, baseline, weight, parent) =
-        (column("starts_on")?, column("ends_on")?, column("due_at")?, column("target")?, column("baseline")?, column("weight")?, column("parent")?);
+        (column("starts_on")?, column("ends_on")?, column("due_at")?, column("due_target")?, column("baseline")?, column("weight")?, column("parent")?);
     let refused = |unknown: String| MetricError::Question(format!("{} cannot be cut or filtered by '{unknown}' (goals have no path to it)", def.id));
     let dims: Vec<Path> = frame.dims(index).map_err(refused)?.into_iter().flatten().map(|d| frame.path(index, &d)).collect::<Result<_>>()?;
     let filter = frame.filter(index).map_err(refused)?;
@@ -56,7 +57,7 @@ pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, s
         }
         let name = table.text(kpi, row).unwrap_or_default();
         // Goals of different metrics do not add up; without a choice the revenue's are meant.
-        if share == GoalShare::Attainment && !by_kpi && &*name != "revenue" {
+        if share != GoalShare::Progress && !by_kpi && &*name != "revenue" {
             continue;
         }
         let Ok(own) = definition(snapshot, &name, table.text(variant, row).as_deref()) else { continue };
@@ -85,12 +86,24 @@ pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, s
             group: dims.iter().map(|p| super::cells::name(snapshot, p, p.code(snapshot, index, row))).collect(),
             filter,
             actual,
-            target: number(target, 0.0) / MICRO as f64,
+            target: number(target, 0.0) / MICRO as f64 * if share == GoalShare::Pace { elapsed(snapshot, table.get(schedule, row), days, frame.now) } else { 1.0 },
             baseline: number(baseline, 0.0) / MICRO as f64,
             weight: number(weight, 1.0),
         });
     }
     Ok(Shape::Goals { goals, share })
+}
+
+/// Which part of the opening time of a goal's days has passed; of all its time where it names no schedule.
+fn elapsed(snapshot: &northing_facts::Snapshot, schedule: i64, days: Period, now: i64) -> f64 {
+    let zone = &snapshot.settings.zone;
+    let (from, to) = (zone.midnight(days.start), zone.midnight(days.end));
+    let until = now.clamp(from, to);
+    let (passed, whole) = match snapshot.schedules.at(schedule, from) {
+        Some(hours) => (hours.seconds(from, until), hours.seconds(from, to)),
+        None => (until - from, to - from),
+    };
+    if whole > 0 { passed as f64 / whole as f64 } else { 0.0 }
 }
 
 /// Is a goal due within the whole of a span, the part that lies ahead included?
@@ -114,7 +127,7 @@ pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: 
     for ((group, span), members) in places {
         let cells = series.entry(group.clone()).or_insert_with(|| c.spans.iter().map(|s| nothing(&c.def, s)).collect());
         cells[span] = match share {
-            GoalShare::Attainment => attainment(goals, &actuals, &members),
+            GoalShare::Attainment | GoalShare::Pace => attainment(goals, &actuals, &members),
             GoalShare::Progress => progress(goals, &actuals, &members),
         };
     }

@@ -1,14 +1,14 @@
 //! Inputs of derived metrics: other metrics over the same, an earlier or a trailing period, settings, and facts of
 //! the period itself.
 
-use super::{Compiled, Group, Series, compile, definition, finish};
+use super::{Compiled, Group, Series, compile, definition, finish, nothing};
 use crate::answer::Cell;
 use crate::plan::{Frame, Plan};
 use crate::scan::Grid;
 use crate::span::Span;
 use crate::{MetricError, Result};
 use northing_model::formula::Formula;
-use northing_model::metric::{Part, Shift};
+use northing_model::metric::{Of, Part, Shift};
 use northing_model::{MetricDef, Period, metric};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -21,8 +21,20 @@ pub(crate) enum Input {
     Known(Vec<Option<f64>>),
     /// A cell for each span of the metric.
     Metric(Box<Compiled>, Option<Part>),
-    /// Several cells for each span, compounded: 1 − Π(1 − x).
-    Compound(Box<Compiled>, Vec<Range<usize>>),
+    /// The same of everything, or of what belongs to no value of the dimension.
+    Other(Box<Compiled>, Option<Part>, Of),
+    /// 1 for a group with a name, 0 for "(none)".
+    Named,
+    /// Several cells for each span, put together.
+    Several(Box<Compiled>, Vec<Range<usize>>, Together),
+}
+
+/// How the cells of several spans become one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Together {
+    /// 1 − Π(1 − x).
+    Compound,
+    Sum,
 }
 
 pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans: &[Span]) -> Result<Vec<(String, Input)>> {
@@ -37,7 +49,20 @@ fn one(plan: &mut Plan, frame: &Frame<'_>, input: &metric::Input, spans: &[Span]
     if let Some(what) = input.metric.strip_prefix("period:") {
         return spans.iter().map(|s| of_period(frame, s, what)).collect::<Result<_>>().map(Input::Known);
     }
+    if let Some(what) = input.metric.strip_prefix("group:") {
+        return if what == "named" { Ok(Input::Named) } else { Err(MetricError::Question(format!("a group has no '{what}'; use named"))) };
+    }
     let def = definition(frame.snapshot, &input.metric, input.variant.as_deref())?;
+    if input.each.is_some() {
+        let (mut all, mut ranges) = (Vec::new(), Vec::new());
+        for span in spans {
+            let first = all.len();
+            let last = if span.complete { span.days.end } else { settings.zone.day(span.end - 1) + 1 };
+            all.extend((span.days.start..last).map(|day| Span::of(Period { start: day, end: day + 1 }, settings, frame.now)));
+            ranges.push(first..all.len());
+        }
+        return Ok(Input::Several(Box::new(compile(plan, frame, &def, &all)?), ranges, Together::Sum));
+    }
     if let Some(months) = input.compound_months {
         let (mut all, mut ranges) = (Vec::new(), Vec::new());
         for span in spans {
@@ -50,14 +75,25 @@ fn one(plan: &mut Plan, frame: &Frame<'_>, input: &metric::Input, spans: &[Span]
             }
             ranges.push(first..all.len());
         }
-        return Ok(Input::Compound(Box::new(compile(plan, frame, &def, &all)?), ranges));
+        return Ok(Input::Several(Box::new(compile(plan, frame, &def, &all)?), ranges, Together::Compound));
     }
     let own: Vec<Option<Span>> = spans.iter().map(|s| moved(frame, input, s)).collect::<Result<_>>()?;
     if own.iter().any(Option::is_none) {
         return Ok(Input::Constant(None));
     }
     let own: Vec<Span> = own.into_iter().flatten().collect();
-    Ok(Input::Metric(Box::new(compile(plan, frame, &def, &own)?), input.part))
+    Ok(match input.of {
+        None => Input::Metric(Box::new(compile(plan, frame, &def, &own)?), input.part),
+        Some(Of::All) => Input::Other(Box::new(compile(plan, &uncut(frame), &def, &own)?), input.part, Of::All),
+        // Without a breakdown everything is one group, and nothing of it is left over.
+        Some(Of::None) if frame.by.is_empty() => Input::Constant(Some(0.0)),
+        Some(Of::None) => Input::Other(Box::new(compile(plan, frame, &def, &own)?), input.part, Of::None),
+    })
+}
+
+/// The same question, not broken down.
+fn uncut<'a>(frame: &Frame<'a>) -> Frame<'a> {
+    Frame { snapshot: frame.snapshot, scope: frame.scope, filter: frame.filter.clone(), by: Vec::new(), now: frame.now, cache: frame.cache }
 }
 
 /// Days, days until now, and the share of a period that lies ahead (none of one that is over).
@@ -87,6 +123,9 @@ fn moved(frame: &Frame<'_>, input: &metric::Input, span: &Span) -> Result<Option
     if input.whole {
         span = span.whole(settings);
     }
+    if let Some(days) = &input.lag {
+        span = span.back(super::compile::days(frame, days)?, settings);
+    }
     if input.at_start {
         span = Span { end: span.start, ..span };
     }
@@ -110,16 +149,26 @@ pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: 
     let mut known: Vec<(&str, Option<Series>, &Input)> = Vec::new();
     for (name, input) in inputs {
         let series = match input {
-            Input::Constant(_) | Input::Known(_) => None,
+            Input::Constant(_) | Input::Known(_) | Input::Named => None,
             Input::Metric(compiled, _) => Some(finish(compiled, plan, grids, frame)?),
-            Input::Compound(compiled, ranges) => {
-                let monthly = finish(compiled, plan, grids, frame)?;
-                Some(monthly.into_iter().map(|(g, cells)| (g, ranges.iter().map(|r| compound(&cells[r.clone()])).collect())).collect())
+            Input::Other(compiled, _, of) => {
+                let series = if *of == Of::All { finish(compiled, plan, grids, &uncut(frame))? } else { finish(compiled, plan, grids, frame)? };
+                // One group, under no name: every group looks there.
+                Some(series.into_iter().filter(|(group, _)| group.iter().all(is_none)).map(|(_, cells)| (Group::new(), cells)).collect())
+            }
+            Input::Several(compiled, ranges, together) => {
+                let single = finish(compiled, plan, grids, frame)?;
+                let join = |cells: &[Cell]| match together {
+                    Together::Compound => compound(cells),
+                    Together::Sum => sum(cells),
+                };
+                Some(single.into_iter().map(|(g, cells)| (g, ranges.iter().map(|r| join(&cells[r.clone()])).collect())).collect())
             }
         };
         known.push((name, series, input));
     }
-    let groups: BTreeSet<Group> = known.iter().filter_map(|(_, s, _)| s.as_ref()).flat_map(|s| s.keys().cloned()).collect();
+    let own = known.iter().filter(|k| !matches!(k.2, Input::Other(..)));
+    let groups: BTreeSet<Group> = own.filter_map(|(_, s, _)| s.as_ref()).flat_map(|s| s.keys().cloned()).collect();
     let mut series = Series::new();
     for group in groups {
         let cells = (0..c.spans.len()).map(|i| cell(c, &formula, &known, &group, i)).collect();
@@ -128,16 +177,28 @@ pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: 
     Ok(series)
 }
 
+fn is_none((name, id): &(String, Option<uuid::Uuid>)) -> bool {
+    id.is_none() && name == "(none)"
+}
+
 fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Series>, &Input)], group: &Group, i: usize) -> Cell {
     let mut cell = Cell { mature: true, n: u64::MAX, ..Cell::default() };
     let mut reasons: Vec<(&str, Option<String>)> = Vec::new();
+    let nowhere = Group::new();
     for (name, series, input) in known {
         let value = match (input, series) {
             (Input::Constant(value), _) => *value,
             (Input::Known(values), _) => values[i],
+            (Input::Named, _) => Some(f64::from(u8::from(group.is_empty() || !group.iter().all(is_none)))),
             (_, None) => None,
             (_, Some(series)) => {
-                let part = series.get(group).map(|cells| &cells[i]);
+                let place = if matches!(input, Input::Other(..)) { &nowhere } else { group };
+                // A group that no row of the input belongs to: sums are 0 there, the rest is null.
+                let none = match input {
+                    Input::Metric(of, _) | Input::Other(of, _, _) if !of.no_rows => Some(nothing(&of.def, &of.spans[i])),
+                    _ => None,
+                };
+                let part = series.get(place).map(|cells| &cells[i]).or(none.as_ref());
                 cell.n = cell.n.min(part.map_or(0, |p| p.n));
                 cell.mature &= part.is_none_or(|p| p.mature);
                 if let Some(part) = part {
@@ -145,8 +206,8 @@ fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Series>, &Input)
                     reasons.push((name, part.reason.clone()));
                 }
                 part.and_then(|p| match input {
-                    Input::Metric(_, Some(Part::Numerator)) => p.numerator,
-                    Input::Metric(_, Some(Part::Denominator)) => p.denominator,
+                    Input::Metric(_, Some(Part::Numerator)) | Input::Other(_, Some(Part::Numerator), _) => p.numerator,
+                    Input::Metric(_, Some(Part::Denominator)) | Input::Other(_, Some(Part::Denominator), _) => p.denominator,
                     _ => p.value,
                 })
             }
@@ -163,11 +224,22 @@ fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Series>, &Input)
         let own = || blamed.iter().filter_map(|name| reasons.iter().find(|(n, _)| n == name)?.1.clone()).find(|reason| reason != "no_data");
         cell.reason = declared.or_else(own).or_else(|| Some("no_data".into()));
     }
+    if cell.value.is_some() {
+        let gone = c.def.inputs.iter().filter(|(name, _)| cell.parts.get(*name).is_some_and(Option::is_none));
+        cell.flags.extend(gone.filter_map(|(_, input)| input.missing.clone()));
+    }
     let capped = cell.parts.get("cap").copied().flatten().is_some_and(|cap| cell.value == Some(cap));
     if capped {
         cell.flags.push("capped".into());
     }
     cell
+}
+
+/// Days without anybody to lose add nothing.
+fn sum(days: &[Cell]) -> Cell {
+    let known: Vec<f64> = days.iter().filter_map(|d| d.value).collect();
+    let value = (!known.is_empty()).then(|| known.iter().sum());
+    Cell { value, reason: value.is_none().then(|| "no_data".into()), mature: true, n: days.first().map_or(0, |d| d.n), ..Cell::default() }
 }
 
 /// 1 − Π(1 − x) over the months that have a value.

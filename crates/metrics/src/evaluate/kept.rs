@@ -3,7 +3,7 @@
 
 use super::cells::{Results, nothing};
 use super::compile::{Compiled, Shape};
-use super::{Group, Series, composite, worth};
+use super::{Group, Series, composite, survive, worth};
 use crate::answer::Cell;
 use crate::plan::Frame;
 use crate::span::Span;
@@ -35,6 +35,7 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>) -> Result<Series> {
         let series = match &c.shape {
             Shape::Composite { table, state } => composite::cells(&c.def, &spans, r, *table, *state)?,
             Shape::Worth(held) => worth::cells(&c.def, &spans, r, held)?,
+            Shape::Survival(lives) => survive::cells(&c.def, &spans, r, lives)?,
             Shape::Attributed { attribute, measure } => attribute::cells(&c.def, &spans, frame, attribute, measure)?,
             _ => clv::cells(&c.def, &spans, r, cut)?,
         };

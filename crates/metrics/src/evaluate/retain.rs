@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 pub(crate) fn cells(c: &Compiled, r: &Results<'_>, followed: &Followed) -> Result<Series> {
     let Followed { handle, outcome, table, .. } = *followed;
     let grid = &r.grids[handle];
+    if followed.by_deed {
+        return by_deed(c, r, followed);
+    }
     let breakdown = Breakdown::of(r.frame, table)?;
     let mut series = Series::new();
     if breakdown.whole() && outcome != Outcome::Did {
@@ -52,6 +55,31 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, followed: &Followed) -> Resul
         for (key, (k, n)) in counts {
             let blank = || c.spans.iter().map(|_| cell(0, 0)).collect();
             series.entry(breakdown.group(r.frame.snapshot, &key)).or_insert_with(blank)[i] = cell(k, n);
+        }
+    }
+    Ok(series)
+}
+
+/// Everybody, against who did each of what could be done.
+fn by_deed(c: &Compiled, r: &Results<'_>, followed: &Followed) -> Result<Series> {
+    let keep = crate::breakdown::kept(r.frame, followed.table)?;
+    let within = |set: Bitmap| keep.as_ref().map_or(set.clone(), |keep| set.both(keep));
+    let mut series = Series::new();
+    for (i, span) in c.spans.iter().enumerate() {
+        let mut all = r.grids[followed.handle].state(span.start);
+        if let Some(joined) = followed.joined {
+            all.join(&r.grids[joined].members(&Vec::new(), span.start, span.end));
+        }
+        let all = within(all);
+        let mut groups: BTreeMap<Group, Bitmap> = BTreeMap::new();
+        for did in &followed.did {
+            for key in r.grids[*did].groups() {
+                groups.entry(r.group(*did, &key)).or_default().join(&r.grids[*did].members(&key, span.start, span.end));
+            }
+        }
+        for (group, who) in groups {
+            let blank = || c.spans.iter().map(|_| cell(0, 0)).collect();
+            series.entry(group).or_insert_with(blank)[i] = cell(all.both(&who).count(), all.count());
         }
     }
     Ok(series)

@@ -19,6 +19,8 @@ pub enum MetricKind {
     Composite,
     /// What a fitted model of purchases expects.
     Model,
+    /// How long a state lasts, those counted in for whom it goes on.
+    Survival,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +146,8 @@ pub enum Roll {
 pub enum GoalShare {
     /// Σ actual / Σ target.
     Attainment,
+    /// Σ actual / Σ target, of the target only what the business days so far stand for.
+    Pace,
     /// (actual − baseline) / (target − baseline), the mean by weight.
     Progress,
 }
@@ -210,6 +214,25 @@ pub enum Shift {
     BeforeGoLive,
 }
 
+/// How the rows of one reference count together in a score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Per {
+    pub key: String,
+    pub take: Take,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Take {
+    /// The last row alone; rows without the reference all count.
+    Latest,
+    /// The number of rows is the value that is put into a class.
+    Count,
+    /// The mean of the rows' classes, so that everybody weighs the same.
+    Mean,
+}
+
 /// Classes of answers for a score; without classes the mean is taken.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -239,6 +262,9 @@ pub struct Attribute {
     /// The column of the touch that is credited; it is the breakdown of the metric.
     pub by: String,
     pub model: TouchModel,
+    /// The column of the row itself that says whose it is; where it is filled, touches do not matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<String>,
     pub lookback_days: i64,
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
@@ -250,6 +276,22 @@ pub struct Attribute {
 pub enum Days {
     Fixed(i64),
     Setting(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Each {
+    Day,
+}
+
+/// Another group than the one that is worked out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// Everything, not broken down.
+    All,
+    /// What belongs to no value of the dimension.
+    None,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -271,6 +313,18 @@ pub struct Input {
     pub at_start: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shift: Option<Shift>,
+    /// So many days earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<Days>,
+    /// The sum of the metric's values over each day of the period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<Each>,
+    /// Of which group of a breakdown, where not of the own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Of>,
+    /// The flag to put up where this input is null and the result is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
     /// Over the whole bucket, what lies ahead included (plans).
     #[serde(default)]
     pub whole: bool,

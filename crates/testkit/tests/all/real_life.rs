@@ -42,7 +42,7 @@ fn a_fit_finds_what_was_put_in() {
             Summary { x, t_x, t, mean: if x > 0 { spent / f64::from(x) } else { 0.0 } }
         })
         .collect();
-    let found = fit(&data).expect("a fit");
+    let found = fit(&data, false).expect("a fit");
     assert!((found.timing.r / found.timing.alpha / 0.08 - 1.0).abs() < 0.25, "{found:?}");
     assert!((found.spend.expected(0, 0.0) / 30.0 - 1.0).abs() < 0.15, "{found:?}");
 }
