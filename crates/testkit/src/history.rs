@@ -46,7 +46,7 @@ impl History {
     pub(crate) fn day(&mut self) -> i32 {
         (START / DAY + self.chance.between(0, DAYS)) as i32
     }
-    fn money(&mut self) -> Value {
+    pub(crate) fn money(&mut self) -> Value {
         let code = *self.chance.pick(&["EUR", "EUR", "EUR", "USD", "JPY"]);
         let currency = Currency::parse(code).expect("a currency");
         let minor = if self.chance.percent(8) { 0 } else { self.chance.between(1, 500_000) };

@@ -167,6 +167,22 @@ impl History {
                 self.ids.get_mut(object)?.retain(|i| *i != id);
                 Some((None, None, Change::delete(object, id)))
             }
+            // A goal's target is moved, also after it was due; a lead goes to somebody; money comes in.
+            98 if self.chance.percent(50) => match self.chance.between(0, 2) {
+                0 => {
+                    let (goal, target, at) = (self.some("goal")?, Value::Decimal(self.chance.between(0, 90) * 1_000_000), self.instant());
+                    let change = Change::update("goal", goal, record(vec![("target", target.clone())]));
+                    Some((None, None, change.with_moments(vec![Moment { field: "target".into(), at: Some(at), value: target }])))
+                }
+                1 => {
+                    let (lead, owner) = (self.some("lead")?, self.reference("user", 90));
+                    Some((None, None, Change::update("lead", lead, record(vec![("owner", owner)]))))
+                }
+                _ => {
+                    let (order, at, amount) = (self.reference("order", 90), self.instant(), self.money());
+                    new("payment", vec![("order", order), ("at", Value::Time(at)), ("kind", text(*self.chance.pick(&["payment", "repayment", "chargeback"]))), ("amount", amount)])
+                }
+            },
             98 => {
                 let object = *self.chance.pick(&["ticket", "send", "consent_event"]);
                 let (id, customer) = (self.some(object)?, self.reference("customer", 80));

@@ -624,7 +624,13 @@ impl<'a> Oracle<'a> {
                 let from = end - 365 * DAY;
                 let mine: Vec<&Purchase> = purchases.iter().filter(|p| p.at >= from && p.at < end && p.customer.is_some() && p.worth.is_some()).collect();
                 let buyers: BTreeSet<Uuid> = mine.iter().filter_map(|p| p.customer).collect();
-                if metric == "purchase_frequency" { ratio(mine.len(), buyers.len()) } else { said(mine.iter().filter_map(|p| p.worth).map(i128::from).sum(), Some(buyers.len() as i128), 10_000.0) }
+                let said = if metric == "purchase_frequency" { ratio(mine.len(), buyers.len()) } else { said(mine.iter().filter_map(|p| p.worth).map(i128::from).sum(), Some(buyers.len() as i128), 10_000.0) };
+                // A business younger than the window: its days count for the whole of it.
+                let began = purchases.iter().map(|p| p.at).min().map(|at| self.zone.midnight(self.zone.day(at)));
+                match began.filter(|b| *b > from && *b < end) {
+                    Some(began) => Said { value: said.value.map(|v| v * (365 * DAY) as f64 / (end - began) as f64), ..said },
+                    None => said,
+                }
             }
             _ => return self.say_of_tickets(metric, start, end).or_else(|| self.say_of_life(metric, start, end, &purchases)),
         })

@@ -60,7 +60,7 @@ impl Oracle<'_> {
                     let (Some(from), Some(to)) = (g.time("starts_on"), g.time("ends_on")) else { continue };
                     let (from, to) = (self.zone.midnight(from as i32), self.zone.midnight(to as i32 + 1).min(self.now));
                     actual = actual.zip(self.value("revenue", from, to)).map(|(a, b)| a + b);
-                    target += g.time("target").unwrap_or(0) as f64 / 1e6;
+                    target += self.target(g);
                 }
                 over(actual, Some(target))
             }

@@ -1,7 +1,7 @@
 //! The oracle on growth, plans, goals, lifespan and what customers, the CRM and routine work are worth.
 
 use super::{DAY, Entry, Oracle};
-use northing_model::{Calendar, Period};
+use northing_model::{Calendar, Period, Value};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -35,7 +35,12 @@ impl Oracle<'_> {
             }
             "average_customer_lifespan" => self.lifespan(days, end),
             "customer_lifetime_value" => self.lifetime_value(days, start, end),
-            "ltv_cac_ratio" => over(self.lifetime_value(days, start, end), self.value("customer_acquisition_cost", end - 365 * DAY, end)),
+            "ltv_cac_ratio" => {
+                let (from, value) = (end - 365 * DAY, self.lifetime_value(days, start, end));
+                // At the margin where costs are known, else on revenue.
+                let margin = over(self.value("customer_profit", from, end), self.value("revenue", from, end));
+                over(value.map(|v| v * margin.unwrap_or(1.0)), self.value("customer_acquisition_cost", from, end))
+            }
             "routine_task_time" => {
                 let entries: Vec<&Entry> = self.world.all("time_entry").filter(|(_, t)| self.counted("time_entry", t)).map(|(_, t)| t).collect();
                 let inside = |t: &&&Entry| t.flag("is_routine") && t.time("started_at").is_some_and(|at| at >= start && at < end);
@@ -112,6 +117,20 @@ impl Oracle<'_> {
         goals.values().filter(|g| g.reference("parent").is_none_or(|p| !goals.contains_key(&p))).copied().collect()
     }
 
+    /// What a goal asked for when it was due, or at first where it was made later.
+    pub(super) fn target(&self, g: &Entry) -> f64 {
+        let due = self.zone.midnight(g.time("ends_on").unwrap_or(0) as i32 + 1) - 1;
+        let mut told: Vec<(i64, u64, i64)> = Vec::new();
+        for (seq, m) in g.moments.iter().filter(|(_, m)| m.field == "target") {
+            if let Value::Decimal(asked) = m.value {
+                told.push((m.at.unwrap_or(i64::MIN), *seq, asked));
+            }
+        }
+        told.sort_unstable();
+        let in_force = told.iter().rev().find(|t| t.0 <= due).or(told.first());
+        in_force.map_or(g.time("target").unwrap_or(0), |t| t.2) as f64 / 1e6
+    }
+
     /// How far the goals due in a period are; a goal with parts is as far as they are, by weight.
     fn progress(&self, days: Period) -> Option<f64> {
         let goals = self.goals_due(days);
@@ -121,7 +140,7 @@ impl Oracle<'_> {
             let (from, to) = (g.time("starts_on")? as i32, g.time("ends_on")? as i32 + 1);
             let (from, to) = (self.zone.midnight(from), self.zone.midnight(to).min(self.now));
             let actual = self.value(g.text("kpi"), from, to)?;
-            let way = decimal(g, "target") - decimal(g, "baseline");
+            let way = self.target(g) - decimal(g, "baseline");
             (way != 0.0).then(|| (actual - decimal(g, "baseline")) / way)
         };
         let mean = |of: Vec<(Option<f64>, f64)>| {
