@@ -35,6 +35,11 @@ impl Column {
     pub fn new(width: Width) -> Self {
         Column::Same(width, NULL, 0)
     }
+    /// For each number the edges that it has reached, null for null.
+    pub fn banded(&self, edges: &[i64]) -> Column {
+        let numbers = self.numbers(0, self.len());
+        Column::Byte(numbers.iter().map(|n| to_byte(if *n == NULL { NULL } else { edges.partition_point(|edge| edge <= n) as i64 })).collect())
+    }
     pub fn len(&self) -> usize {
         match self {
             Column::Same(_, _, n) => *n,

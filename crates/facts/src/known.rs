@@ -63,9 +63,9 @@ tables! {
     stage: StageColumns { kind, position, pipeline, probability }
     order: OrderColumns {
         customer, deal, status, confirmed_at, currency, net__raw, net__cur, net, amount, has_lines, revenue_at, purchased_at,
-        purchase_value, is_first, is_repeat, is_another_day, is_new, fulfilled_at, process_secs, processed_at
+        purchase_value, is_first, is_repeat, is_another_day, is_new, kind, accepted_at, schedule, process_business_secs, fulfilled_at, process_secs, processed_at
     }
-    order_line: LineColumns { order, product, quantity, unit_price, discount, amount, unit_cost, cost, fulfilled_at, is_upsell, is_cross_sell }
+    order_line: LineColumns { order, product, quantity, unit_price, discount, amount, unit_cost, cost, fulfilled_at, is_upsell, is_cross_sell, step }
     payment: PaymentColumns { order }
     refund: RefundColumns { order, at, amount, amount__raw, amount__cur, refunded_at, is_new, customer }
     contract: ContractColumns {

@@ -4,6 +4,7 @@
 
 use crate::column::{Column, NULL, Width};
 use crate::search::Folded;
+use northing_model::money::TICKS;
 use northing_model::{FieldType, Model, ObjectDef, Physical};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,6 +92,8 @@ pub struct ColumnMeta {
     pub target: Option<usize>,
     pub dict: Option<Arc<Dict>>,
     pub options: Arc<Vec<String>>,
+    /// The column whose band this one holds, and the edges as that column holds numbers.
+    pub band: Option<(usize, Arc<Vec<i64>>)>,
 }
 
 #[derive(Debug)]
@@ -119,6 +122,7 @@ impl Schema {
                 target: to.and_then(|t| model.object_index(t)),
                 dict: has_dict.then(Arc::default),
                 options: Arc::new(options.to_vec()),
+                band: None,
             });
         };
         for field in object.fields.values().filter(|f| f.facts && f.kind.physical() != Physical::List) {
@@ -129,7 +133,13 @@ impl Schema {
                 add(format!("{}__cur", field.name), FieldType::Percent, None, &[]);
             }
         }
-        let by_name = columns.iter().enumerate().map(|(i, c)| (c.name.clone(), i)).collect();
+        let by_name: HashMap<String, usize> = columns.iter().enumerate().map(|(i, c)| (c.name.clone(), i)).collect();
+        for (field, band) in object.fields.values().filter_map(|f| Some((f, f.band.as_ref()?))) {
+            if let (Some(own), Some(of)) = (by_name.get(&field.name), by_name.get(&band.of)) {
+                let unit = if columns[*of].kind == FieldType::Money { TICKS } else { 1 };
+                columns[*own].band = Some((*of, Arc::new(band.edges.iter().map(|e| e * unit).collect())));
+            }
+        }
         Self { name: object.name.clone(), derived: object.derived, title: object.title.clone(), columns, by_name }
     }
     pub fn column(&self, name: &str) -> Option<usize> {
@@ -239,6 +249,9 @@ impl Table {
             let chunk = Arc::make_mut(chunk);
             chunk.version = VERSIONS.fetch_add(1, Ordering::Relaxed);
             chunk.dirty = false;
+            for (column, (of, edges)) in self.schema.columns.iter().enumerate().filter_map(|(c, meta)| Some((c, meta.band.as_ref()?))) {
+                chunk.columns[column] = chunk.columns[*of].banded(edges);
+            }
             chunk.columns.iter_mut().for_each(Column::narrow);
             chunk.ranges = chunk.columns.iter().map(Column::range).collect();
         }

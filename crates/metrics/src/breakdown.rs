@@ -8,6 +8,7 @@ use crate::scan::Bitmap;
 use crate::{MetricError, Result};
 use northing_facts::eval::{self, Path, TRUE};
 use northing_facts::{CHUNK, NONE, Snapshot};
+use northing_model::metric::Band;
 
 pub(crate) struct Breakdown {
     paths: Vec<Path>,
@@ -15,10 +16,20 @@ pub(crate) struct Breakdown {
     codes: Vec<Vec<u32>>,
     /// The records that meet the question's filter, where it has one.
     pub keep: Option<Bitmap>,
+    /// Where among the dimensions that of the value itself stands.
+    band: Option<(usize, Vec<f64>)>,
 }
 
 impl Breakdown {
     pub fn of(frame: &Frame<'_>, table: usize) -> Result<Self> {
+        Self::with_band(frame, table, None)
+    }
+
+    /// The same for a metric of which each record's value is a dimension too.
+    pub fn with_band(frame: &Frame<'_>, table: usize, band: Option<&Band>) -> Result<Self> {
+        let place = band.and_then(|b| Some((frame.by.iter().position(|by| *by == b.name)?, b.edges.clone())));
+        let others = frame.by.iter().enumerate().filter(|(i, _)| place.as_ref().is_none_or(|p| p.0 != *i)).map(|(_, by)| by.clone()).collect();
+        let frame = &Frame { snapshot: frame.snapshot, scope: frame.scope, filter: frame.filter.clone(), by: others, now: frame.now, cache: frame.cache };
         let dims = frame.dims(table).map_err(MetricError::Question)?;
         let paths: Vec<Path> = dims.into_iter().flatten().map(|d| frame.path(table, &d)).collect::<Result<_>>()?;
         let chunks = &frame.snapshot.tables[table].chunks;
@@ -27,12 +38,12 @@ impl Breakdown {
             each.flat_map(|(c, chunk)| path.codes(frame.snapshot, table, c, 0, chunk.flags.len()).into_owned()).collect()
         };
         let codes = paths.iter().map(read).collect();
-        Ok(Self { paths, codes, keep: kept(frame, table)? })
+        Ok(Self { paths, codes, keep: kept(frame, table)?, band: place })
     }
 
     /// Is there one group only, of everything?
     pub fn whole(&self) -> bool {
-        self.paths.is_empty()
+        self.paths.is_empty() && self.band.is_none()
     }
 
     pub fn keeps(&self, row: u32) -> bool {
@@ -44,9 +55,22 @@ impl Breakdown {
         self.codes.iter().map(|c| c.get(row as usize).copied().unwrap_or(NONE)).collect()
     }
 
+    /// The codes of the group of a record with a value.
+    pub fn key_with(&self, row: u32, value: Option<f64>) -> Vec<u32> {
+        let mut key = self.key(row);
+        if let Some((_, edges)) = &self.band {
+            key.push(value.map_or(NONE, |v| edges.partition_point(|edge| *edge <= v) as u32));
+        }
+        key
+    }
+
     /// What the group of a key is called.
     pub fn group(&self, snapshot: &Snapshot, key: &[u32]) -> Group {
-        self.paths.iter().zip(key).map(|(path, code)| name(snapshot, path, *code)).collect()
+        let mut group: Group = self.paths.iter().zip(key).map(|(path, code)| name(snapshot, path, *code)).collect();
+        if let (Some((place, edges)), Some(code)) = (&self.band, key.last()) {
+            group.insert(*place, (band_name(edges, *code), None));
+        }
+        group
     }
 }
 
@@ -65,4 +89,16 @@ pub(crate) fn kept(frame: &Frame<'_>, table: usize) -> Result<Option<Bitmap>> {
         }
     }
     Ok(Some(keep))
+}
+
+/// `< 40`, `40–70`, `≥ 70`: figures that need no language.
+fn band_name(edges: &[f64], code: u32) -> String {
+    let at = code as usize;
+    match (at.checked_sub(1).and_then(|i| edges.get(i)), edges.get(at)) {
+        _ if code == NONE => "(none)".into(),
+        (None, Some(to)) => format!("< {to}"),
+        (Some(from), Some(to)) => format!("{from}–{to}"),
+        (Some(from), None) => format!("≥ {from}"),
+        (None, None) => "(none)".into(),
+    }
 }

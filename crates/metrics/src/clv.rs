@@ -108,15 +108,15 @@ fn fitted(frame: &Frame<'_>, def: &MetricDef, bought: &[Bought], cut: i64) -> Re
 }
 
 /// What each customer is expected to spend over the coming months, discounted; or, by the definition's `stat`, the
-/// chance that it is still there, or how many purchases to expect.
-fn values(frame: &Frame<'_>, def: &MetricDef, bought: &[Bought], fit: &Fit, cut: i64) -> Vec<(u32, f64)> {
+/// chance that it is still there, or how many purchases to expect. That chance stands beside each in per cent.
+fn values(frame: &Frame<'_>, def: &MetricDef, bought: &[Bought], fit: &Fit, cut: i64) -> Vec<(u32, f64, f64)> {
     let months = def.months.unwrap_or(MONTHS);
     let value = |s: &Summary| match def.stat.as_deref() {
         Some("alive") => fit.timing.p_alive(s.x, s.t_x, s.t),
         Some("purchases") => fit.timing.expected(s.x, s.t_x, s.t, MONTH_WEEKS * months as f64),
         _ => fit.timing.discounted(s.x, s.t_x, s.t, MONTH_WEEKS, months, DISCOUNT) * fit.spend.expected(s.x, s.mean),
     };
-    summaries(frame, bought, cut).par_iter().map(|(row, s)| (*row, value(s))).collect()
+    summaries(frame, bought, cut).par_iter().map(|(row, s)| (*row, value(s), 100.0 * fit.timing.p_alive(s.x, s.t_x, s.t))).collect()
 }
 
 /// The values behind a span's number, by customer.
@@ -125,7 +125,7 @@ pub(crate) fn each(r: &Results<'_>, def: &MetricDef, span: &Span) -> Result<Vec<
     let bought = purchases(r.frame)?;
     let Some(fit) = fitted(r.frame, def, &bought, span.end)? else { return Ok(Vec::new()) };
     let all = values(r.frame, def, &bought, &fit, span.end);
-    Ok(all.into_iter().filter(|(row, _)| breakdown.keeps(*row)).collect())
+    Ok(all.into_iter().filter(|(row, ..)| breakdown.keeps(*row)).map(|(row, value, _)| (row, value)).collect())
 }
 
 /// Up to when purchases are fitted: the end of the question, as far as it has come.
@@ -139,7 +139,7 @@ pub(crate) fn unfit(def: &MetricDef, span: &Span) -> Cell {
 }
 
 pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, cut: i64) -> Result<Series> {
-    let breakdown = Breakdown::of(r.frame, r.frame.table("customer")?)?;
+    let breakdown = Breakdown::with_band(r.frame, r.frame.table("customer")?, def.band.as_ref())?;
     let bought = purchases(r.frame)?;
     let fit = fitted(r.frame, def, &bought, cut)?;
     let mut series = Series::new();
@@ -152,9 +152,9 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, cut: i64) 
     };
     for (i, span) in spans.iter().enumerate().filter(|(_, s)| !s.future) {
         let mut groups: BTreeMap<Vec<u32>, (f64, u64)> = BTreeMap::new();
-        for (row, value) in values(r.frame, def, &bought, &fit, span.end) {
+        for (row, value, alive) in values(r.frame, def, &bought, &fit, span.end) {
             if breakdown.keeps(row) {
-                let group = groups.entry(breakdown.key(row)).or_default();
+                let group = groups.entry(breakdown.key_with(row, Some(alive))).or_default();
                 *group = (group.0 + value, group.1 + 1);
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Re-aggregating what is returned gives the number; a property test holds that for every metric.
 
-use crate::evaluate::{Compiled, Followed, class_of, compile};
+use crate::evaluate::{Compiled, Followed, class_of, compile, none_left};
 use crate::plan::{Frame, Plan, Request, What};
 use crate::question::Question;
 use crate::span::Span;
@@ -331,6 +331,14 @@ fn states(c: &Compiled, plan: &Plan, frame: &Frame<'_>, followed: &Followed, den
         after.clear();
         for did in &followed.did {
             after.extend(rows(frame, &plan.requests[*did], Some(span.start), span.end, 1, 1)?.into_iter().map(|hit| hit.row));
+        }
+        if let Some(net) = followed.net {
+            let request = &plan.requests[net];
+            let What::Rows(_, Some(key)) = &request.what else { return Ok(Vec::new()) };
+            let key = frame.path(request.table, key)?;
+            let steps = rows(frame, request, Some(span.start), span.end, 1, 1)?;
+            let undone = none_left(frame.snapshot.tables[table].len, steps.iter().map(|h| (key.code(frame.snapshot, h.table, h.row), h.adds)));
+            after.retain(|who| !undone.has(*who));
         }
     }
     let chosen = before.iter().filter(|who| denominator || after.contains(who) == (outcome != Outcome::Lost));

@@ -29,6 +29,7 @@ pub(crate) use cells::{Results, class_of, finish, name, nothing};
 pub(crate) use compile::{Compiled, Followed, Shape, Side as TermSide, compile};
 pub(crate) use composite::each as scores;
 pub(crate) use kept::Groups;
+pub(crate) use retain::none_left;
 pub(crate) use survive::each as lives;
 pub(crate) use worth::each as worths;
 

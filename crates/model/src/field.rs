@@ -76,12 +76,40 @@ pub struct FieldDef {
     /// Money: the date or instant of the same record whose day's exchange rate converts it; else the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dated: Option<String>,
+    /// Derived choices: the band that a number of the same record lies in; the options are made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub band: Option<FieldBand>,
     /// Headings in other systems' exports that mean this field; compared without case and punctuation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headings: Vec<String>,
     /// The value a new record gets when none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Json>,
+}
+
+/// Below the first edge, from edge to edge, from the last one on; edges in whole units (money: major ones).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldBand {
+    pub of: String,
+    pub edges: Vec<i64>,
+}
+
+impl FieldBand {
+    /// `< 20`, `20–40`, `≥ 80`: figures that need no language.
+    fn names(&self) -> Vec<String> {
+        let Some((first, last)) = self.edges.first().zip(self.edges.last()) else { return Vec::new() };
+        let between = self.edges.windows(2).map(|e| format!("{}–{}", e[0], e[1]));
+        std::iter::once(format!("< {first}")).chain(between).chain([format!("≥ {last}")]).collect()
+    }
+}
+
+impl FieldDef {
+    pub(crate) fn complete(&mut self) {
+        if let Some(band) = &self.band {
+            self.options = band.names();
+        }
+    }
 }
 
 fn yes() -> bool {

@@ -62,6 +62,12 @@ pub struct MetricDef {
     pub outcome: Option<Outcome>,
     #[serde(default)]
     pub population: Population,
+    /// Who did: only those for whom this adds up to more than nothing over the period; by the numerator's reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net: Option<Measure>,
+    /// Kinds that look at records one by one: a dimension made of the value itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub band: Option<Band>,
     // conversion: column of seconds from base to goal
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goal: Option<String>,
@@ -166,6 +172,7 @@ impl MetricDef {
         let mut all: Vec<(&'static str, &Measure)> = Vec::new();
         all.extend(self.num.iter().map(|m| ("num", m)));
         all.extend(self.den.iter().map(|m| ("den", m)));
+        all.extend(self.net.iter().map(|m| ("net", m)));
         all.extend(self.excluded.values().map(|m| ("excluded", m)));
         let finer: Vec<_> = all.iter().flat_map(|(k, m)| m.finer.iter().map(|f| (*k, f))).collect();
         all.extend(finer);

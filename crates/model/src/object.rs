@@ -67,6 +67,7 @@ impl ObjectDef {
         let derive = std::mem::take(&mut self.derive);
         for (name, mut field) in derive {
             field.derived = true;
+            field.complete();
             self.fields.insert(name, field);
         }
         if !self.derived {
@@ -84,6 +85,7 @@ impl ObjectDef {
                     derived: false,
                     facts,
                     dated: None,
+                    band: None,
                     headings: Vec::new(),
                     default: None,
                 });
@@ -257,6 +259,12 @@ impl Model {
             None if is_ref => return Err(ModelError::new(place, "a ref needs 'to'", "add to = \"customer\", say")),
             Some(_) => return Err(ModelError::new(place, "only ref and refs have 'to'", "remove it")),
             None => {}
+        }
+        if let Some(band) = &field.band {
+            let numeric = object.field(&band.of).is_some_and(|f| matches!(f.kind.physical(), crate::Physical::Int | crate::Physical::Money));
+            if !numeric || !field.derived || band.edges.is_empty() || band.edges.len() > 100 || band.edges.windows(2).any(|e| e[0] >= e[1]) {
+                return Err(ModelError::new(place, "a band needs a whole number or money of the same object and rising edges", "declare it under [derive] with band = { of = \"score\", edges = [20, 40] }"));
+            }
         }
         let wants_options = matches!(field.kind, FieldType::Choice | FieldType::Shares);
         if wants_options == field.options.is_empty() {

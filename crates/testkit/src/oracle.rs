@@ -152,18 +152,18 @@ impl<'a> Oracle<'a> {
             let priced = matches!(e.value("net"), Value::Money(m) if m.minor > 0);
             return (self.money(e.value("net"), day), priced);
         }
-        let currency = Currency::parse(e.text("currency")).or(match e.value("net") {
+        let total: Option<i64> = lines.into_iter().map(|l| self.line_amount(e, l)).sum();
+        (total, total != Some(0))
+    }
+    /// A line of an order in the reporting currency.
+    fn line_amount(&self, order: &Entry, l: &Entry) -> Option<i64> {
+        let currency = Currency::parse(order.text("currency")).or(match order.value("net") {
             Value::Money(m) => Some(m.currency),
             _ => None,
         });
-        let mut total = Some(0i64);
-        for l in lines {
-            let (quantity, price) = (l.time("quantity"), l.time("unit_price"));
-            let ticks = quantity.zip(price).map(|(q, p)| half_even(i128::from(q) * i128::from(p) - i128::from(l.time("discount").unwrap_or(0)) * 1_000_000, 100_000_000));
-            let value = ticks.and_then(|t| self.convert(t, currency.unwrap_or(self.reporting), day));
-            total = total.zip(value).map(|(a, b)| a + b);
-        }
-        (total, total != Some(0))
+        let (quantity, price) = l.time("quantity").zip(l.time("unit_price"))?;
+        let ticks = half_even(i128::from(quantity) * i128::from(price) - i128::from(l.time("discount").unwrap_or(0)) * 1_000_000, 100_000_000);
+        self.convert(ticks, currency.unwrap_or(self.reporting), self.order_day(order))
     }
     fn refunds_of(&self, order: Uuid, day: i32) -> i64 {
         self.world

@@ -56,7 +56,11 @@ impl Facts {
         // options of status: draft, confirmed, cancelled
         let valid = counted && own(self, o.status) == 1 && confirmed_at != NULL;
         self.set(o.table, o.revenue_at, row, if valid { confirmed_at } else { NULL });
-        let delivered = if delivered == NULL { own(self, o.fulfilled_at) } else { delivered };
+        // options of kind: sale, recurring, appointment
+        let appointment = own(self, o.kind) == 2;
+        let delivered = if appointment { own(self, o.accepted_at) } else if delivered == NULL { own(self, o.fulfilled_at) } else { delivered };
+        let hours = self.business_secs(own(self, o.schedule), confirmed_at, delivered);
+        self.set(o.table, o.process_business_secs, row, if valid { hours } else { NULL });
         self.set(o.table, o.processed_at, row, if valid { delivered } else { NULL });
         self.set(o.table, o.process_secs, row, if valid && delivered != NULL { delivered - confirmed_at } else { NULL });
 
@@ -88,6 +92,7 @@ impl Facts {
             for line in self.children(k.order_line.table, k.order_line.order, &[row]) {
                 self.set(k.order_line.table, k.order_line.is_upsell, line, 0);
                 self.set(k.order_line.table, k.order_line.is_cross_sell, line, 0);
+                self.set(k.order_line.table, k.order_line.step, line, NULL);
             }
         }
     }

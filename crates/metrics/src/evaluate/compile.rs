@@ -57,6 +57,8 @@ pub(crate) struct Followed {
     pub joined: Option<usize>,
     /// The breakdown is of what was done, not of who did it: every group has the same population.
     pub by_deed: bool,
+    /// Rows whose sum for each record says whether what it did holds on balance.
+    pub net: Option<usize>,
 }
 
 /// A state whose value is followed.
@@ -412,7 +414,7 @@ impl Ask<'_, '_> {
             .then(|| self.plan.want(Request { what: What::Distinct(key), ..request }, self.bounds.iter().copied()));
         // What people did may be told apart by what they are not: then all of them could have done each of it.
         let by_deed = outcome == Outcome::Did && self.frame.dims(who).is_err();
-        if !by_deed {
+        if !by_deed && self.def.band.is_none() {
             self.cut_by(who)?;
         }
         let mut did = Vec::new();
@@ -421,7 +423,18 @@ impl Ask<'_, '_> {
             let dims = if by_deed { self.cut_by(table)? } else { Vec::new() };
             did.push(self.request(table, measure, dims, None)?.handle);
         }
-        Ok(Shape::Retention(Followed { handle, outcome, table: who, did, joined, by_deed }))
+        let net = match (&self.def.net, self.def.num.first().and_then(|m| m.value.as_deref())) {
+            (Some(net), Some(key)) => {
+                let table = self.frame.table(&net.from)?;
+                let handle = self.request(table, net, Vec::new(), None)?.handle;
+                let mut request = self.plan.requests[handle].clone();
+                let What::Sum(value) = request.what else { return Err(self.broken("a sum in net")) };
+                request.what = What::Rows(value, Some(steps(key)));
+                Some(self.plan.want(request, self.bounds.iter().copied()))
+            }
+            _ => None,
+        };
+        Ok(Shape::Retention(Followed { handle, outcome, table: who, did, joined, by_deed, net }))
     }
 
     fn survival(&mut self) -> Result<Shape> {

@@ -29,7 +29,7 @@ struct Gathered<'a> {
 
 pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, table: usize, state: usize) -> Result<Series> {
     let gathered = gather(def, r, table)?;
-    let breakdown = Breakdown::of(r.frame, table)?;
+    let breakdown = Breakdown::with_band(r.frame, table, def.band.as_ref())?;
     let mut series = Series::new();
     for (i, span) in spans.iter().enumerate() {
         let population = population(r, state, span, &breakdown);
@@ -37,7 +37,7 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, table: usi
         let rows: Vec<u32> = population.iter().collect();
         let scores: Vec<Option<f64>> = rows.par_iter().map(|row| score(&gathered, *row, span.end)).collect();
         for (row, score) in rows.into_iter().zip(scores) {
-            let group = groups.entry(breakdown.key(row)).or_default();
+            let group = groups.entry(breakdown.key_with(row, score)).or_default();
             match score {
                 Some(score) => group.0.push(score),
                 None => group.1 += 1,

@@ -9,6 +9,8 @@ use crate::scan::Bitmap;
 use crate::stats::wilson;
 use crate::Result;
 use crate::breakdown::Breakdown;
+use crate::span::Span;
+use northing_facts::NONE;
 use northing_model::metric::Outcome;
 use std::collections::BTreeMap;
 
@@ -35,6 +37,7 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, followed: &Followed) -> Resul
         if outcome == Outcome::Did {
             after = Bitmap::default();
             followed.did.iter().for_each(|did| after.join(&r.grids[*did].members(&Vec::new(), span.start, span.end)));
+            after = after.without(&undone(r, followed, span));
         }
         if let Some(keep) = &breakdown.keep {
             before = before.both(keep);
@@ -60,6 +63,22 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, followed: &Followed) -> Resul
     Ok(series)
 }
 
+/// Those for whom what they did comes to nothing over a span.
+fn undone(r: &Results<'_>, followed: &Followed, span: &Span) -> Bitmap {
+    let Some(net) = followed.net else { return Bitmap::default() };
+    let rows = r.grids[net].rows(&Vec::new(), span.start, span.end);
+    none_left(r.frame.snapshot.tables[followed.table].len, rows.into_iter().map(|(_, who, step)| (who, step)))
+}
+
+/// Records whose steps add up to nothing or less.
+pub(crate) fn none_left(records: u32, steps: impl Iterator<Item = (u32, i64)>) -> Bitmap {
+    let mut sums: BTreeMap<u32, i128> = BTreeMap::new();
+    steps.filter(|(who, _)| *who != NONE).for_each(|(who, step)| *sums.entry(who).or_default() += i128::from(step));
+    let mut out = Bitmap::new(records as usize);
+    sums.iter().filter(|(_, sum)| **sum <= 0).for_each(|(who, _)| out.set(*who));
+    out
+}
+
 /// Everybody, against who did each of what could be done.
 fn by_deed(c: &Compiled, r: &Results<'_>, followed: &Followed) -> Result<Series> {
     let keep = crate::breakdown::kept(r.frame, followed.table)?;
@@ -77,7 +96,9 @@ fn by_deed(c: &Compiled, r: &Results<'_>, followed: &Followed) -> Result<Series>
                 groups.entry(r.group(*did, &key)).or_default().join(&r.grids[*did].members(&key, span.start, span.end));
             }
         }
+        let undone = undone(r, followed, span);
         for (group, who) in groups {
+            let who = who.without(&undone);
             let blank = || c.spans.iter().map(|_| cell(0, 0)).collect();
             series.entry(group).or_insert_with(blank)[i] = cell(all.both(&who).count(), all.count());
         }

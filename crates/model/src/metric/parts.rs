@@ -186,6 +186,14 @@ pub struct Component {
     pub weight: f64,
 }
 
+/// A breakdown by the value of each record: below the first edge, from edge to edge, and from the last one on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Band {
+    pub name: String,
+    pub edges: Vec<f64>,
+}
+
 /// Another value to take where several scales meet in one score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -100,6 +100,17 @@ impl Oracle<'_> {
         let all = self.world.all("user_action").filter(|(_, a)| Self::fit("user_action", a) && meant(a));
         all.filter_map(|(_, a)| Some((a.time("at")?, a.reference("user").filter(|u| people.contains(u))?))).collect()
     }
+    /// What an order brought of each product.
+    fn brought(&self, order: Uuid) -> BTreeMap<Uuid, i64> {
+        let Some(e) = self.world.get("order", order) else { return BTreeMap::new() };
+        let mut found = BTreeMap::new();
+        for (_, l) in self.world.all("order_line").filter(|(_, l)| Self::fit("order_line", l) && l.reference("order") == Some(order)) {
+            if let Some(product) = l.reference("product") {
+                *found.entry(product).or_default() += self.line_amount(e, l).unwrap_or(0);
+            }
+        }
+        found
+    }
     /// Customers with an upsell or a cross-sell in time, by the products of their purchases.
     fn sold_more(&self, up: bool, start: i64, end: i64, purchases: &[Purchase]) -> BTreeSet<Uuid> {
         let mut found = BTreeSet::new();
@@ -108,8 +119,22 @@ impl Oracle<'_> {
         }
         for customer in self.customers() {
             let (mut owned, mut categories): (BTreeSet<Uuid>, BTreeSet<String>) = (BTreeSet::new(), BTreeSet::new());
+            let (mut last, mut steps, mut moved): (BTreeMap<Uuid, (i64, i64)>, i64, bool) = (BTreeMap::new(), 0, false);
             for (n, p) in purchases.iter().filter(|p| p.customer == Some(customer)).enumerate() {
+                let amounts = self.brought(p.id);
+                let mut stepped = BTreeSet::new();
                 let lines: Vec<Uuid> = self.world.all("order_line").filter(|(_, l)| Self::fit("order_line", l) && l.reference("order") == Some(p.id)).filter_map(|(_, l)| l.reference("product")).collect();
+                for product in lines.iter().filter(|_| n > 0 && p.at >= start && p.at < end && up) {
+                    let lesser = self.world.get("product", *product).and_then(|e| e.reference("upgrades")).filter(|l| owned.contains(l) && !owned.contains(product));
+                    let own = last.get(product).map_or(-1, |b: &(i64, i64)| b.0);
+                    let greater = last.iter().filter(|(o, b)| b.0 > own && self.world.get("product", **o).and_then(|e| e.reference("upgrades")) == Some(*product)).map(|(_, b)| *b).max();
+                    let before = lesser.and_then(|l| last.get(&l).copied()).or(if owned.contains(product) || lesser.is_none() { greater } else { None });
+                    if let Some(before) = before.filter(|_| stepped.insert(*product)) {
+                        let more = amounts.get(product).copied().unwrap_or(0) - before.1;
+                        steps += if owned.contains(product) || lesser.is_none() { more.min(-1) } else { more.max(1) };
+                        moved = true;
+                    }
+                }
                 for product in lines.iter().filter(|p| n > 0 && !owned.contains(p)) {
                     let Some(e) = self.world.get("product", *product) else { continue };
                     let with = |a: Uuid, b: Uuid| self.world.get("product", a).is_some_and(|e| matches!(e.value("complements"), Value::List(ids) if ids.contains(&b.to_string())));
@@ -120,9 +145,14 @@ impl Oracle<'_> {
                     }
                 }
                 for product in lines {
+                    last.insert(product, (n as i64, amounts.get(&product).copied().unwrap_or(0)));
                     owned.insert(product);
                     categories.extend(self.world.get("product", product).map(|e| e.text("category").to_string()));
                 }
+            }
+            // A step down in the same time took the step up back.
+            if moved && steps <= 0 {
+                found.remove(&customer);
             }
         }
         found
@@ -257,7 +287,8 @@ impl Oracle<'_> {
             "order_processing_time" => {
                 let mut spans = Vec::new();
                 for (id, o) in self.world.all("order").filter(|(_, e)| self.order_valid(e)) {
-                    let done = self.lines(id).iter().filter_map(|l| l.time("fulfilled_at")).max().or(o.time("fulfilled_at"));
+                    let delivered = self.lines(id).iter().filter_map(|l| l.time("fulfilled_at")).max().or(o.time("fulfilled_at"));
+                    let done = if o.text("kind") == "appointment" { o.time("accepted_at") } else { delivered };
                     if let (Some(done), Some(at)) = (done.filter(|d| within(*d)), o.time("confirmed_at")) {
                         spans.extend(Some(done - at).filter(|s| *s >= 0));
                     }

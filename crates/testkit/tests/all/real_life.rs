@@ -16,6 +16,15 @@ fn cdnow_value() {
     // Fitted to the same customers elsewhere: 71,510 with months of 4.345 weeks.
     assert!((cell.value.unwrap() / 71_510.0 - 1.0).abs() < 5e-3, "{:?}", cell.value);
     assert_eq!(cell.n, 2357);
+    // The same customers, who may be gone right after their first purchase, fitted elsewhere.
+    let early = Asking { variant: Some("early_loss"), ..Asking::of("predicted_clv", "1997-09-01", "1997-10-01") }.ask(&data).total.cell;
+    for (name, wanted) in [("r", 0.52484), ("alpha", 6.18299), ("a", 0.89136), ("b", 1.61400)] {
+        let found = early.parts[name].unwrap();
+        assert!((found - wanted).abs() < 1e-3 * wanted, "{name} is {found} instead of {wanted}");
+    }
+    let bands = Asking { by: &["alive_band"], ..Asking::of("predicted_clv", "1997-09-01", "1997-10-01") }.ask(&data).buckets;
+    near(bands.iter().filter_map(|b| b.cell.value).sum(), cell.value.unwrap());
+    assert_eq!(bands.iter().map(|b| b.cell.n).sum::<u64>(), 2357);
 }
 
 /// Without a file: customers drawn from known parameters give them back, roughly.
@@ -110,6 +119,11 @@ fn hillstrom_email() {
     near(by("campaign_revenue", "Womens E-Mail"), 23_038.11);
     near(by("campaign_revenue", "(none)"), 13_908.33);
     near(month("campaign_revenue").value(&data), 30_311.69 + 23_038.11);
+    near(by("spent_by_recipients", "Mens E-Mail"), 1.422617);
+    near(by("spent_by_recipients", "Womens E-Mail"), 1.077202);
+    let other = |metric: &'static str, variant: &'static str| Asking { variant: Some(variant), ..month(metric) }.value(&data);
+    near(other("spent_by_recipients", "held_out"), 0.652789);
+    near(other("campaign_revenue", "lift"), ((30_311.69 + 23_038.11) / 42_694.0) / (13_908.33 / 21_306.0) - 1.0);
 }
 
 #[test]
