@@ -45,6 +45,8 @@ tables! {
     send_event: SendEventColumns { send, at, kind, is_machine, customer, campaign_sent, is_human }
     consent_event: ConsentColumns { email, customer, at, kind, mailing_list }
     subscription: SubscriptionColumns { consent_event, since, until }
+    booking: BookingColumns { customer, starts_at, status }
+    engagement_event: EngagementColumns { customer, at, kind }
     task: TaskColumns { deal, done_at }
     time_entry: EntryColumns { started_at, ended_at, entry_secs }
     goal: GoalColumns { owner, starts_on, ends_on, target, due_at, due_target }
@@ -55,7 +57,7 @@ tables! {
     lead: LeadColumns { customer, owner, schedule, response_business_secs, assigned_at, assign_secs, react_secs, created_at, is_convertible, converted_at, convert_secs, first_response_at, response_secs, response_target_mins, response_due_at, response_met, qualified_at, qualify_secs }
     deal: DealColumns {
         customer, lead, stage, owner, created_at, amount, amount__raw, amount__cur, outcome, closed_at, closing_owner, cycle_secs,
-        created_cycle_secs, revenue_at, purchased_at, purchase_value, is_first, is_repeat, is_another_day, is_new, has_lines, expected_close,
+        created_cycle_secs, revenue_at, purchased_at, purchase_value, gap_secs, is_first, is_repeat, is_another_day, is_new, has_lines, expected_close,
         expected_at, weighted
     }
     deal_version: VersionColumns { deal, since, until, is_open, stage, owner, amount, amount__raw, amount__cur, weighted, weighted__raw, weighted__cur }
@@ -63,7 +65,7 @@ tables! {
     stage: StageColumns { kind, position, pipeline, probability }
     order: OrderColumns {
         customer, deal, status, confirmed_at, currency, net__raw, net__cur, net, amount, has_lines, revenue_at, purchased_at,
-        purchase_value, is_first, is_repeat, is_another_day, is_new, kind, accepted_at, schedule, process_business_secs, fulfilled_at, process_secs, processed_at
+        purchase_value, gap_secs, is_first, is_repeat, is_another_day, is_new, kind, accepted_at, schedule, process_business_secs, fulfilled_at, process_secs, processed_at
     }
     order_line: LineColumns { order, product, quantity, unit_price, discount, amount, unit_cost, cost, fulfilled_at, is_upsell, is_cross_sell, step }
     payment: PaymentColumns { order }

@@ -3,6 +3,13 @@
 use northing_model::{Calendar, Currency, FieldType, Model, Record, Value, Zone};
 use std::collections::{BTreeMap, BTreeSet};
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    Purchases,
+    Bookings,
+    Engagement,
+}
+
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub name: String,
@@ -13,6 +20,8 @@ pub struct Settings {
     pub week_start: i32,
     pub purchases_are_deals: bool,
     pub free_orders_count: bool,
+    /// What keeps a customer without a contract active.
+    pub activity: Activity,
     /// Whole numbers, days as day numbers, decimals in millionths; absent where nobody said.
     numbers: BTreeMap<String, i64>,
     /// Those whose number counts millionths.
@@ -45,6 +54,11 @@ impl Settings {
             calendar: text("calendar").and_then(Calendar::parse).unwrap_or_default(),
             week_start: numbers.get("week_start").copied().unwrap_or(0) as i32,
             purchases_are_deals: text("purchases") == Some("deals"),
+            activity: match text("activity") {
+                Some("bookings") => Activity::Bookings,
+                Some("engagement") => Activity::Engagement,
+                _ => Activity::Purchases,
+            },
             free_orders_count: record.get("free_orders_count").is_some_and(Value::is_true),
             numbers,
             decimals,

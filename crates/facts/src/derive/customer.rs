@@ -2,6 +2,7 @@
 
 use crate::Facts;
 use crate::column::NULL;
+use crate::settings::Activity;
 use northing_model::money::div_half_even;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -46,7 +47,8 @@ impl Facts {
         self.set(c.table, c.purchases, row, purchases.len() as i64);
         self.set(c.table, c.realised_value, row, total);
 
-        self.write_active(row, &purchases, contracts);
+        let seen = self.seen(&members, &purchases);
+        self.write_active(row, &seen, contracts);
         self.convert_leads(&members, &purchases, first);
         self.settle_cycles(&members);
     }
@@ -127,6 +129,8 @@ impl Facts {
             // Two days apart is another day in any zone; only nearer ones need the calendar.
             let another_day = repeat && purchases.first().is_some_and(|p| at - p.0 >= 2 * DAY || self.settings.zone.day(p.0) < self.settings.zone.day(at));
             self.set_classes(table, row, [place == Some(0), repeat, another_day, new]);
+            let gap = place.filter(|p| *p > 0).map_or(NULL, |p| purchases[p].0 - purchases[p - 1].0);
+            self.set(table, if table == k.order.table { k.order.gap_secs } else { k.deal.gap_secs }, row, gap);
         }
         if table == k.order.table {
             let orders = self.children(table, customer, members);
@@ -167,13 +171,34 @@ impl Facts {
         joined
     }
 
-    fn write_active(&mut self, row: u32, purchases: &[Purchase], contracts: Vec<(i64, i64)>) {
+    /// When a customer did what keeps it active, in order.
+    fn seen(&self, members: &[u32], purchases: &[Purchase]) -> Vec<i64> {
+        let k = self.known;
+        let (b, e) = (k.booking, k.engagement_event);
+        // options of booking.status: booked, confirmed, done; of engagement_event.kind: email_open is the ninth
+        let mut found: Vec<i64> = match self.settings.activity {
+            Activity::Purchases => purchases.iter().map(|p| p.0).collect(),
+            Activity::Bookings => {
+                let came = |row: &u32| self.is_fit(b.table, *row) && matches!(self.get(b.table, b.status, *row), 1 | 2);
+                self.children(b.table, b.customer, members).into_iter().filter(came).map(|row| self.get(b.table, b.starts_at, row)).collect()
+            }
+            Activity::Engagement => {
+                let used = |row: &u32| self.is_fit(e.table, *row) && self.get(e.table, e.kind, *row) != 8;
+                self.children(e.table, e.customer, members).into_iter().filter(used).map(|row| self.get(e.table, e.at, row)).collect()
+            }
+        };
+        found.retain(|at| *at != NULL);
+        found.sort_unstable();
+        found
+    }
+
+    fn write_active(&mut self, row: u32, seen: &[i64], contracts: Vec<(i64, i64)>) {
         let a = self.known.customer_active;
         let window = self.settings.days("activity_window_days");
         // Purchases speak until the first contract; from then on contracts do.
         let signed = contracts.first().map_or(i64::MAX, |c| c.0);
         let mut stretches: Vec<(i64, i64)> = Vec::new();
-        for (at, _, _) in purchases.iter().filter(|p| p.0 < signed) {
+        for at in seen.iter().filter(|at| **at < signed) {
             let end = (at + window).min(signed);
             match stretches.last_mut() {
                 Some(last) if *at <= last.1 => last.1 = end,
@@ -185,7 +210,7 @@ impl Facts {
         let lost = self.get(self.known.customer.table, self.known.customer.lost_at, row);
         if lost != NULL {
             for stretch in &mut stretches {
-                let bought_later = purchases.iter().any(|p| p.0 > lost && p.0 >= stretch.0);
+                let bought_later = seen.iter().any(|at| *at > lost && *at >= stretch.0);
                 if stretch.0 <= lost && (stretch.1 == NULL || stretch.1 > lost) && !bought_later {
                     stretch.1 = lost;
                 }

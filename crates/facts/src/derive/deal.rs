@@ -53,6 +53,7 @@ impl Facts {
         self.set(d.table, d.purchase_value, row, if purchase { amount } else { NULL });
         if customer < 0 || !self.settings.purchases_are_deals {
             self.set_classes(d.table, row, [false; 4]);
+            self.set(d.table, d.gap_secs, row, NULL);
         }
         self.derive_cycle(row, NULL, &[]);
     }

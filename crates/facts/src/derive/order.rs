@@ -89,6 +89,7 @@ impl Facts {
         self.set(o.table, o.purchase_value, row, if purchase { kept } else { NULL });
         if customer < 0 || self.settings.purchases_are_deals {
             self.set_classes(o.table, row, [false; 4]);
+            self.set(o.table, o.gap_secs, row, NULL);
             for line in self.children(k.order_line.table, k.order_line.order, &[row]) {
                 self.set(k.order_line.table, k.order_line.is_upsell, line, 0);
                 self.set(k.order_line.table, k.order_line.is_cross_sell, line, 0);

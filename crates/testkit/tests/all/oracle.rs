@@ -76,7 +76,8 @@ fn random_histories_agree_with_the_oracle() {
 }
 
 /// Sums that other metrics are made of; those are compared.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
+    "time_between_purchases",
     "routine_time", "crm_cost", "sales_headcount", "sales_team_deals_won", "customers_with_business", "automation_runs", "campaign_cost",
     "engagement_events", "recurring_revenue", "routine_time_by_hand", "spent_by_recipients",
 ];
