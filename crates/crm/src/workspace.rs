@@ -16,6 +16,18 @@ pub fn ensure(store: &Store, env: &Env, settings: &Record) -> Result<bool> {
     Ok(true)
 }
 
+/// Roles that a business can begin with, if there are none.
+pub fn ensure_roles(store: &Store, env: &Env) -> Result<()> {
+    if store.count("access_role")? > 0 {
+        return Ok(());
+    }
+    let text = |t: &str| Value::Text(t.into());
+    let role = |(name, rights): &(&str, &str)| Change::create("access_role", env.id(), Record::from([("name".into(), text(name)), ("rights".into(), text(rights))]));
+    let changes = crate::access::FIRST_ROLES.iter().map(role).collect();
+    store.commit(Commit { actor: crate::access::OWNER.into(), at: env.now(), changes, key: None })?;
+    Ok(())
+}
+
 /// A pipeline that a business can begin with, if there is none.
 pub fn ensure_pipeline(store: &Store, env: &Env) -> Result<()> {
     if store.count("pipeline")? > 0 {

@@ -7,13 +7,14 @@ use crate::column::{NONE, NULL};
 use crate::fx::Fx;
 use crate::known::Known;
 use crate::links::Links;
-use crate::table::{COUNTED, EXISTS, FIT, Schema, Table};
+use crate::table::{COUNTED, EXISTS, FIT, SEEN, Schema, Table};
+use crate::view::{self, View};
 use crate::touch::Touched;
 use crate::measures::Schedules;
 use crate::{FactsError, Result, Settings, Snapshot};
 use hashbrown::HashTable;
 use northing_model::expr::{self, Reader};
-use northing_model::{Expr, FieldDef, FieldType, Model, Physical, Record, Value};
+use northing_model::{Expr, FieldDef, ObjectDef, FieldType, Model, Physical, Record, Value};
 use northing_store::{Logged, Moment, Op, Store};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -55,10 +56,14 @@ pub struct Facts {
     plans: Vec<Vec<FieldDef>>,
     exclude: Vec<Option<Expr>>,
     seq: u64,
+    /// What is left out; nothing without one.
+    pub(crate) view: Option<Arc<View>>,
+    /// Entries of the log that were taken in: what a view's person may know of how many there are.
+    taken: u64,
 }
 
 impl Facts {
-    fn empty(model: Arc<Model>, settings: Settings) -> Result<Self> {
+    fn empty(model: Arc<Model>, settings: Settings, view: Option<Arc<View>>) -> Result<Self> {
         let schemas: Vec<Arc<Schema>> = model.objects.iter().map(|o| Arc::new(Schema::of(&model, o))).collect();
         let known = Known::find(&schemas).ok_or_else(|| FactsError::Expression("the model lacks an object or field that facts derive from".into()))?;
         let linked: Vec<usize> = LINKED.iter().filter_map(|n| model.object_index(n)).collect();
@@ -107,17 +112,28 @@ impl Facts {
             exclude,
             model,
             seq: 0,
+            view,
+            taken: 1,
         })
     }
 
     /// Reads the whole store as it stands.
     pub fn load(store: &Store) -> Result<Self> {
+        Self::load_view(store, None)
+    }
+
+    /// Reads what a view lets through.
+    pub fn load_view(store: &Store, view: Option<Arc<View>>) -> Result<Self> {
         let seq = store.seq();
         let settings = Settings::from_record(&store.model(), &store.workspace()?.map(|(_, r, _)| r).unwrap_or_default());
-        let mut facts = Self::empty(store.model(), settings)?;
+        let mut facts = Self::empty(store.model(), settings, view)?;
         let model = facts.model.clone();
         facts.load_rates(store)?;
-        for (table, object) in model.objects.iter().enumerate().filter(|(_, o)| !o.derived) {
+        let mut order: Vec<(usize, &ObjectDef)> = model.objects.iter().enumerate().filter(|(_, o)| !o.derived).collect();
+        if facts.view.is_some() {
+            order.sort_by_key(|(_, o)| view::depth(&model, o));
+        }
+        for (table, object) in order {
             let plan = facts.plans[table].clone();
             let fields: Vec<&FieldDef> = plan.iter().collect();
             store.scan(&object.name, &fields, |id, deleted, values| {
@@ -138,7 +154,7 @@ impl Facts {
     }
 
     /// The facts as they stood when the log ended at `up_to`.
-    pub fn replay(store: &Store, up_to: u64) -> Result<Self> {
+    pub fn replay(store: &Store, up_to: u64, view: Option<Arc<View>>) -> Result<Self> {
         // Deleted records stay known: what was merged into them, or points at them, still does.
         let mut records: BTreeMap<(String, Uuid), (Record, bool)> = BTreeMap::new();
         let mut moments: Vec<(String, Uuid, u64, Moment)> = Vec::new();
@@ -152,11 +168,15 @@ impl Facts {
             moments.extend(entry.moments.into_iter().map(|m| (entry.object.clone(), entry.id, entry.seq, m)));
         })?;
         let settings = order.iter().filter(|(o, _)| o == "workspace").map(|k| &records[k]).find(|(_, deleted)| !deleted).map(|(r, _)| r.clone()).unwrap_or_default();
-        let mut facts = Self::empty(store.model(), Settings::from_record(&store.model(), &settings))?;
+        let mut facts = Self::empty(store.model(), Settings::from_record(&store.model(), &settings), view)?;
         for key in order.iter().filter(|(o, _)| o == "fx_rate") {
             if let (rate, false) = &records[key] {
                 facts.add_rate(rate);
             }
+        }
+        if facts.view.is_some() {
+            let depth = |name: &str| facts.model.object(name).map_or(0, |o| view::depth(&facts.model, o));
+            order.sort_by_cached_key(|key| depth(&key.0));
         }
         for key in &order {
             if let ((record, deleted), Some(table)) = (&records[key], facts.model.object_index(&key.0)) {
@@ -186,7 +206,7 @@ impl Facts {
                 return Ok(self.seq);
             }
             if !self.apply(&batch) {
-                *self = Self::load(store)?;
+                *self = Self { taken: self.taken + 1, ..Self::load_view(store, self.view.clone())? };
             }
         }
     }
@@ -196,9 +216,18 @@ impl Facts {
         let mut touched = Touched::default();
         for entry in batch {
             let Some(table) = self.model.object_index(&entry.object) else { continue };
-            if self.model.objects[table].structural {
-                touched.rebuild = true;
+            touched.rebuild |= self.model.objects[table].structural && self.view.as_ref().is_none_or(|v| v.sees(&entry.object));
+            if self.view.is_some() {
+                let values: Vec<Value> = self.plans[table].iter().map(|f| entry.after.get(&f.name).cloned().unwrap_or_default()).collect();
+                let (before, after) = (self.has_seen(table, entry.id), self.is_seen(table, &self.plans[table], &values));
+                // What comes into sight brings others with it, and what leaves it takes them along.
+                touched.rebuild |= before != after && (before || entry.op != Op::Create);
+                if !before && !after {
+                    self.seq = entry.seq;
+                    continue;
+                }
             }
+            self.taken += 1;
             self.apply_one(table, entry, &mut touched);
             if touched.rebuild {
                 return false;
@@ -313,11 +342,21 @@ impl Facts {
         self.write(table, id, &values, deleted);
     }
 
+    pub(crate) fn find(&self, table: usize, id: Uuid) -> Option<u32> {
+        let rows = &self.tables[table];
+        self.index[table].find(hash(id), |r| rows.id(*r) == Some(id)).copied()
+    }
+
     /// Writes a record's own fields into its row.
     fn write(&mut self, table: usize, id: Uuid, values: &[Value], deleted: bool) {
+        if !self.is_seen(table, &self.plans[table], values) {
+            return;
+        }
         let row = self.row(table, id);
         let plan = std::mem::take(&mut self.plans[table]);
+        let view = self.view.clone();
         for (field, value) in plan.iter().zip(values) {
+            let value = if view.as_ref().is_some_and(|v| v.hides(&self.model.objects[table].name, &field.name)) { &Value::Null } else { value };
             match value {
                 Value::Shares(shares) => drop(self.shares.insert(row, shares.clone())),
                 Value::List(ids) if field.kind == FieldType::Refs => {
@@ -361,7 +400,7 @@ impl Facts {
         };
         let merged = plan.iter().zip(values).any(|(f, v)| f.name == "merged_into" && !v.is_null());
         self.plans[table] = plan;
-        let mut flags = if deleted { 0 } else { EXISTS };
+        let mut flags = if deleted { SEEN } else { SEEN | EXISTS };
         if fit && !merged {
             flags |= if deleted { FIT } else { FIT | COUNTED };
         }
@@ -393,6 +432,10 @@ impl Facts {
 
     fn remember(&mut self, table: usize, id: Uuid, seq: u64, moment: &Moment) {
         let Some(column) = self.tables[table].schema.column(&moment.field) else { return };
+        let hidden = self.view.as_ref().is_some_and(|v| v.hides(&self.model.objects[table].name, &moment.field));
+        if hidden || !self.has_seen(table, id) {
+            return;
+        }
         let row = self.row(table, id);
         let (value, currency) = self.held(table, column, &moment.value);
         let entry = Entry { column, at: moment.at.unwrap_or(NULL), seq, value, currency };
@@ -472,7 +515,9 @@ impl Facts {
         }
         Snapshot {
             seq: self.seq,
-            model: self.model.clone(),
+            shown: if self.view.is_some() { self.taken } else { self.seq },
+            view: self.view.clone(),
+            model: self.view.as_ref().map_or_else(|| self.model.clone(), |v| Arc::new(v.model(&self.model))),
             settings: self.settings.clone(),
             fx: self.fx.clone(),
             schedules: self.schedules.clone(),

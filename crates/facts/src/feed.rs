@@ -1,6 +1,6 @@
 //! Keeps facts current: a thread that follows the store's log and publishes snapshots.
 
-use crate::{Facts, Result, Snapshot};
+use crate::{Facts, Result, Snapshot, View};
 use northing_store::Store;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -20,9 +20,9 @@ struct Inner {
 }
 
 impl Feed {
-    /// Loads the facts and starts following.
-    pub fn start(store: &Store) -> Result<Self> {
-        let mut facts = Facts::load(store)?;
+    /// Loads the facts, as far as a view lets them through, and starts following.
+    pub fn start(store: &Store, view: Option<Arc<View>>) -> Result<Self> {
+        let mut facts = Facts::load_view(store, view.clone())?;
         let inner = Arc::new(Inner {
             current: Mutex::new(Arc::new(facts.snapshot())),
             moved: Condvar::new(),
@@ -42,7 +42,7 @@ impl Feed {
                 let trouble = match tried {
                     Ok(outcome) => outcome.err().map(|e| e.to_string()),
                     Err(_) => {
-                        let fresh = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Facts::load(&store)));
+                        let fresh = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Facts::load_view(&store, view.clone())));
                         match fresh {
                             Ok(Ok(again)) => {
                                 facts = again;

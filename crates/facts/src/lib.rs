@@ -18,6 +18,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod table;
 mod touch;
+pub mod view;
 
 pub use build::Facts;
 pub use column::{NONE, NULL};
@@ -25,6 +26,7 @@ pub use feed::Feed;
 pub use settings::Settings;
 pub use snapshot::Snapshot;
 pub use table::{CHUNK, Chunk, Table};
+pub use view::{Sees, View};
 
 #[derive(Debug, thiserror::Error)]
 pub enum FactsError {

@@ -7,7 +7,7 @@ use crate::eval::{self, Path, TRUE};
 use crate::snapshot::Snapshot;
 use crate::table::{CHUNK, Dict, EXISTS};
 use northing_model::expr::Type;
-use northing_model::{Expr, Scope};
+use northing_model::{Expr};
 use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -52,16 +52,9 @@ impl Key {
 /// Rows that one thread looks through for the first of a page.
 const PART: usize = 65_536;
 
-pub fn list(snapshot: &Snapshot, object: &str, query: &ListQuery, scope: &Scope, now: i64) -> Result<ListPage, String> {
+pub fn list(snapshot: &Snapshot, object: &str, query: &ListQuery, now: i64) -> Result<ListPage, String> {
     let table = snapshot.table_index(object).ok_or_else(|| format!("there is no object '{object}'"))?;
-    if !scope.sees(object) {
-        return Ok(ListPage { total: 0, rows: Vec::new() });
-    }
-    let mut condition = query.filter.clone();
-    if let Some(limit) = scope.condition(object) {
-        condition = Some(condition.map_or_else(|| limit.clone(), |c| c.and(limit.clone())));
-    }
-    let node = match &condition {
+    let node = match &query.filter {
         None => None,
         Some(expr) => match expr.check(&snapshot.model, object)? {
             Type::Bool | Type::Null => Some(eval::bind(snapshot, table, expr, now)?),

@@ -4,10 +4,9 @@
 //! Every text column has a dictionary of its values. Their folded texts lie one after another, so that looking
 //! through all of them is one pass over memory; rows are found by their codes.
 
-use crate::eval;
 use crate::snapshot::Snapshot;
 use crate::table::EXISTS;
-use northing_model::{FieldType, Scope};
+use northing_model::{FieldType};
 use rayon::prelude::*;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -140,14 +139,14 @@ fn distance(wanted: &[char], text: &str) -> usize {
 }
 
 /// Records whose name, e-mail or phone is like the words, at most `limit` of each object, best first.
-pub fn search(snapshot: &Snapshot, words: &str, scope: &Scope, now: i64, limit: usize) -> Result<Vec<Found>, String> {
+pub fn search(snapshot: &Snapshot, words: &str, limit: usize) -> Result<Vec<Found>, String> {
     let (text, number) = (fold(words.trim()), digits(words));
     let is_number = number.len() >= 3 && words.chars().all(|c| !c.is_alphabetic());
     if text.chars().count() < 2 {
         return Ok(Vec::new());
     }
     let mut found: Vec<(u32, Found)> = Vec::new();
-    for object in snapshot.model.objects.iter().filter(|o| !o.derived && o.name != "workspace" && scope.sees(&o.name)) {
+    for object in snapshot.model.objects.iter().filter(|o| !o.derived && o.name != "workspace" && snapshot.view.as_ref().is_none_or(|v| v.sees(&o.name))) {
         let Some(table) = snapshot.table_index(&object.name) else { continue };
         let source = &snapshot.tables[table];
         let mut ranks: Vec<(usize, Vec<u32>)> = Vec::new();
@@ -176,7 +175,6 @@ pub fn search(snapshot: &Snapshot, words: &str, scope: &Scope, now: i64, limit: 
         if ranks.is_empty() {
             continue;
         }
-        let may = scope.condition(&object.name).map(|c| eval::bind(snapshot, table, c, now)).transpose()?;
         let mut rows: Vec<(u32, u32, usize)> = source
             .chunks
             .par_iter()
@@ -196,7 +194,6 @@ pub fn search(snapshot: &Snapshot, words: &str, scope: &Scope, now: i64, limit: 
                 own
             })
             .collect();
-        rows.retain(|(_, row, _)| may.as_ref().is_none_or(|m| m.holds(snapshot, table, *row)));
         rows.sort_unstable();
         let mut seen = std::collections::BTreeSet::new();
         let of = |(rank, row, column): (u32, u32, usize)| (rank, Found { table, row, text: source.text(column, row).map(|t| t.to_string()).unwrap_or_default() });

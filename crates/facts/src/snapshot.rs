@@ -4,13 +4,19 @@ use crate::fx::Fx;
 use crate::measures::Schedules;
 use crate::settings::Settings;
 use crate::table::Table;
+use crate::view::View;
 use northing_model::Model;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
 #[derive(Debug, Clone)]
 pub struct Snapshot {
+    /// The last entry of the log that was looked at.
     pub seq: u64,
+    /// The same as the asker may know it: of a view, how many entries reached it.
+    pub shown: u64,
+    pub view: Option<Arc<View>>,
     pub model: Arc<Model>,
     pub settings: Settings,
     pub fx: Fx,
@@ -36,9 +42,26 @@ impl Snapshot {
         }
         None
     }
+    /// Is a record of one of these users, by the references that say whose it is?
+    pub fn is_of(&self, table: usize, row: u32, users: &BTreeSet<Uuid>) -> bool {
+        let object = &self.model.objects[table];
+        let reference = |name: &String| {
+            let column = self.tables[table].schema.column(name)?;
+            Some((self.tables[table].schema.columns[column].target?, u32::try_from(self.tables[table].get(column, row)).ok()?))
+        };
+        match object.whose.iter().find_map(reference) {
+            Some((to, who)) if self.model.objects[to].name == "user" => self.tables[to].id(who).is_some_and(|id| users.contains(&id)),
+            Some((to, other)) if to != table => self.is_of(to, other, users),
+            _ => false,
+        }
+    }
     /// What a row is called: its title field, following references, else its id.
     pub fn title(&self, table: usize, row: u32) -> String {
         let source = &self.tables[table];
+        if self.view.is_some() && source.flags(row) & crate::table::SEEN == 0 {
+            // Somebody else's: that it is there, its reference says already.
+            return "…".into();
+        }
         if let Some(column) = source.schema.column(&source.schema.title) {
             let meta = &source.schema.columns[column];
             if let (Some(target), Ok(other)) = (meta.target, u32::try_from(source.get(column, row))) {

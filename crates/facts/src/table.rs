@@ -25,6 +25,8 @@ pub const EXISTS: u8 = 1;
 pub const FIT: u8 = 2;
 /// It counts: fit, not merged away, and its customer counts too.
 pub const COUNTED: u8 = 4;
+/// Was written from a record, deleted ones included; others are only referred to.
+pub const SEEN: u8 = 8;
 
 /// Texts of a column by code. Only grows, so snapshots share it.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use crate::span::{Span, spans};
 use crate::{MetricError, Result};
 use northing_facts::Snapshot;
 use northing_model::value::{date_text, time_text};
-use northing_model::{Expr, Scope};
+use northing_model::{Expr};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -40,7 +40,7 @@ pub struct Cohort {
 }
 
 /// The first metric of a question by cohorts of its grain.
-pub fn cohorts(snapshot: &Snapshot, question: &Question, scope: &Scope, cache: &Cache) -> Result<Cohorts> {
+pub fn cohorts(snapshot: &Snapshot, question: &Question, cache: &Cache) -> Result<Cohorts> {
     let wanted = question.metrics.first().ok_or_else(|| MetricError::Question("name a metric".into()))?;
     let def = definition(snapshot, &wanted.metric, wanted.variant.as_deref())?;
     crate::evaluate::check(question)?;
@@ -48,7 +48,7 @@ pub fn cohorts(snapshot: &Snapshot, question: &Question, scope: &Scope, cache: &
     if buckets.len() > MOST {
         return Err(MetricError::Question(format!("{} cohorts are too many to show; choose a coarser grain or a shorter period", buckets.len())));
     }
-    let frame = |filter: Option<Expr>| Frame { snapshot, scope, filter, by: Vec::new(), now: question.now, cache: Some(cache) };
+    let frame = |filter: Option<Expr>| Frame { snapshot, filter, by: Vec::new(), now: question.now, cache: Some(cache) };
     let mut plan = Plan::default();
     let whole = frame(question.filter.clone());
     let sizes = compile(&mut plan, &whole, &definition(snapshot, "new_customers", None)?, &buckets)?;
@@ -70,7 +70,7 @@ pub fn cohorts(snapshot: &Snapshot, question: &Question, scope: &Scope, cache: &
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(Cohorts {
-        seq: snapshot.seq,
+        seq: snapshot.shown,
         id: def.id.clone(),
         variant: wanted.variant.clone(),
         unit: word(&def.unit),

@@ -12,7 +12,7 @@ use northing_facts::table::COUNTED;
 use northing_facts::{CHUNK, NULL, Snapshot};
 use northing_model::metric::{Outcome, Take};
 use northing_model::money::MICRO;
-use northing_model::{Expr, Scope};
+use northing_model::{Expr};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -53,14 +53,17 @@ pub struct Drill {
 }
 
 /// The records of the first metric of a question over its whole period.
-pub fn drill(snapshot: &Snapshot, question: &Question, side: &Side, scope: &Scope, offset: usize, limit: usize) -> Result<Drill> {
+pub fn drill(snapshot: &Snapshot, question: &Question, side: &Side, offset: usize, limit: usize) -> Result<Drill> {
     let wanted = question.metrics.first().ok_or_else(|| MetricError::Question("name a metric".into()))?;
     let def = crate::evaluate::definition(snapshot, &wanted.metric, wanted.variant.as_deref())?;
-    let frame = Frame { snapshot, scope, filter: question.filter.clone(), by: Vec::new(), now: question.now, cache: None };
+    if !crate::evaluate::allowed(snapshot, wanted) {
+        return Err(MetricError::Forbidden(def.id));
+    }
+    let frame = Frame { snapshot, filter: question.filter.clone(), by: Vec::new(), now: question.now, cache: None };
     let mut plan = Plan::default();
     let span = Span::of(question.period, &snapshot.settings, question.now);
     let compiled = compile(&mut plan, &frame, &def, &[span])?;
-    let mut answer = Drill { metric: def.id.clone(), seq: snapshot.seq, total: 0, sum: 0.0, rows: Vec::new(), inputs: Vec::new() };
+    let mut answer = Drill { metric: def.id.clone(), seq: snapshot.shown, total: 0, sum: 0.0, rows: Vec::new(), inputs: Vec::new() };
     if let crate::evaluate::Shape::Derived { .. } = &compiled.shape {
         answer.inputs = def.inputs.values().map(|i| i.metric.clone()).filter(|m| !m.contains(':')).collect();
         return Ok(answer);
@@ -94,6 +97,10 @@ fn row(snapshot: &Snapshot, hit: &Hit) -> Option<DrillRow> {
         let column = snapshot.tables[table].schema.column(of)?;
         row = u32::try_from(snapshot.tables[table].get(column, row)).ok()?;
         table = snapshot.table_index(of)?;
+    }
+    // A record that is only referred to is not seen.
+    if snapshot.view.is_some() && snapshot.tables[table].flags(row) & northing_facts::table::SEEN == 0 {
+        return None;
     }
     Some(DrillRow {
         object: snapshot.model.objects.get(table)?.name.clone(),

@@ -20,7 +20,7 @@ use crate::stats::differs;
 use crate::{MetricError, Result};
 use northing_facts::Snapshot;
 use northing_model::metric::Unit;
-use northing_model::{MetricDef, MetricKind, Scope};
+use northing_model::{MetricDef, MetricKind};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -47,6 +47,15 @@ pub fn definition(snapshot: &Snapshot, metric: &str, variant: Option<&str>) -> R
     }
 }
 
+/// Is nothing that the metric is made of hidden from the asker?
+pub(crate) fn allowed(snapshot: &Snapshot, want: &Wanted) -> bool {
+    snapshot.view.as_ref().is_none_or(|view| view.bears(&snapshot.model, &want.metric, want.variant.as_deref()))
+}
+
+fn refusal(span: &Span) -> Cell {
+    Cell { reason: Some("not_allowed".into()), mature: true, complete: span.complete, ..Cell::default() }
+}
+
 /// Refuses periods that make no sense.
 pub(crate) fn check(question: &Question) -> Result<()> {
     if question.period.start >= question.period.end {
@@ -59,14 +68,14 @@ pub(crate) fn check(question: &Question) -> Result<()> {
 }
 
 /// Answers a question from one snapshot.
-pub fn ask(snapshot: &Snapshot, question: &Question, scope: &Scope, cache: &Cache) -> Result<Answer> {
+pub fn ask(snapshot: &Snapshot, question: &Question, cache: &Cache) -> Result<Answer> {
     check(question)?;
     let times = spans(question, &snapshot.settings);
     if times.buckets.len() > 4_000 {
         return Err(MetricError::Question(format!("{} buckets are too many to show; choose a coarser grain", times.buckets.len())));
     }
-    let plain = Frame { snapshot, scope, filter: question.filter.clone(), by: Vec::new(), now: question.now, cache: Some(cache) };
-    let cut = Frame { snapshot, scope, filter: question.filter.clone(), by: question.by.clone(), now: question.now, cache: Some(cache) };
+    let plain = Frame { snapshot, filter: question.filter.clone(), by: Vec::new(), now: question.now, cache: Some(cache) };
+    let cut = Frame { snapshot, filter: question.filter.clone(), by: question.by.clone(), now: question.now, cache: Some(cache) };
     let mut wanted: Vec<Span> = times.buckets.clone();
     let mut totals = vec![times.total];
     if let Some((earlier, total)) = &times.earlier {
@@ -77,19 +86,28 @@ pub fn ask(snapshot: &Snapshot, question: &Question, scope: &Scope, cache: &Cach
     let mut compiled = Vec::new();
     for want in &question.metrics {
         let def = definition(snapshot, &want.metric, want.variant.as_deref())?;
+        if !allowed(snapshot, want) {
+            compiled.push((want, def, None));
+            continue;
+        }
         let buckets = compile(&mut plan, &cut, &def, &wanted)?;
         let total = compile(&mut plan, &plain, &def, &totals)?;
-        compiled.push((want, def, buckets, total));
+        compiled.push((want, def, Some((buckets, total))));
     }
     let grids = run(&plan, &cut, cache)?;
-    let finish = |(want, def, buckets, total): &(&Wanted, MetricDef, Compiled, Compiled)| {
+    let finish = |(want, def, compiled): &(&Wanted, MetricDef, Option<(Compiled, Compiled)>)| {
+        let Some((buckets, total)) = compiled else {
+            let refused = |spans: &[Span]| Series::from([(Group::new(), spans.iter().map(refusal).collect())]);
+            let series = if cut.by.is_empty() { refused(&wanted) } else { Series::new() };
+            return Ok(assemble(&want.variant, def, &times, &wanted, &series, &refused(&totals), &cut.by));
+        };
         let series = cells::finish(buckets, &plan, &grids, &cut)?;
         let whole = cells::finish(total, &plan, &grids, &plain)?;
         Ok(assemble(&want.variant, def, &times, &wanted, &series, &whole, &cut.by))
     };
     let metrics = compiled.par_iter().map(finish).collect::<Result<Vec<_>>>()?;
     Ok(Answer {
-        seq: snapshot.seq,
+        seq: snapshot.shown,
         as_of: northing_model::value::time_text(question.now),
         zone: snapshot.settings.zone.name().to_string(),
         calendar: question.calendar.name().to_string(),

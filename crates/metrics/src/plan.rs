@@ -5,7 +5,7 @@ use crate::scan::Cache;
 use crate::{MetricError, Result};
 use northing_facts::Snapshot;
 use northing_facts::eval::Path;
-use northing_model::{Expr, Scope};
+use northing_model::{Expr};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -84,7 +84,6 @@ impl Plan {
 /// The frame that all metrics of a question share.
 pub struct Frame<'a> {
     pub snapshot: &'a Snapshot,
-    pub scope: &'a Scope,
     pub filter: Option<Expr>,
     pub by: Vec<String>,
     pub now: i64,
@@ -110,32 +109,12 @@ impl Frame<'_> {
             .collect()
     }
 
-    /// The question's filter in the words of a table, with what the asker may see.
+    /// The question's filter in the words of a table.
     pub fn filter(&self, table: usize) -> std::result::Result<Option<Expr>, String> {
         let name = self.snapshot.tables[table].schema.name.clone();
         let model = &self.snapshot.model;
-        let mapped = self.filter.as_ref().map(|filter| {
-            filter.map_paths(&mut |path| reach(model, &name, path).ok_or_else(|| path.join(".")))
-        });
-        let mapped = mapped.transpose()?;
-        let owner = model.object(&name).and_then(|o| o.of.clone());
-        let limit = match &owner {
-            Some(of) => self.scope.condition(of).map(|c| {
-                c.map_paths(&mut |path| Ok(std::iter::once(of.clone()).chain(path.iter().cloned()).collect()))
-            }),
-            None => self.scope.condition(&name).map(|c| Ok(c.clone())),
-        };
-        let limit = limit.transpose()?;
-        Ok(match (mapped, limit) {
-            (Some(a), Some(b)) => Some(a.and(b)),
-            (a, b) => a.or(b),
-        })
-    }
-
-    pub fn allowed(&self, table: usize) -> bool {
-        let name = &self.snapshot.tables[table].schema.name;
-        let object = self.snapshot.model.object(name).and_then(|o| o.of.clone()).unwrap_or_else(|| name.clone());
-        self.scope.sees(&object)
+        let mapped = self.filter.as_ref().map(|filter| filter.map_paths(&mut |path| reach(model, &name, path).ok_or_else(|| path.join("."))));
+        mapped.transpose()
     }
 
     pub fn path(&self, table: usize, path: &[String]) -> Result<Path> {

@@ -14,7 +14,6 @@ pub mod money;
 pub mod object;
 pub mod period;
 pub mod schedule;
-pub mod scope;
 pub mod source;
 pub mod value;
 
@@ -27,7 +26,6 @@ pub use money::{Currency, Money};
 pub use object::{Model, ObjectDef};
 pub use period::{Grain, Period};
 pub use schedule::Schedule;
-pub use scope::Scope;
 pub use value::{Record, Value};
 
 /// What is wrong with a declaration or a value, and what to do about it.

@@ -19,6 +19,12 @@ pub struct ObjectDef {
     /// The field that leads to the customer whose facts this record takes part in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
+    /// References that say whose a record is, the first filled one decides: to a user, or to a record whose it is then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub whose: Vec<String>,
+    /// Seen by everybody who sees records of the kind at all (products, stages): they are nobody's.
+    #[serde(default)]
+    pub shared: bool,
     /// Records that no KPI counts (KPIS.md G4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude: Option<String>,
@@ -64,6 +70,11 @@ impl ObjectDef {
     }
 
     fn complete(&mut self) {
+        if self.whose.is_empty() && !self.shared && !self.structural {
+            let first = self.customer.as_deref().and_then(|path| path.split('.').next()).filter(|step| *step != "id");
+            let likely = ["owner"].into_iter().chain(first).filter(|f| self.fields.get(*f).is_some_and(|f| f.kind == FieldType::Ref && f.facts));
+            self.whose = likely.map(str::to_string).collect();
+        }
         let derive = std::mem::take(&mut self.derive);
         for (name, mut field) in derive {
             field.derived = true;
@@ -226,6 +237,9 @@ impl Model {
             }
             for field in object.fields.values() {
                 self.check_field(object, field)?;
+            }
+            if let Some(name) = object.whose.iter().find(|w| object.field(w).is_none_or(|f| f.kind != FieldType::Ref || !f.facts)) {
+                return Err(ModelError::new(place, format!("whose '{name}' is not one of its references"), "name a ref field that facts hold"));
             }
             if let Some(text) = &object.exclude {
                 crate::Expr::parse(text)

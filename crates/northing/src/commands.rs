@@ -133,7 +133,7 @@ impl Check {
         say!("database: {integrity}");
         let seq = store.seq();
         let loaded = Facts::load(&store)?.snapshot();
-        let replayed = Facts::replay(&store, seq)?.snapshot();
+        let replayed = Facts::replay(&store, seq, None)?.snapshot();
         let differences = northing_facts::snapshot::differences(&loaded, &replayed);
         say!("facts at seq {seq}: {} rows in {} tables, {:.1} MiB", loaded.rows(), loaded.tables.len(), loaded.bytes() as f64 / 1_048_576.0);
         for difference in differences.iter().take(20) {
@@ -201,6 +201,7 @@ impl Serve {
         let store = Store::open(&self.data.data)?;
         northing_crm::workspace::ensure(&store, &env, &northing_model::Record::new())?;
         northing_crm::workspace::ensure_pipeline(&store, &env)?;
+        northing_crm::workspace::ensure_roles(&store, &env)?;
         serve(store, env, &self.listen)
     }
 }

@@ -6,7 +6,7 @@ use northing_crm::Env;
 use northing_facts::{Facts, Snapshot};
 use northing_metrics::drill::{Side, drill};
 use northing_metrics::{Answer, Bucket, Cache, Cohort, Cohorts, Compare, Question, Wanted};
-use northing_model::{Calendar, Expr, Grain, Labels, Period, Scope};
+use northing_model::{Calendar, Expr, Grain, Labels, Period};
 use northing_store::Store;
 use std::error::Error;
 
@@ -100,7 +100,7 @@ impl Asked {
             .or_else(|| northing_model::value::parse_date(text).map(|d| settings.zone.midnight(d)))
             .ok_or_else(|| format!("--as-of: '{text}' is not an instant; write it like 2024-05-31T09:30:00Z"))?;
         let seq = store.seq_at(instant)?;
-        Ok((Facts::replay(&store, seq)?.snapshot(), instant))
+        Ok((Facts::replay(&store, seq, None)?.snapshot(), instant))
     }
 
     fn question(&self, metrics: &str, snapshot: &Snapshot, now: i64) -> Result<Question, Box<dyn Error>> {
@@ -140,9 +140,9 @@ impl Kpi {
             None => None,
         };
         if self.cohorts {
-            return self.show_cohorts(&northing_metrics::cohorts(&snapshot, &question, &Scope::all(), &Cache::default())?);
+            return self.show_cohorts(&northing_metrics::cohorts(&snapshot, &question, &Cache::default())?);
         }
-        let answer = northing_metrics::ask(&snapshot, &question, &Scope::all(), &Cache::default())?;
+        let answer = northing_metrics::ask(&snapshot, &question, &Cache::default())?;
         if self.asked.json {
             say!("{}", serde_json::to_string(&answer)?);
             return Ok(());
@@ -264,7 +264,7 @@ impl Drill {
             "denominator" => Side::Denominator,
             other => Side::Excluded(other.strip_prefix("excluded:").ok_or("--side: numerator, denominator or excluded:REASON")?.to_string()),
         };
-        let mut found = drill(&snapshot, &question, &side, &Scope::all(), 0, self.limit)?;
+        let mut found = drill(&snapshot, &question, &side, 0, self.limit)?;
         northing_crm::titles::fill(&open(&self.asked.data)?, found.rows.iter_mut().map(|r| (r.object.as_str(), r.id, &mut r.title)))?;
         if self.asked.json {
             say!("{}", serde_json::to_string(&found)?);

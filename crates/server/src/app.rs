@@ -1,47 +1,90 @@
 //! The state that requests share, and the routes.
 
 use crate::problem::Problem;
-use crate::{Config, ServeError, assets, events, export, guard, metrics, openapi, records, session};
+use crate::password::Tries;
+use crate::place::{Place, Places};
+use crate::{Config, ServeError, assets, events, export, guard, metrics, openapi, people, records, session};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use northing_crm::Env;
-use northing_facts::{Feed, Snapshot};
-use northing_metrics::Cache;
-use northing_model::{Labels, Scope};
+use northing_crm::access::Rights;
+use northing_facts::Snapshot;
+use northing_facts::table::{EXISTS, SEEN};
+use northing_model::{Labels, Model, ObjectDef};
 use northing_store::Store;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 pub struct App {
     pub store: Store,
-    pub feed: Feed,
+    /// The facts of those who see everything, and what rights are read from.
+    pub whole: Arc<Place>,
+    pub places: Places,
     pub env: Env,
     pub labels: Labels,
-    pub cache: Cache,
+    pub tries: Tries,
+    /// Hashing a password takes time and memory: two at once leave the numbers theirs.
+    pub hashing: Semaphore,
     /// scheme://host[:port] of browsers' requests.
     pub origin: String,
     /// Host names that requests may carry.
     pub hosts: Vec<String>,
     pub secure: bool,
-    pub events: tokio::sync::broadcast::Sender<u64>,
-    /// Facts of earlier instants, newest use last.
-    past: Mutex<Vec<(u64, Arc<Snapshot>)>>,
     draining: AtomicBool,
 }
 
-/// Who asks, and what they may see.
+/// Who asks, what they may do, and the facts that they see.
 #[derive(Clone)]
 pub struct Caller {
     pub actor: String,
-    pub scope: Scope,
+    pub rights: Arc<Rights>,
+    pub place: Arc<Place>,
+    /// When the session began, whether a link opened it, and whether it may only read.
+    pub since: i64,
+    pub by_link: bool,
+    pub read_only: bool,
 }
 
-const PAST_SNAPSHOTS: usize = 2;
+impl Caller {
+    /// The facts as they see them now; after a write of their own only once it is in them.
+    pub fn now(&self, after: Option<u64>) -> Arc<Snapshot> {
+        match after {
+            Some(seq) if self.place.view.is_none() => self.place.feed.at_least(seq, CATCH_UP),
+            _ => self.place.feed.now(),
+        }
+    }
+
+    /// An object that they see records of; what they may not see does not exist.
+    pub fn object<'a>(&self, model: &'a Model, name: &str) -> Result<&'a ObjectDef, Problem> {
+        let seen = |o: &&ObjectDef| !o.derived && self.place.view.as_ref().is_none_or(|v| v.sees(&o.name));
+        // Derived tables have no records of their own; metrics and drill-down show what they hold.
+        model.object_by_path(name).filter(seen).ok_or_else(|| Problem::not_found(format!("there is no object '{name}'; GET /api/model lists them")))
+    }
+
+    /// Does a record exist as far as they know?
+    pub fn knows(&self, app: &App, object: &str, id: Uuid) -> bool {
+        if self.place.view.is_none() {
+            return true;
+        }
+        let own = self.place.feed.at_least(app.store.seq(), CATCH_UP);
+        let row = own.table_index(object).and_then(|table| Some((table, own.row_of(table, id)?)));
+        row.is_some_and(|(table, row)| own.tables[table].flags(row) & (EXISTS | SEEN) == EXISTS | SEEN)
+    }
+
+    /// The address under which they sign in.
+    pub fn email(&self, app: &App) -> String {
+        let user = self.rights.user.and_then(|id| app.store.get("user", id).ok());
+        user.and_then(|(r, _)| r.get("email").and_then(|v| v.as_text().map(str::to_string))).unwrap_or_else(|| self.actor.clone())
+    }
+}
 
 impl App {
-    pub fn new(store: Store, feed: Feed, env: Env, config: &Config, address: SocketAddr) -> Result<Self, ServeError> {
+    pub fn new(store: Store, whole: Arc<Place>, env: Env, config: &Config, address: SocketAddr) -> Result<Self, ServeError> {
         let port = address.port();
         let (origin, hosts, secure) = match &config.public_url {
             Some(url) => {
@@ -56,15 +99,15 @@ impl App {
         };
         Ok(Self {
             store,
-            feed,
+            whole,
+            places: Places::default(),
             env,
             labels: Labels::load()?,
-            cache: Cache::default(),
+            tries: Tries::default(),
+            hashing: Semaphore::new(2),
             origin,
             hosts,
             secure,
-            events: tokio::sync::broadcast::channel(256).0,
-            past: Mutex::new(Vec::new()),
             draining: AtomicBool::new(false),
         })
     }
@@ -76,25 +119,20 @@ impl App {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// The facts as they stood at an earlier `seq`.
-    pub fn snapshot_at(&self, seq: u64) -> Result<Arc<Snapshot>, Problem> {
-        if let Ok(mut past) = self.past.lock() {
-            if let Some(at) = past.iter().position(|(s, _)| *s == seq) {
-                let found = past.remove(at);
-                past.push(found.clone());
-                return Ok(found.1);
-            }
-        }
-        let snapshot = Arc::new(northing_facts::Facts::replay(&self.store, seq).map_err(Problem::internal)?.snapshot());
-        if let Ok(mut past) = self.past.lock() {
-            if past.len() >= PAST_SNAPSHOTS {
-                past.remove(0);
-            }
-            past.push((seq, snapshot.clone()));
-        }
-        Ok(snapshot)
+    /// An actor's rights now, and where its facts are; nothing of somebody who has none.
+    pub fn caller(&self, session: &northing_store::Session) -> Result<Option<Caller>, Problem> {
+        let now = self.env.now();
+        let Some(rights) = Rights::of(&self.store, &self.whole.feed.now(), &session.actor, now).map_err(Problem::internal)? else { return Ok(None) };
+        let place = match rights.view(&self.store.model()) {
+            None => self.whole.clone(),
+            Some(view) => self.places.of(&self.store, view, now).ok_or_else(|| Problem::internal("the facts could not be loaded"))?,
+        };
+        Ok(Some(Caller { actor: session.actor.clone(), rights: Arc::new(rights), place, since: session.created_at, by_link: session.by_link, read_only: session.read_only }))
     }
 }
+
+/// How long a reader who has just written waits for the facts.
+pub const CATCH_UP: Duration = Duration::from_secs(3);
 
 /// Work that may wait for disk or scan columns, off the threads that serve connections.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
@@ -121,6 +159,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/metrics/{id}/drill", get(metrics::drill))
         .route("/api/metrics/{id}/cohorts", get(metrics::cohorts))
         .route("/api/events", get(events::stream))
+        .route("/api/invitations", post(people::invite))
+        .route("/api/me/password", put(people::set_password))
+        .route("/api/me/codes", post(people::begin_codes).put(people::confirm_codes).delete(people::end_codes))
+        .route("/api/me/sessions", get(people::sessions))
+        .route("/api/me/sessions/{id}", delete(people::end_session))
+        .route("/api/me/tokens", post(people::new_token))
         .route_layer(axum::middleware::from_fn_with_state(app.clone(), guard::signed_in));
     Router::new()
         .merge(private)

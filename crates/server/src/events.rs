@@ -1,43 +1,44 @@
 //! Live changes as server-sent events, and whether the server is alive and ready.
 
-use crate::app::App;
+use crate::app::{App, Caller, blocking};
+use crate::guard;
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::Extension;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::wrappers::{BroadcastStream, IntervalStream};
 use tokio_stream::{Stream, StreamExt};
 
-/// Tells open screens of every new snapshot.
-pub fn start(app: Arc<App>) {
-    let announce = move || {
-        let mut seen = app.feed.now().seq;
-        while !app.is_draining() {
-            let now = app.feed.at_least(seen + 1, Duration::from_millis(500)).seq;
-            if now > seen {
-                seen = now;
-                // Nobody listening is no fault.
-                let _ = app.events.send(seen);
-            }
-        }
-    };
-    // A thread of its own, since it waits on a lock most of the time.
-    if let Err(e) = std::thread::Builder::new().name("announcer".into()).spawn(announce) {
-        eprintln!("northing: live events are off: {e}");
-    }
-}
+/// How often a stream looks whether its listener still may listen, and sees the same.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-pub async fn stream(State(app): State<Arc<App>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let first = app.feed.now().seq;
+pub async fn stream(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let first = caller.place.feed.now().shown;
     let event = |seq: u64| Ok(Event::default().event("seq").id(seq.to_string()).data(json!({"seq": seq}).to_string()));
     // A listener that fell behind only misses numbers that newer ones replace.
-    let later = BroadcastStream::new(app.events.subscribe()).filter_map(|seq| seq.ok());
+    let later = BroadcastStream::new(caller.place.events.subscribe()).filter_map(|seq| seq.ok().map(Some));
+    let looks = IntervalStream::new(tokio::time::interval(LOOK_AGAIN)).map(|_| None);
+    let numbers = tokio_stream::once(Some(first)).chain(later.merge(looks));
     let draining = app.clone();
-    let numbers = tokio_stream::once(first).chain(later).take_while(move |_| !draining.is_draining());
+    let still = move |_: &Option<u64>| !draining.is_draining();
+    let session = guard::token(&app, &headers);
+    let listening = numbers.take_while(still).then(move |seq| {
+        let (app, session, place) = (app.clone(), session.clone(), caller.place.clone());
+        async move {
+            if seq.is_some() {
+                return Some(seq);
+            }
+            let looked = blocking(move || guard::who(&app, &session)).await;
+            // Whose rights changed begins anew with what they see now.
+            looked.ok().flatten().filter(|now| Arc::ptr_eq(&now.place, &place)).map(|_| None)
+        }
+    });
+    let numbers = listening.take_while(Option::is_some).filter_map(Option::flatten);
     Sse::new(numbers.map(event)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
@@ -47,8 +48,8 @@ pub async fn alive() -> &'static str {
 
 /// Ready: not shutting down, and the facts follow the log.
 pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<serde_json::Value>) {
-    let (log, facts) = (app.store.seq(), app.feed.now().seq);
-    let problem = if app.is_draining() { Some("shutting down".to_string()) } else { app.feed.problem() };
+    let (log, facts) = (app.store.seq(), app.whole.feed.now().seq);
+    let problem = if app.is_draining() { Some("shutting down".to_string()) } else { app.whole.feed.problem() };
     let status = if problem.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({"ready": problem.is_none(), "problem": problem, "log": log, "facts": facts})))
+    (status, Json(json!({"ready": problem.is_none(), "problem": problem, "behind": log.saturating_sub(facts)})))
 }

@@ -29,14 +29,18 @@ pub async fn csv(State(app): State<Arc<App>>, Extension(caller): Extension<Calle
     let wanted = app.clone();
     // The question is checked before the first byte is sent: a refusal is an answer, not half a file.
     let (snapshot, rows) = blocking(move || {
-        let snapshot = app.feed.now();
+        let snapshot = caller.place.feed.now();
+        let def = caller.object(&snapshot.model, &name)?;
+        if !caller.rights.may(def, northing_crm::access::Action::Export) {
+            return Err(crate::problem::Problem::forbidden(format!("your role does not let you export {}", def.plural)));
+        }
         let page = records::found(&app, &snapshot, &caller, &name, &params, 0, usize::MAX)?;
         Ok((snapshot, page.rows))
     })
     .await?;
     let plural = file.clone();
     tokio::task::spawn_blocking(move || {
-        let Ok(def) = records::object(&snapshot.model, &file) else { return };
+        let Some(def) = snapshot.model.object_by_path(&file) else { return };
         let Some(table) = snapshot.table_index(&def.name) else { return };
         let fields: Vec<&FieldDef> = def.fields.values().filter(|f| f.kind != FieldType::Json).collect();
         let mut head = vec!["id".to_string()];

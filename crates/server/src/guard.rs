@@ -44,7 +44,9 @@ fn check(app: &App, request: &Request) -> Result<(), Problem> {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
-    if !same_site(app, headers, host) {
+    // A browser never sends a program's token by itself, so nobody else's page can use it.
+    let program = headers.contains_key(header::AUTHORIZATION) && !headers.contains_key(header::COOKIE);
+    if !program && !same_site(app, headers, host) {
         return Err(Problem::forbidden("a change must come from Northing's own pages or from a program that says so (Origin or Sec-Fetch-Site)"));
     }
     let json = headers.get(header::CONTENT_TYPE).and_then(|t| t.to_str().ok()).is_some_and(|t| {
@@ -79,15 +81,37 @@ pub fn cookie(app: &App, headers: &HeaderMap) -> Option<String> {
         .map(|(_, value)| value.to_string())
 }
 
+/// What a request proves itself by: a browser's cookie, or a program's token.
+#[derive(Clone)]
+pub enum Token {
+    Session(String),
+    Program(String),
+}
+
+pub fn token(app: &App, headers: &HeaderMap) -> Option<Token> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|h| h.to_str().ok()).and_then(|h| h.strip_prefix("Bearer "));
+    bearer.map(|t| Token::Program(t.trim().to_string())).or_else(|| cookie(app, headers).map(Token::Session))
+}
+
+/// Whose token it is, as they stand now.
+pub fn who(app: &App, token: &Option<Token>) -> Result<Option<Caller>, Problem> {
+    let now = app.env.now();
+    let session = match token {
+        None => return Ok(None),
+        Some(Token::Session(t)) => app.store.session(t, now)?,
+        Some(Token::Program(t)) => app.store.token(t, now)?,
+    };
+    session.map_or(Ok(None), |s| app.caller(&s))
+}
+
 /// Lets only signed-in callers through and tells the handlers who they are.
 pub async fn signed_in(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let Some(token) = cookie(&app, request.headers()) else { return Problem::sign_in().into_response() };
-    let (store, now) = (app.store.clone(), app.env.now());
-    let found = crate::app::blocking(move || store.session(&token, now).map_err(Problem::from)).await;
+    let token = token(&app, request.headers());
+    let found = crate::app::blocking(move || who(&app, &token)).await;
     match found {
-        Ok(Some(session)) => {
-            let scope = northing_crm::access::scope(&session.actor);
-            request.extensions_mut().insert(Caller { actor: session.actor, scope });
+        Ok(Some(caller)) if caller.read_only && !matches!(*request.method(), Method::GET | Method::HEAD) => Problem::forbidden("this token may only read").into_response(),
+        Ok(Some(caller)) => {
+            request.extensions_mut().insert(caller);
             next.run(request).await
         }
         Ok(None) => Problem::sign_in().into_response(),

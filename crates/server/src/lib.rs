@@ -10,6 +10,9 @@ mod export;
 mod guard;
 mod metrics;
 mod openapi;
+mod password;
+mod people;
+mod place;
 mod problem;
 mod records;
 mod session;
@@ -62,16 +65,15 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     }
     let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(|e| ServeError::Listen(config.listen, e))?;
     let address = listener.local_addr()?;
-    let feed = northing_facts::Feed::start(&store)?;
-    let app = Arc::new(App::new(store.clone(), feed.clone(), env, &config, address)?);
+    let whole = place::Place::open(&store, None)?;
+    let app = Arc::new(App::new(store.clone(), whole.clone(), env, &config, address)?);
     let token = session::random_token().map_err(ServeError::Random)?;
     store.add_sign_in(&token, northing_crm::access::OWNER, app.env.now(), session::LINK_SECONDS)?;
     println!("Northing listens on {}", app.origin);
     println!("Sign in once with this link (good for {} minutes):\n\n    {}/sign-in#{token}\n", session::LINK_SECONDS / 60, app.origin);
     let router = app::router(app.clone());
-    events::start(app.clone());
     axum::serve(listener, router).with_graceful_shutdown(stop(app.clone())).await?;
-    feed.stop();
+    whole.feed.stop();
     store.close();
     Ok(())
 }

@@ -22,16 +22,18 @@ pub struct Language {
 }
 
 /// Objects with their fields, and every label in one language.
-pub async fn model(State(app): State<Arc<App>>, params: Params<Language>) -> Result<Json<Js>, Problem> {
+pub async fn model(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Params<Language>) -> Result<Json<Js>, Problem> {
     let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
     let lang = params.lang.unwrap_or_else(|| "en".into());
     if !northing_model::labels::LANGUAGES.contains(&lang.as_str()) {
         return Err(Problem::bad(format!("lang: one of {}", northing_model::labels::LANGUAGES.join(", "))));
     }
-    let model = app.store.model();
+    let snapshot = caller.place.feed.now();
+    let model = &snapshot.model;
     let objects: Vec<Js> = model
         .objects
         .iter()
+        .filter(|o| caller.place.view.as_ref().is_none_or(|v| v.sees(o.of.as_deref().unwrap_or(&o.name))))
         .map(|o| {
             let fields: Vec<Js> = o
                 .fields
@@ -57,17 +59,17 @@ fn described(app: &App, snapshot: &Snapshot, id: &str, lang: &str) -> Option<Js>
     Some(json)
 }
 
-pub async fn catalogue(State(app): State<Arc<App>>, params: Params<Language>) -> Result<Json<Js>, Problem> {
+pub async fn catalogue(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Params<Language>) -> Result<Json<Js>, Problem> {
     let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
     let lang = params.lang.unwrap_or_else(|| "en".into());
-    let snapshot = app.feed.now();
+    let snapshot = caller.place.feed.now();
     let list: Vec<Js> = snapshot.model.metrics.keys().filter_map(|id| described(&app, &snapshot, id, &lang)).collect();
     Ok(Json(json!({"metrics": list})))
 }
 
-pub async fn describe(State(app): State<Arc<App>>, Path(id): Path<String>, params: Params<Language>) -> Result<Json<Js>, Problem> {
+pub async fn describe(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, params: Params<Language>) -> Result<Json<Js>, Problem> {
     let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
-    let snapshot = app.feed.now();
+    let snapshot = caller.place.feed.now();
     let found = described(&app, &snapshot, &id, &params.lang.unwrap_or_else(|| "en".into()));
     found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no metric '{id}'; GET /api/metrics lists them")))
 }
@@ -97,20 +99,17 @@ pub struct Asked {
 }
 
 impl Asked {
-    fn snapshot(&self, app: &App) -> Result<(Arc<Snapshot>, i64), Problem> {
+    fn snapshot(&self, app: &App, caller: &Caller) -> Result<(Arc<Snapshot>, i64), Problem> {
         let Some(text) = &self.as_of else {
-            let snapshot = match self.after {
-                Some(seq) => app.feed.at_least(seq, std::time::Duration::from_secs(3)),
-                None => app.feed.now(),
-            };
+            let snapshot = caller.now(self.after);
             // What was written within this very second has happened: the present ends with it.
             return Ok((snapshot, app.env.now() + 1));
         };
-        let zone = &app.feed.now().settings.zone;
+        let zone = &caller.place.feed.now().settings.zone;
         let instant = northing_model::value::parse_instant(text)
             .or_else(|| northing_model::value::parse_date(text).map(|d| zone.midnight(d)))
             .ok_or_else(|| Problem::bad(format!("as_of: '{text}' is not an instant; write it like 2024-05-31T09:30:00Z")))?;
-        Ok((app.snapshot_at(app.store.seq_at(instant)?)?, instant))
+        Ok((caller.place.snapshot_at(&app.store, app.store.seq_at(instant)?).map_err(Problem::internal)?, instant))
     }
 
     fn question(&self, metrics: &str, snapshot: &Snapshot, now: i64) -> Result<Question, Problem> {
@@ -145,12 +144,12 @@ impl Asked {
 pub async fn ask(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Params<Asked>) -> Result<Json<Answer>, Problem> {
     let Query(asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
     blocking(move || {
-        let (snapshot, now) = asked.snapshot(&app)?;
+        let (snapshot, now) = asked.snapshot(&app, &caller)?;
         let question = asked.question(&asked.metrics, &snapshot, now)?;
         if question.metrics.is_empty() {
             return Err(Problem::bad("metrics: name at least one; GET /api/metrics lists them"));
         }
-        Ok(Json(northing_metrics::ask(&snapshot, &question, &caller.scope, &app.cache)?))
+        Ok(Json(northing_metrics::ask(&snapshot, &question, &caller.place.cache)?))
     })
     .await
 }
@@ -171,7 +170,7 @@ pub struct Tried {
 pub async fn try_out(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Result<Json<Tried>, JsonRejection>) -> Result<Json<Answer>, Problem> {
     let Json(tried) = body.map_err(|e| Problem::bad(e.body_text()))?;
     blocking(move || {
-        let mut snapshot = (*app.feed.now()).clone();
+        let mut snapshot = (*caller.place.feed.now()).clone();
         let (model, new) = snapshot.model.with_metrics(&tried.toml).map_err(|e| Problem::bad(e.to_string()))?;
         if new.is_empty() {
             return Err(Problem::bad("declare a metric: [its_name] and below it kind, unit, good, group and what it counts"));
@@ -180,7 +179,7 @@ pub async fn try_out(State(app): State<Arc<App>>, Extension(caller): Extension<C
         let asked = Asked { from: tried.from, to: tried.to, grain: tried.grain, by: tried.by, calendar: tried.calendar, ..Asked::default() };
         let question = asked.question(&new.join(","), &snapshot, app.env.now() + 1)?;
         // A cache of its own: what is tried must not be taken for what is kept.
-        Ok(Json(northing_metrics::ask(&snapshot, &question, &caller.scope, &northing_metrics::Cache::default())?))
+        Ok(Json(northing_metrics::ask(&snapshot, &question, &northing_metrics::Cache::default())?))
     })
     .await
 }
@@ -190,9 +189,9 @@ pub async fn cohorts(State(app): State<Arc<App>>, Extension(caller): Extension<C
     let Query(mut asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
     asked.grain.get_or_insert_with(|| "month".into());
     blocking(move || {
-        let (snapshot, now) = asked.snapshot(&app)?;
+        let (snapshot, now) = asked.snapshot(&app, &caller)?;
         let question = asked.question(&id, &snapshot, now)?;
-        Ok(Json(northing_metrics::cohorts(&snapshot, &question, &caller.scope, &app.cache)?))
+        Ok(Json(northing_metrics::cohorts(&snapshot, &question, &caller.place.cache)?))
     })
     .await
 }
@@ -200,7 +199,7 @@ pub async fn cohorts(State(app): State<Arc<App>>, Extension(caller): Extension<C
 pub async fn drill(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, params: Params<Asked>) -> Result<Json<Drill>, Problem> {
     let Query(asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
     blocking(move || {
-        let (snapshot, now) = asked.snapshot(&app)?;
+        let (snapshot, now) = asked.snapshot(&app, &caller)?;
         let question = asked.question(&id, &snapshot, now)?;
         let side = match asked.side.as_deref().unwrap_or("numerator") {
             "numerator" => Side::Numerator,
@@ -208,7 +207,7 @@ pub async fn drill(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
             other => Side::Excluded(other.strip_prefix("excluded:").ok_or_else(|| Problem::bad("side: numerator, denominator or excluded:REASON"))?.into()),
         };
         let (offset, limit) = (asked.offset.unwrap_or(0), asked.limit.unwrap_or(50).clamp(1, 1_000));
-        let mut found = northing_metrics::drill::drill(&snapshot, &question, &side, &caller.scope, offset, limit)?;
+        let mut found = northing_metrics::drill::drill(&snapshot, &question, &side, offset, limit)?;
         northing_crm::titles::fill(&app.store, found.rows.iter_mut().map(|r| (r.object.as_str(), r.id, &mut r.title)))?;
         Ok(Json(found))
     })

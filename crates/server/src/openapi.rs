@@ -58,16 +58,29 @@ pub fn openapi(model: &Model) -> Js {
         "toml": text_field, "from": text_field, "to": text_field, "grain": text_field, "by": text_field, "calendar": text_field,
     }});
     paths.insert("/api/metrics/try".into(), json!({"post": operation("What a metric that is not declared yet would say", &[], Some(tried))}));
-    let token = json!({"type": "object", "required": ["token"], "additionalProperties": false, "properties": {"token": {"type": "string"}}});
+    let object = |fields: &[(&str, &str)], required: &[&str]| {
+        let properties: Map<String, Js> = fields.iter().map(|(name, kind)| ((*name).to_string(), json!({"type": kind}))).collect();
+        json!({"type": "object", "required": required, "additionalProperties": false, "properties": properties})
+    };
+    let token = object(&[("token", "string"), ("email", "string"), ("password", "string"), ("code", "string")], &[]);
+    let code = object(&[("code", "string")], &["code"]);
+    paths.insert("/api/invitations".into(), json!({"post": operation("A link with which a user signs in once", &[], Some(object(&[("user", "string")], &["user"])))}));
+    paths.insert("/api/me/password".into(), json!({"put": operation("Set one's password", &[], Some(object(&[("password", "string"), ("current", "string")], &["password"])))}));
+    paths.insert("/api/me/codes".into(), json!({
+        "post": operation("A secret for one-time codes", &[], None), "put": operation("Ask for codes from now on", &[], Some(code.clone())), "delete": operation("No longer ask for codes", &[], Some(code)),
+    }));
+    paths.insert("/api/me/sessions".into(), json!({"get": operation("One's sessions and tokens", &[], None)}));
+    paths.insert("/api/me/sessions/{id}".into(), json!({"delete": operation("End a session or a token", &[id_parameter()], None)}));
+    paths.insert("/api/me/tokens".into(), json!({"post": operation("A token for a program", &[], Some(object(&[("name", "string"), ("read_only", "boolean"), ("days", "integer")], &["name", "days"])))}));
     paths.insert("/api/session".into(), json!({
-        "get": operation("Who is signed in", &[], None), "post": operation("Sign in by a one-use token", &[], Some(token)), "delete": operation("Sign out", &[], None),
+        "get": operation("Who is signed in", &[], None), "post": operation("Sign in by a link, or by address and password", &[], Some(token)), "delete": operation("Sign out", &[], None),
     }));
     json!({
         "openapi": "3.1.0",
         "info": {"title": "Northing", "version": env!("CARGO_PKG_VERSION"), "description": "A CRM that proves its numbers."},
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "sid"}}},
-        "security": [{"session": []}],
+        "components": {"schemas": schemas, "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "sid"}, "program": {"type": "http", "scheme": "bearer"}}},
+        "security": [{"session": []}, {"program": []}],
     })
 }
 

@@ -29,6 +29,9 @@ impl Problem {
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
     }
+    pub fn wait(seconds: i64) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "wait", "Too many tries", format!("try again in {seconds} seconds"))
+    }
     pub fn sign_in() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "sign-in", "You are not signed in", "Open the sign-in link that `northing serve` prints when it starts.")
     }

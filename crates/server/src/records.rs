@@ -1,6 +1,6 @@
 //! Records of every object: list, get, create, change, delete, history, merge. Generic over the model.
 
-use crate::app::{App, Caller, blocking};
+use crate::app::{App, CATCH_UP, Caller, blocking};
 use crate::problem::Problem;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
@@ -10,16 +10,14 @@ use axum::{Extension, Json};
 use northing_facts::list::{ListPage, ListQuery, list as facts_list};
 use northing_facts::{NULL, Snapshot};
 use northing_model::{Expr, ObjectDef, Record, Value};
-use northing_store::{Change, Commit, Committed};
+use northing_crm::access::Action;
+use northing_store::{Change, Commit, Committed, Op};
 use serde::Deserialize;
 use serde_json::{Map, Value as Js, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use std::time::Duration;
 use uuid::Uuid;
 
-/// How long a reader who has just written waits for the facts.
-const CATCH_UP: Duration = Duration::from_secs(3);
 const LARGEST_PAGE: usize = 500;
 
 #[derive(Deserialize)]
@@ -36,19 +34,11 @@ pub struct ListParams {
     pub lang: Option<String>,
 }
 
-pub fn object<'a>(model: &'a northing_model::Model, name: &str) -> Result<&'a ObjectDef, Problem> {
-    // Derived tables have no records of their own; metrics and drill-down show what they hold.
-    model.object_by_path(name).filter(|o| !o.derived).ok_or_else(|| Problem::not_found(format!("there is no object '{name}'; GET /api/model lists them")))
-}
-
 pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, params: Result<Query<ListParams>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {
     let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
     blocking(move || {
-        let snapshot = match params.after {
-            Some(seq) => app.feed.at_least(seq, CATCH_UP),
-            None => app.feed.now(),
-        };
-        let def = object(&snapshot.model, &name)?;
+        let snapshot = caller.now(params.after);
+        let def = caller.object(&snapshot.model, &name)?;
         let offset = match &params.cursor {
             None => 0,
             Some(cursor) => cursor.strip_prefix("at").and_then(|n| n.parse().ok()).ok_or_else(|| Problem::bad("the cursor is not one of ours; leave it out to begin again"))?,
@@ -58,7 +48,7 @@ pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Call
         let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name))?;
         let items = rows(&app, &snapshot, def, table, &page.rows)?;
         let next = (offset + page.rows.len() < page.total).then(|| format!("at{}", offset + page.rows.len()));
-        Ok(Json(json!({"seq": snapshot.seq, "total": page.total, "items": items, "next": next})))
+        Ok(Json(json!({"seq": snapshot.shown, "total": page.total, "items": items, "next": next})))
     })
     .await
 }
@@ -73,14 +63,14 @@ pub struct Words {
 const FOUND_EACH: usize = 6;
 
 /// Records of any object by name, e-mail or phone, however it is typed.
-pub async fn search(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Result<Query<Words>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {
+pub async fn search(Extension(caller): Extension<Caller>, params: Result<Query<Words>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {
     let Query(words) = params.map_err(|e| Problem::bad(e.body_text()))?;
     if words.q.chars().count() > 200 {
         return Err(Problem::bad("q: at most 200 characters"));
     }
     blocking(move || {
-        let snapshot = app.feed.now();
-        let found = northing_facts::search::search(&snapshot, &words.q, &caller.scope, app.env.now(), FOUND_EACH).map_err(Problem::bad)?;
+        let snapshot = caller.place.feed.now();
+        let found = northing_facts::search::search(&snapshot, &words.q, FOUND_EACH).map_err(Problem::bad)?;
         let items: Vec<Js> = found
             .iter()
             .filter_map(|f| {
@@ -89,18 +79,18 @@ pub async fn search(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
                 Some(json!({"object": object.name, "plural": object.plural, "id": snapshot.tables[f.table].id(f.row)?, "by": if f.text == title { Js::Null } else { json!(f.text) }, "title": title}))
             })
             .collect();
-        Ok(Json(json!({"seq": snapshot.seq, "found": items})))
+        Ok(Json(json!({"seq": snapshot.shown, "found": items})))
     })
     .await
 }
 
 /// The records that a list's parameters ask for, as far as the caller may see them.
 pub fn found(app: &App, snapshot: &Snapshot, caller: &Caller, name: &str, params: &ListParams, offset: usize, limit: usize) -> Result<ListPage, Problem> {
-    let def = object(&snapshot.model, name)?;
+    let def = caller.object(&snapshot.model, name)?;
     let sort = params.sort.as_deref().map_or_else(|| def.sort.clone(), |s| s.split(',').filter(|s| !s.is_empty()).map(str::to_string).collect());
     let filter = params.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::bad)?;
     let query = ListQuery { filter, sort, offset, limit };
-    facts_list(snapshot, &def.name, &query, &caller.scope, app.env.now()).map_err(Problem::bad)
+    facts_list(snapshot, &def.name, &query, app.env.now()).map_err(Problem::bad)
 }
 
 /// Records of a page in order: stored fields from the store, derived ones from the facts.
@@ -120,7 +110,7 @@ pub fn rows(app: &App, snapshot: &Snapshot, def: &ObjectDef, table: usize, rows:
 
 /// A record as JSON: its fields, its derived values, and the titles of what it refers to.
 fn shown(snapshot: &Snapshot, def: &ObjectDef, table: usize, row: Option<u32>, id: Uuid, record: &Record, version: u64) -> Js {
-    let mut fields: Map<String, Js> = record.iter().map(|(k, v)| (k.clone(), v.to_json())).collect();
+    let mut fields: Map<String, Js> = record.iter().filter(|(k, _)| def.fields.contains_key(*k)).map(|(k, v)| (k.clone(), v.to_json())).collect();
     let mut titles = Map::new();
     let source = &snapshot.tables[table];
     if let Some(row) = row.or_else(|| snapshot.row_of(table, id)) {
@@ -165,9 +155,10 @@ fn etag(response: &mut Response, version: u64) {
 
 pub async fn get(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>) -> Result<Response, Problem> {
     blocking(move || {
-        let snapshot = app.feed.now();
-        let def = object(&snapshot.model, &name)?;
-        let (record, version) = visible(&app, &caller, def, id)?;
+        let snapshot = caller.place.feed.now();
+        let def = caller.object(&snapshot.model, &name)?;
+        known(&app, &caller, def, id)?;
+        let (record, version) = app.store.get(&def.name, id)?;
         let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name.clone()))?;
         let mut response = Json(shown(&snapshot, def, table, None, id, &record, version)).into_response();
         etag(&mut response, version);
@@ -176,16 +167,14 @@ pub async fn get(State(app): State<Arc<App>>, Extension(caller): Extension<Calle
     .await
 }
 
-fn visible(app: &App, caller: &Caller, def: &ObjectDef, id: Uuid) -> Result<(Record, u64), Problem> {
-    // What may not be seen does not exist.
-    if !caller.scope.sees(&def.name) {
-        return Err(Problem::not_found(format!("{} {id} does not exist", def.name)));
-    }
-    Ok(app.store.get(&def.name, id)?)
+/// What may not be seen does not exist.
+fn known(app: &App, caller: &Caller, def: &ObjectDef, id: Uuid) -> Result<(), Problem> {
+    if caller.knows(app, &def.name, id) { Ok(()) } else { Err(Problem::not_found(format!("{} {id} does not exist", def.name))) }
 }
 
-/// The fields of a request, checked against the declaration; derived and unknown ones are refused.
-fn fields(def: &ObjectDef, body: &Js, currency: northing_model::Currency) -> Result<Record, Problem> {
+/// The fields of a request, checked against the declaration and the caller's rights; derived and unknown ones are refused.
+fn fields(app: &App, caller: &Caller, def: &ObjectDef, body: &Js) -> Result<Record, Problem> {
+    let currency = caller.place.feed.now().settings.currency;
     let map = body.as_object().ok_or_else(|| Problem::bad("send an object of fields: {\"name\": \"…\"}"))?;
     let mut record = Record::new();
     for (name, value) in map {
@@ -194,7 +183,18 @@ fn fields(def: &ObjectDef, body: &Js, currency: northing_model::Currency) -> Res
         if field.derived || matches!(name.as_str(), "updated_at" | "merged_into") {
             return Err(refuse(format!("'{name}' is kept by Northing and cannot be set")));
         }
+        if caller.rights.read_only(&def.name, name) {
+            return Err(refuse(format!("'{name}' is not yours to change")));
+        }
         let value = field.read(value, currency).map_err(|e| refuse(format!("{name}: {e}")))?;
+        if let (Value::Ref(other), Some(to)) = (&value, field.to.as_deref()) {
+            if !caller.knows(app, to, *other) {
+                return Err(refuse(format!("{}.{name}: there is no {to} with the id {other}", def.name)));
+            }
+        }
+        if let (Some(text), "access_role", "rights") = (value.as_text(), def.name.as_str(), name.as_str()) {
+            northing_crm::access::check(&app.store.model(), text).map_err(refuse)?;
+        }
         record.insert(name.clone(), value);
     }
     Ok(record)
@@ -205,22 +205,44 @@ fn expected(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     text.trim_matches('"').parse().map(Some).map_err(|_| Problem::bad("If-Match holds the version that you have seen: \"3\""))
 }
 
-async fn write(app: Arc<App>, caller: Caller, headers: HeaderMap, change: Change, request: String) -> Result<Committed, Problem> {
-    if !caller.scope.sees(&change.object) {
-        return Err(Problem::forbidden(format!("you may not change {}", change.object)));
-    }
+/// May the caller do this to the record? Of what is not seen nothing is told, not even that it may not be changed.
+fn permit(app: &App, caller: &Caller, def: &ObjectDef, id: Option<Uuid>, action: Action) -> Result<(), Problem> {
+    let allowed = match id {
+        None => caller.rights.may(def, action),
+        Some(id) => {
+            known(app, caller, def, id)?;
+            caller.rights.may_with(&caller.place.feed.now(), def, id, action)
+        }
+    };
+    if allowed { Ok(()) } else { Err(Problem::forbidden(format!("your role does not let you do this with {}", def.plural))) }
+}
+
+/// What a request comes to: the change, after the caller's rights to it were looked at.
+struct Wanted {
+    change: Change,
+    /// What tells this request from another under the same key.
+    told: String,
+}
+
+async fn write(app: Arc<App>, caller: Caller, headers: HeaderMap, wanted: impl FnOnce(&App, &Caller) -> Result<Wanted, Problem> + Send + 'static) -> Result<Committed, Problem> {
     let key = match headers.get("idempotency-key").and_then(|k| k.to_str().ok()) {
         None => None,
         Some(key) if key.is_empty() || key.len() > 200 => return Err(Problem::bad("Idempotency-Key: 1 to 200 characters")),
-        Some(key) => {
-            let hash: String = Sha256::digest(request.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
-            Some((format!("{}:{key}", caller.actor), hash))
-        }
+        Some(key) => Some(format!("{}:{key}", caller.actor)),
     };
+    let expected = expected(&headers)?;
     blocking(move || {
-        let commit = Commit { actor: caller.actor, at: app.env.now(), changes: vec![change], key };
-        let done = app.store.commit(commit)?;
-        app.feed.at_least(done.seq, CATCH_UP);
+        let Wanted { mut change, told } = wanted(&app, &caller)?;
+        if change.op != Op::Create {
+            change.expected = expected;
+        }
+        let hash: String = Sha256::digest(told.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+        let commit = Commit { actor: caller.actor, at: app.env.now(), changes: vec![change], key: key.map(|k| (k, hash)) };
+        let mut done = app.store.commit(commit)?;
+        let shown = caller.place.feed.at_least(done.seq, CATCH_UP).shown;
+        if caller.place.view.is_some() {
+            done.seq = shown;
+        }
         Ok(done)
     })
     .await
@@ -239,29 +261,40 @@ type Body = Result<Json<Js>, JsonRejection>;
 
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
-    let model = app.store.model();
-    let def = object(&model, &name)?;
-    let change = Change::create(&def.name, app.env.id(), fields(def, &body, app.feed.now().settings.currency)?);
-    let done = write(app, caller, headers, change, format!("create {} {body}", def.name)).await?;
+    let done = write(app, caller, headers, move |app, caller| {
+        let snapshot = caller.place.feed.now();
+        let def = caller.object(&snapshot.model, &name)?;
+        permit(app, caller, def, None, Action::Create)?;
+        let mut fields = fields(app, caller, def, &body)?;
+        if let Some((field, user)) = caller.rights.default_owner(def) {
+            fields.entry(field).or_insert(Value::Ref(user));
+        }
+        Ok(Wanted { change: Change::create(&def.name, app.env.id(), fields), told: format!("create {} {body}", def.name) })
+    })
+    .await?;
     Ok(written(&done, StatusCode::CREATED))
 }
 
 pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
-    let model = app.store.model();
-    let def = object(&model, &name)?;
-    let mut change = Change::update(&def.name, id, fields(def, &body, app.feed.now().settings.currency)?);
-    change.expected = expected(&headers)?;
-    let done = write(app, caller, headers, change, format!("change {} {id} {body}", def.name)).await?;
+    let done = write(app, caller, headers, move |app, caller| {
+        let snapshot = caller.place.feed.now();
+        let def = caller.object(&snapshot.model, &name)?;
+        permit(app, caller, def, Some(id), Action::Change)?;
+        Ok(Wanted { change: Change::update(&def.name, id, fields(app, caller, def, &body)?), told: format!("change {} {id} {body}", def.name) })
+    })
+    .await?;
     Ok(written(&done, StatusCode::OK))
 }
 
 pub async fn delete(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap) -> Result<Response, Problem> {
-    let model = app.store.model();
-    let def = object(&model, &name)?;
-    let mut change = Change::delete(&def.name, id);
-    change.expected = expected(&headers)?;
-    let done = write(app, caller, headers, change, format!("delete {} {id}", def.name)).await?;
+    let done = write(app, caller, headers, move |app, caller| {
+        let snapshot = caller.place.feed.now();
+        let def = caller.object(&snapshot.model, &name)?;
+        permit(app, caller, def, Some(id), Action::Delete)?;
+        Ok(Wanted { change: Change::delete(&def.name, id), told: format!("delete {} {id}", def.name) })
+    })
+    .await?;
     Ok(written(&done, StatusCode::OK))
 }
 
@@ -274,40 +307,49 @@ pub struct Merge {
 
 pub async fn merge(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap, body: Result<Json<Merge>, JsonRejection>) -> Result<Response, Problem> {
     let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
-    let model = app.store.model();
-    let def = object(&model, &name)?;
-    let value = body.into.map_or(Value::Null, Value::Ref);
-    let mut change = Change::update(&def.name, id, Record::from([("merged_into".into(), value)]));
-    change.expected = expected(&headers)?;
-    let done = write(app, caller, headers, change, format!("merge {} {id} {:?}", def.name, body.into)).await?;
+    let done = write(app, caller, headers, move |app, caller| {
+        let snapshot = caller.place.feed.now();
+        let def = caller.object(&snapshot.model, &name)?;
+        for one in [Some(id), body.into].into_iter().flatten() {
+            permit(app, caller, def, Some(one), Action::Change)?;
+        }
+        let value = body.into.map_or(Value::Null, Value::Ref);
+        let change = Change::update(&def.name, id, Record::from([("merged_into".into(), value)]));
+        Ok(Wanted { change, told: format!("merge {} {id} {:?}", def.name, body.into) })
+    })
+    .await?;
     Ok(written(&done, StatusCode::OK))
 }
 
 pub async fn history(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>) -> Result<Json<Js>, Problem> {
     blocking(move || {
-        let model = app.store.model();
-        let def = object(&model, &name)?;
-        if !caller.scope.sees(&def.name) {
-            return Err(Problem::not_found(format!("{} {id} does not exist", def.name)));
-        }
+        let snapshot = caller.place.feed.now();
+        let def = caller.object(&snapshot.model, &name)?;
+        known(&app, &caller, def, id)?;
         let log = app.store.record_log(&def.name, id, 200)?;
         if log.is_empty() {
             return Err(Problem::not_found(format!("{} {id} does not exist", def.name)));
         }
+        let users = snapshot.table_index("user");
         let entries: Vec<Js> = log
             .iter()
-            .map(|entry| {
+            .filter_map(|entry| {
                 let before = entry.before.clone().unwrap_or_default();
                 let names: std::collections::BTreeSet<&String> = before.keys().chain(entry.after.keys()).collect();
                 let changed: Map<String, Js> = names
                     .into_iter()
-                    .filter(|n| *n != "updated_at" && before.get(*n) != entry.after.get(*n))
+                    .filter(|n| *n != "updated_at" && def.fields.contains_key(*n) && before.get(*n) != entry.after.get(*n))
                     .map(|n| {
                         let side = |r: &Record| r.get(n).map_or(Js::Null, Value::to_json);
                         (n.clone(), json!({"from": side(&before), "to": side(&entry.after)}))
                     })
                     .collect();
-                json!({"seq": entry.seq, "at": northing_model::value::time_text(entry.at), "actor": entry.actor, "op": entry.op.name(), "version": entry.version, "changed": changed})
+                // A change of hidden fields alone was none, as far as this person knows.
+                if changed.is_empty() && entry.op == Op::Update && caller.place.view.is_some() {
+                    return None;
+                }
+                let who = uuid::Uuid::parse_str(&entry.actor).ok().and_then(|user| users.and_then(|t| Some(snapshot.title(t, snapshot.row_of(t, user)?))));
+                Some(json!({"at": northing_model::value::time_text(entry.at), "actor": entry.actor, "who": who, "op": entry.op.name(), "version": entry.version, "changed": changed}))
             })
             .collect();
         Ok(Json(json!({"entries": entries})))

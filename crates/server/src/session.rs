@@ -2,6 +2,8 @@
 
 use crate::app::{App, Caller, blocking};
 use crate::guard;
+use northing_crm::access::Action;
+use crate::password;
 use crate::problem::Problem;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -27,20 +29,90 @@ pub fn random_token() -> Result<String, getrandom::Error> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
-    token: String,
+    /// Of a link; or the address and the password, and the code where one is asked for.
+    token: Option<String>,
+    email: Option<String>,
+    password: Option<String>,
+    code: Option<String>,
 }
 
-pub async fn sign_in(State(app): State<Arc<App>>, body: Result<Json<SignIn>, axum::extract::rejection::JsonRejection>) -> Result<Response, Problem> {
+pub async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, body: Result<Json<SignIn>, axum::extract::rejection::JsonRejection>) -> Result<Response, Problem> {
     let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
     let session = random_token().map_err(Problem::internal)?;
-    let (store, now, fresh) = (app.store.clone(), app.env.now(), session.clone());
-    let opened = blocking(move || store.sign_in(&body.token, &fresh, now).map_err(Problem::from)).await?;
-    let Some(opened) = opened else {
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "link-used", "This sign-in link is not good (any more)", "A link works once and for ten minutes. Restart `northing serve` for a new one."));
-    };
-    let mut response = Json(json!({"actor": opened.actor})).into_response();
+    let agent = headers.get(header::USER_AGENT).and_then(|h| h.to_str().ok()).unwrap_or("").to_string();
+    let permit = if body.token.is_none() { Some(app.hashing.acquire().await.map_err(Problem::internal)?) } else { None };
+    let (inner, fresh) = (app.clone(), session.clone());
+    let actor = blocking(move || {
+        let app = inner;
+        let by_link = body.token.is_some();
+        let actor = match &body.token {
+            Some(token) => app.store.use_sign_in(token, app.env.now())?.ok_or_else(used_link)?,
+            None => by_password(&app, &body)?,
+        };
+        // Whoever has no rights (any more) gets no session.
+        app.store.open_session(&fresh, &actor, &agent, by_link, app.env.now())?;
+        match app.store.session(&fresh, app.env.now())?.map(|s| app.caller(&s)).transpose()?.flatten() {
+            Some(_) => Ok(actor),
+            None => {
+                app.store.end_session(&fresh)?;
+                Err(if by_link { used_link() } else { wrong() })
+            }
+        }
+    })
+    .await?;
+    drop(permit);
+    let mut response = Json(json!({"actor": actor})).into_response();
     set_cookie(&app, &mut response, &session, 7 * 86_400)?;
     Ok(response)
+}
+
+fn used_link() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "link-used", "This sign-in link is not good (any more)", "A link works once and for a limited time. Ask for a new one, or restart `northing serve` for the owner's.")
+}
+
+fn wrong() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "wrong-password", "The address or the password is another one", "Try again, or ask for a new link.")
+}
+
+/// The same answer, after the same work, to a wrong password and to an address that nobody has.
+fn by_password(app: &App, body: &SignIn) -> Result<String, Problem> {
+    let (Some(email), Some(given)) = (&body.email, &body.password) else { return Err(Problem::bad("send the token of a link, or email and password")) };
+    let email = email.trim().to_lowercase();
+    let wait = app.tries.wait(&email, app.env.now());
+    if wait > 0 {
+        return Err(Problem::wait(wait));
+    }
+    let actor = actor_of(app, &email);
+    let known = actor.as_deref().map(|a| app.store.credential(a)).transpose()?.unwrap_or_default();
+    if !password::is(given, known.password.as_deref()) {
+        return Err(wrong());
+    }
+    let actor = actor.ok_or_else(wrong)?;
+    if known.totp_on {
+        match body.code.as_deref().filter(|c| !c.trim().is_empty()) {
+            None => {
+                app.tries.succeeded(&email);
+                return Err(Problem::new(StatusCode::UNAUTHORIZED, "code-needed", "A code is needed", "Enter the code that your app shows."));
+            }
+            Some(code) => crate::people::take_code(app, &actor, code)?,
+        }
+    }
+    app.tries.succeeded(&email);
+    Ok(actor)
+}
+
+/// Who signs in with an address: the owner by that word, others by the e-mail of their user.
+fn actor_of(app: &App, email: &str) -> Option<String> {
+    if email == northing_crm::access::OWNER {
+        return Some(email.to_string());
+    }
+    let whole = app.whole.feed.now();
+    let table = &whole.tables[whole.table_index("user")?];
+    let column = table.schema.column("email")?;
+    let mut same = (0..table.len).filter(|row| table.flags(*row) & northing_facts::table::EXISTS != 0 && table.text(column, *row).is_some_and(|t| t.to_lowercase() == email));
+    let row = same.next()?;
+    // An address that two people have lets neither in.
+    if same.next().is_some() { None } else { table.id(row).map(|id| id.to_string()) }
 }
 
 fn set_cookie(app: &App, response: &mut Response, value: &str, seconds: i64) -> Result<(), Problem> {
@@ -51,16 +123,33 @@ fn set_cookie(app: &App, response: &mut Response, value: &str, seconds: i64) -> 
     Ok(())
 }
 
-pub async fn current(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Json<serde_json::Value> {
-    let s = app.feed.now();
-    Json(json!({
-        "actor": caller.actor,
-        "workspace": {
-            "name": s.settings.name, "zone": s.settings.zone.name(), "currency": s.settings.currency.as_str(),
-            "calendar": s.settings.calendar.name(), "week_start": s.settings.week_start,
-            "today": northing_model::value::date_text(s.settings.zone.day(app.env.now())),
-        },
-    }))
+/// Who is signed in, what they may do, and the workspace's settings that screens need.
+pub async fn current(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<serde_json::Value>, Problem> {
+    blocking(move || {
+        let s = caller.place.feed.now();
+        let known = app.store.credential(&caller.actor)?;
+        let may: serde_json::Map<String, serde_json::Value> = s
+            .model
+            .objects
+            .iter()
+            .filter(|o| !o.derived && s.view.as_ref().is_none_or(|v| v.sees(&o.name)))
+            .map(|o| {
+                let may = |action| caller.rights.may(o, action);
+                let read_only: Vec<&String> = o.fields.keys().filter(|f| caller.rights.read_only(&o.name, f)).collect();
+                (o.name.clone(), json!({"create": may(Action::Create), "change": may(Action::Change), "delete": may(Action::Delete), "export": may(Action::Export), "read_only": read_only}))
+            })
+            .collect();
+        Ok(Json(json!({
+            "actor": caller.actor, "name": caller.rights.name, "user": caller.rights.user, "email": caller.email(&app), "settings": caller.rights.settings(), "may": may,
+            "password": known.password.is_some(), "codes": known.totp_on, "by_link": caller.by_link,
+            "workspace": {
+                "name": s.settings.name, "zone": s.settings.zone.name(), "currency": s.settings.currency.as_str(),
+                "calendar": s.settings.calendar.name(), "week_start": s.settings.week_start,
+                "today": northing_model::value::date_text(s.settings.zone.day(app.env.now())),
+            },
+        })))
+    })
+    .await
 }
 
 pub async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {

@@ -14,7 +14,7 @@ mod write;
 
 pub use change::{Change, Commit, Committed, Moment, Op};
 pub use log::Logged;
-pub use sessions::Session;
+pub use sessions::{Credential, Opened, Session};
 
 use northing_model::{Currency, Model};
 use rusqlite::{Connection, OpenFlags};

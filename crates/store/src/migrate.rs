@@ -23,6 +23,13 @@ const STEPS: &[&str] = &[
         token_hash text primary key, actor text not null, created_at integer not null, seen_at integer not null, expires_at integer not null
      ) strict;
      create table sign_in (token_hash text primary key, actor text not null, expires_at integer not null) strict;",
+    "alter table session add column agent text;
+     alter table session add column by_link integer not null default 0;
+     create table credential (actor text primary key, password text, totp text, totp_step integer, totp_on integer not null default 0) strict;
+     create table token (
+        token_hash text primary key, id text not null, actor text not null, name text not null, read_only integer not null,
+        created_at integer not null, expires_at integer not null, used_at integer
+     ) strict;",
 ];
 
 pub(crate) fn core(connection: &mut Connection) -> Result<()> {

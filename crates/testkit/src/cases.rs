@@ -4,7 +4,7 @@ use jiff::civil::DateTime;
 use northing_facts::{Facts, Snapshot};
 use northing_metrics::drill::{Side, drill};
 use northing_metrics::{Cache, Question, Wanted, ask};
-use northing_model::{Calendar, Expr, FieldType, Grain, Period, Record, Scope, Value, Zone};
+use northing_model::{Calendar, Expr, FieldType, Grain, Period, Record, Value, Zone};
 use northing_store::{Change, Commit, Moment, Store};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -214,7 +214,7 @@ fn judge(e: &Expect, p: &Prepared) -> Vec<String> {
     question.filter = e.filter.as_deref().map(|f| Expr::parse(f).unwrap_or_else(|x| panic!("{x}")));
     question.grain = e.grain.as_deref().and_then(Grain::parse).unwrap_or(Grain::Total);
     question.calendar = e.calendar.as_deref().and_then(Calendar::parse).unwrap_or_default();
-    let answer = match ask(&p.snapshot, &question, &Scope::all(), &Cache::default()) {
+    let answer = match ask(&p.snapshot, &question, &Cache::default()) {
         Ok(a) => a.metrics.into_iter().next().unwrap_or_else(|| panic!("no answer")),
         Err(x) => return vec![x.to_string()],
     };
@@ -259,7 +259,7 @@ fn judge(e: &Expect, p: &Prepared) -> Vec<String> {
         wrong.push(format!("mature is {}", cell.mature));
     }
     if let Some(ids) = &e.drill {
-        let rows = drill(&p.snapshot, &question, &Side::Numerator, &Scope::all(), 0, 10_000).map(|d| d.rows).unwrap_or_default();
+        let rows = drill(&p.snapshot, &question, &Side::Numerator, 0, 10_000).map(|d| d.rows).unwrap_or_default();
         let found: BTreeSet<Uuid> = rows.iter().map(|r| r.id).collect();
         let wanted: BTreeSet<Uuid> = ids.iter().map(|n| id_of(n)).collect();
         if found != wanted {
@@ -282,7 +282,7 @@ fn filtered(f: &FilterCase, case: &Case, p: &Prepared) -> Vec<String> {
     let query = northing_facts::list::ListQuery { filter: Some(expr.clone()), limit: 1_000, ..Default::default() };
     let table = p.snapshot.table_index(&f.object).unwrap_or_else(|| panic!("no object {}", f.object));
     let mut wrong = Vec::new();
-    match northing_facts::list::list(&p.snapshot, &f.object, &query, &Scope::all(), CLOCK) {
+    match northing_facts::list::list(&p.snapshot, &f.object, &query, CLOCK) {
         Err(e) => wrong.push(format!("on columns: {e}")),
         Ok(page) => {
             let found: BTreeSet<Uuid> = page.rows.iter().filter_map(|r| p.snapshot.tables[table].id(*r)).collect();

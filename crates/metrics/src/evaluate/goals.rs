@@ -36,9 +36,6 @@ pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, s
     let share = def.goals.ok_or_else(|| MetricError::Question("goals are missing".into()))?;
     let snapshot = frame.snapshot;
     let index = frame.table("goal")?;
-    if !frame.allowed(index) {
-        return Err(MetricError::Forbidden(def.id.clone()));
-    }
     let table = &snapshot.tables[index];
     let column = |name: &str| table.schema.column(name).ok_or_else(|| MetricError::Question(format!("goals have no {name}")));
     let (kpi, variant, owner, team, product) = (column("kpi")?, column("kpi_variant")?, column("owner")?, column("team")?, column("product")?);
@@ -60,6 +57,9 @@ pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, s
         if share != GoalShare::Progress && !by_kpi && &*name != "revenue" {
             continue;
         }
+        if !super::allowed(snapshot, &crate::question::Wanted { metric: name.to_string(), variant: table.text(variant, row).map(|v| v.to_string()) }) {
+            continue;
+        }
         let Ok(own) = definition(snapshot, &name, table.text(variant, row).as_deref()) else { continue };
         let (from, to) = (table.get(starts, row), table.get(ends, row));
         let (Some(span), false) = (spans.iter().position(|s| ends_in(s, table.get(due, row), snapshot)), own.kind == MetricKind::Goal || from == NULL || to < from) else { continue };
@@ -72,7 +72,7 @@ pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, s
             }
         }
         let filter = if conditions.is_empty() { None } else { Some(Expr::parse(&conditions.join(" and ")).map_err(MetricError::Question)?) };
-        let inner = Frame { snapshot, scope: frame.scope, filter: filter.clone(), by: Vec::new(), now: frame.now, cache: frame.cache };
+        let inner = Frame { snapshot, filter: filter.clone(), by: Vec::new(), now: frame.now, cache: frame.cache };
         let days = Period { start: from as i32, end: to as i32 + 1 };
         let Ok(actual) = compile(plan, &inner, &own, &[Span::of(days, &snapshot.settings, frame.now)]) else { continue };
         let number = |column: usize, or: f64| match table.get(column, row) {
@@ -115,7 +115,7 @@ fn ends_in(span: &Span, due: i64, snapshot: &northing_facts::Snapshot) -> bool {
 pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>, goals: &[Goal], share: GoalShare) -> Result<Series> {
     let mut actuals = Vec::new();
     for goal in goals {
-        let inner = Frame { snapshot: frame.snapshot, scope: frame.scope, filter: goal.filter.clone(), by: Vec::new(), now: frame.now, cache: frame.cache };
+        let inner = Frame { snapshot: frame.snapshot, filter: goal.filter.clone(), by: Vec::new(), now: frame.now, cache: frame.cache };
         let cell = finish(&goal.actual, plan, grids, &inner)?.into_values().next().and_then(|mut cells| cells.pop());
         actuals.push(cell.unwrap_or_default());
     }

@@ -93,7 +93,7 @@ fn one(plan: &mut Plan, frame: &Frame<'_>, input: &metric::Input, spans: &[Span]
 
 /// The same question, not broken down.
 fn uncut<'a>(frame: &Frame<'a>) -> Frame<'a> {
-    Frame { snapshot: frame.snapshot, scope: frame.scope, filter: frame.filter.clone(), by: Vec::new(), now: frame.now, cache: frame.cache }
+    Frame { snapshot: frame.snapshot, filter: frame.filter.clone(), by: Vec::new(), now: frame.now, cache: frame.cache }
 }
 
 /// Days, days until now, and the share of a period that lies ahead (none of one that is over).

@@ -19,7 +19,7 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>) -> Result<Series> {
     let frame = r.frame;
     let cut = clv::cut(c, frame.now);
     let stamp = newest(frame, &tables(c, frame)?);
-    let about = format!("{:?}{:?}{:?}{}{stamp}", c.def, frame.filter, frame.by, frame.scope.key());
+    let about = format!("{:?}{:?}{:?}{stamp}", c.def, frame.filter, frame.by);
     // A fitted model holds for its day; conditions that speak of the clock hold for the instant.
     let day = if matches!(c.shape, Shape::Model) { i64::from(frame.snapshot.settings.zone.day(cut - 1)) } else { 0 };
     let clock = if about.to_lowercase().contains("now") { frame.now } else { 0 };

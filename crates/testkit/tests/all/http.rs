@@ -7,31 +7,40 @@ use serde_json::{Value as Js, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-struct Server {
+pub struct Server {
     _folder: tempfile::TempDir,
-    store: Store,
+    pub store: Store,
     port: u16,
 }
 
-struct Reply {
-    status: u16,
-    head: String,
-    body: String,
+pub struct Reply {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
 }
 
 impl Reply {
-    fn json(&self) -> Js {
+    pub fn json(&self) -> Js {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.body))
     }
 }
 
 /// A server in this process on a free port, with a sign-in token known to the test.
 fn start() -> Server {
+    start_with(|store, env| {
+        northing_crm::workspace::ensure(store, env, &northing_model::Record::new()).unwrap();
+        northing_crm::workspace::ensure_pipeline(store, env).unwrap();
+    })
+}
+
+/// The clock of these servers.
+pub const NOW: i64 = 1_710_000_000;
+
+pub fn start_with(fill: impl FnOnce(&Store, &Env)) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    let env = Env::new(|| 1_710_000_000, uuid::Uuid::now_v7);
-    northing_crm::workspace::ensure(&store, &env, &northing_model::Record::new()).unwrap();
-    northing_crm::workspace::ensure_pipeline(&store, &env).unwrap();
+    let env = Env::new(|| NOW, uuid::Uuid::now_v7);
+    fill(&store, &env);
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = Config { listen: format!("127.0.0.1:{port}").parse().unwrap(), public_url: None };
     let served = store.clone();
@@ -50,7 +59,7 @@ fn start() -> Server {
 }
 
 impl Server {
-    fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Js>) -> Reply {
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Js>) -> Reply {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let host = format!("localhost:{}", self.port);
         let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
@@ -72,8 +81,33 @@ impl Server {
         Reply { status, head: head.to_string(), body }
     }
     fn sign_in(&self) -> String {
-        let reply = self.send("POST", "/api/session", &[("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")], Some(&json!({"token": "letmein"})));
+        let reply = self.ask_in(&json!({"token": "letmein"}));
         assert_eq!(reply.status, 200, "{}", reply.body);
+        Self::cookie(&reply)
+    }
+    /// What comes on a connection that stays open, as it comes.
+    pub fn stream(&self, path: &str, headers: &[(&str, &str)]) -> std::sync::Arc<std::sync::Mutex<String>> {
+        let mut connection = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let more: String = headers.iter().map(|(k, v)| format!("{k}: {v}\r\n")).collect();
+        connection.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost:{}\r\n{more}\r\n", self.port).as_bytes()).unwrap();
+        let text = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let told = text.clone();
+        std::thread::spawn(move || {
+            let mut part = [0u8; 4096];
+            while let Ok(n) = connection.read(&mut part) {
+                if n == 0 {
+                    break;
+                }
+                told.lock().unwrap().push_str(&String::from_utf8_lossy(&part[..n]));
+            }
+        });
+        text
+    }
+    pub fn ask_in(&self, body: &Js) -> Reply {
+        self.send("POST", "/api/session", &[("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")], Some(body))
+    }
+    /// The session that a reply opens.
+    pub fn cookie(reply: &Reply) -> String {
         let cookie = reply.head.lines().find(|l| l.to_ascii_lowercase().starts_with("set-cookie:")).unwrap();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"));
         cookie.split(' ').nth(1).unwrap().trim_end_matches(';').to_string()

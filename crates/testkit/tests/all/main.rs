@@ -8,6 +8,8 @@ mod http;
 mod oracle;
 mod real_data;
 mod real_life;
+mod rights;
+mod sign_in;
 mod store;
 mod tidy;
 

@@ -3,7 +3,7 @@
 use northing_facts::{Facts, Snapshot};
 use northing_metrics::drill::{Side, drill};
 use northing_metrics::{Cache, Cell, Question, Wanted, ask};
-use northing_model::{Calendar, Grain, Period, Scope};
+use northing_model::{Calendar, Grain, Period};
 use northing_store::Store;
 use northing_testkit::history::{DAYS, History, START};
 use northing_testkit::oracle::{Oracle, Said};
@@ -33,7 +33,7 @@ fn histories() -> u64 {
 fn one(snapshot: &Snapshot, metrics: &[&str], period: Period, now: i64, cache: &Cache) -> Vec<Cell> {
     let mut question = Question::new(metrics[0], period, now);
     question.metrics = metrics.iter().map(|m| Wanted { metric: (*m).into(), variant: None }).collect();
-    let answer = ask(snapshot, &question, &Scope::all(), cache).unwrap();
+    let answer = ask(snapshot, &question, cache).unwrap();
     answer.metrics.into_iter().map(|m| m.total.cell).collect()
 }
 
@@ -114,10 +114,10 @@ fn predicted_values_agree_with_the_oracle() {
             for (variant, said) in [None, Some("alive"), Some("purchases")].into_iter().zip(said) {
                 let mut question = Question::new("predicted_clv", period, now);
                 question.metrics[0].variant = variant.map(str::to_string);
-                let value = ask(&snapshot, &question, &Scope::all(), &Cache::default()).unwrap().metrics[0].total.cell.value.unwrap();
+                let value = ask(&snapshot, &question, &Cache::default()).unwrap().metrics[0].total.cell.value.unwrap();
                 assert!((value - said).abs() < 1e-4 * said, "seed {seed} {variant:?}: engine {value}, oracle {said}: {cell:?}");
             }
-            let rows = drill(&snapshot, &Question::new("predicted_clv", period, now), &Side::Numerator, &Scope::all(), 0, usize::MAX).unwrap();
+            let rows = drill(&snapshot, &Question::new("predicted_clv", period, now), &Side::Numerator, 0, usize::MAX).unwrap();
             assert!((rows.sum - value).abs() < 0.01 && rows.total as u64 == cell.n, "seed {seed}: drill-down {} {}", rows.sum, rows.total);
         }
     }
@@ -152,7 +152,7 @@ fn run(seed: u64, valued: &mut BTreeMap<&'static str, usize>) {
         }
         if step % 4 == 3 {
             let rebuilt = Facts::load(&store).unwrap().snapshot();
-            let replayed = Facts::replay(&store, store.seq()).unwrap().snapshot();
+            let replayed = Facts::replay(&store, store.seq(), None).unwrap().snapshot();
             let differences = northing_facts::snapshot::differences(&snapshot, &rebuilt);
             assert!(differences.is_empty(), "seed {seed} step {step}: kept and rebuilt facts differ: {:#?}", &differences[..differences.len().min(3)]);
             let differences = northing_facts::snapshot::differences(&rebuilt, &replayed);
@@ -163,7 +163,7 @@ fn run(seed: u64, valued: &mut BTreeMap<&'static str, usize>) {
     }
     // What was shown earlier can be shown again out of the log.
     let then = then.unwrap();
-    let again = Facts::replay(&store, then.seq).unwrap().snapshot();
+    let again = Facts::replay(&store, then.seq, None).unwrap().snapshot();
     let differences = northing_facts::snapshot::differences(&then, &again);
     assert!(differences.is_empty(), "seed {seed}: facts as of {} differ: {:#?}", then.seq, &differences[..differences.len().min(3)]);
 }
@@ -199,20 +199,19 @@ fn properties(seed: u64, snapshot: &Snapshot, period: Period, now: i64, cache: &
     if zone.midnight(period.start) >= now {
         return;
     }
-    let scope = Scope::all();
     for metric in METRICS {
         let cell = one(snapshot, &[metric], period, now, cache).remove(0);
         if cell.reason.as_deref() == Some("missing_rate") || (metric == "pipeline_value" && snapshot.fx.codes() > 1) {
             continue;
         }
         let question = Question::new(metric, period, now);
-        let rows = drill(snapshot, &question, &Side::Numerator, &scope, 0, usize::MAX).unwrap();
+        let rows = drill(snapshot, &question, &Side::Numerator, 0, usize::MAX).unwrap();
         let sum: f64 = rows.rows.iter().map(|r| r.adds).sum();
         // Purchase frequency looks back further than the period asked for, and so does its drill-down.
         assert!(close(Some(sum), cell.numerator), "seed {seed} {metric}: drill-down adds up to {sum}, the number is {cell:?}");
         assert_eq!(rows.rows.len(), rows.total, "seed {seed} {metric}: rows without a record");
         if cell.denominator.is_some() && !matches!(metric, "stage_length" | "sales_cycle_length" | "lead_response_time" | "first_response_time" | "average_response_time" | "ticket_resolution_time" | "order_processing_time" | "user_onboarding_time" | "nps" | "ces") {
-            let rows = drill(snapshot, &question, &Side::Denominator, &scope, 0, usize::MAX).unwrap();
+            let rows = drill(snapshot, &question, &Side::Denominator, 0, usize::MAX).unwrap();
             assert!(close(Some(rows.rows.iter().map(|r| r.adds).sum()), cell.denominator), "seed {seed} {metric}: denominator {cell:?}");
         }
     }
@@ -220,8 +219,8 @@ fn properties(seed: u64, snapshot: &Snapshot, period: Period, now: i64, cache: &
     for (metric, name) in snapshot.model.metrics.iter().flat_map(|(id, def)| def.variants.keys().map(move |v| (id, v))) {
         let mut question = Question::new(metric, period, now);
         question.metrics[0].variant = Some(name.clone());
-        let cell = ask(snapshot, &question, &scope, cache).unwrap().metrics.remove(0).total.cell;
-        let rows = drill(snapshot, &question, &Side::Numerator, &scope, 0, usize::MAX).unwrap();
+        let cell = ask(snapshot, &question, cache).unwrap().metrics.remove(0).total.cell;
+        let rows = drill(snapshot, &question, &Side::Numerator, 0, usize::MAX).unwrap();
         let live = snapshot.model.metrics[metric].kind == northing_model::MetricKind::Stock && snapshot.fx.codes() > 1;
         // Behind a goal stand the goals, each one of them.
         let goals = snapshot.model.metrics[metric].kind == northing_model::MetricKind::Goal;
@@ -240,7 +239,7 @@ fn properties(seed: u64, snapshot: &Snapshot, period: Period, now: i64, cache: &
         let mut question = Question::new(metric, period, now);
         question.by = vec![by.into()];
         question.compare = Some(northing_metrics::Compare::Previous);
-        let answer = ask(snapshot, &question, &scope, cache).unwrap().metrics.remove(0);
+        let answer = ask(snapshot, &question, cache).unwrap().metrics.remove(0);
         if let Some(change) = &answer.total.change {
             let parts: f64 = answer.buckets.iter().filter_map(|b| b.contribution).map(|c| c.total).sum();
             let split = answer.buckets.iter().filter_map(|b| b.contribution).all(|c| c.mix.zip(c.rate).is_none_or(|(m, r)| close(Some(m + r), Some(c.total))));
@@ -253,7 +252,7 @@ fn properties(seed: u64, snapshot: &Snapshot, period: Period, now: i64, cache: &
             question.by = vec![by.into()];
             question.grain = grain;
             question.calendar = Calendar::SolarHijri;
-            let answer = ask(snapshot, &question, &scope, cache).unwrap();
+            let answer = ask(snapshot, &question, cache).unwrap();
             let metric_answer = &answer.metrics[0];
             let last = metric_answer.buckets.iter().map(|b| b.start.clone()).filter(|s| northing_model::value::parse_date(s).is_some_and(|d| zone.midnight(d) < now)).max();
             let stock = matches!(metric, "open_opportunities" | "active_customers");

@@ -5,7 +5,7 @@ use northing_crm::Env;
 use northing_crm::import::{Plan, Reject, import};
 use northing_facts::{Facts, Snapshot};
 use northing_metrics::{Cache, MetricAnswer, Question, Wanted, ask};
-use northing_model::{Expr, Grain, Period, Scope, value::parse_date};
+use northing_model::{Expr, Grain, Period, value::parse_date};
 use northing_store::Store;
 use std::path::Path;
 
@@ -75,7 +75,7 @@ impl<'a> Asking<'a> {
         question
     }
     pub fn ask(&self, loaded: &Loaded) -> MetricAnswer {
-        ask(&loaded.snapshot, &self.question(), &Scope::all(), &Cache::default()).unwrap().metrics.remove(0)
+        ask(&loaded.snapshot, &self.question(), &Cache::default()).unwrap().metrics.remove(0)
     }
     pub fn value(&self, loaded: &Loaded) -> f64 {
         self.ask(loaded).total.cell.value.unwrap()
@@ -89,7 +89,7 @@ pub fn near(found: f64, wanted: f64) {
 /// Who first bought in December 2010, and how many of them bought in each month after.
 fn online_retail_cohorts(data: &Loaded) {
     let asked = Asking { grain: Grain::Month, variant: Some("served"), ..Asking::of("active_customers", "2010-12-01", "2012-01-01") };
-    let found = northing_metrics::cohorts(&data.snapshot, &asked.question(), &Scope::all(), &Cache::default()).unwrap();
+    let found = northing_metrics::cohorts(&data.snapshot, &asked.question(), &Cache::default()).unwrap();
     let first = &found.rows[0];
     let active: Vec<f64> = first.cells.iter().map(|c| c.value.unwrap()).collect();
     assert_eq!(first.customers, 885);
@@ -134,7 +134,7 @@ fn maven_crm() {
     assert_eq!(cycle.median.unwrap() / 86_400.0, 57.0);
     near(Asking { variant: Some("all_closed"), ..year("sales_cycle_length") }.value(&data) / 86_400.0, 47.985397);
     assert_eq!(Asking::of("open_opportunities", "2017-06-01", "2017-07-01").value(&data), 1686.0);
-    let rebuilt = Facts::replay(&data.store, data.store.seq()).unwrap().snapshot();
+    let rebuilt = Facts::replay(&data.store, data.store.seq(), None).unwrap().snapshot();
     assert!(northing_facts::snapshot::differences(&data.snapshot, &rebuilt).is_empty());
 }
 

@@ -50,7 +50,7 @@ fn a_key_gives_the_same_answer_and_refuses_another_request() {
 #[test]
 fn two_programs_may_write_one_workspace() {
     let (folder, store) = open();
-    let feed = northing_facts::Feed::start(&store).unwrap();
+    let feed = northing_facts::Feed::start(&store, None).unwrap();
     let other = Store::open(folder.path()).unwrap();
     for i in 0..20 {
         let writer = if i % 2 == 0 { &store } else { &other };

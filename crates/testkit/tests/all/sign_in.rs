@@ -1,0 +1,139 @@
+//! Passwords, codes, sessions and tokens over a real socket (SECURITY.md §3, rows 17 to 21).
+
+use crate::http::{NOW, Server, start_with};
+use northing_model::{Record, Value};
+use northing_store::{Change, Commit};
+use northing_testkit::cases::id_of;
+use serde_json::{Value as Js, json};
+
+const SAME: (&str, &str) = ("Sec-Fetch-Site", "same-origin");
+const KIND: (&str, &str) = ("Content-Type", "application/json");
+const GOOD: &str = "orange tiles on the quay";
+
+fn server() -> Server {
+    let server = start_with(|store, env| {
+        northing_crm::workspace::ensure(store, env, &Record::new()).unwrap();
+        northing_crm::workspace::ensure_roles(store, env).unwrap();
+        let mut role = None;
+        let name = store.model().object("access_role").unwrap().field("name").unwrap().clone();
+        store.scan("access_role", &[&name], |id, _, v| if v[0].as_text() == Some("Manager") { role = Some(id) }).unwrap();
+        let text = |t: &str| Value::Text(t.into());
+        for who in ["wanda", "otto"] {
+            let fields = Record::from([("name".into(), text(who)), ("email".into(), text(&format!("{who}@example.org"))), ("access".into(), Value::Ref(role.unwrap()))]);
+            store.commit(Commit { actor: "owner".into(), at: NOW, changes: vec![Change::create("user", id_of(who), fields)], key: None }).unwrap();
+        }
+    });
+    server.store.add_sign_in("owner-link", "owner", NOW, 60).unwrap();
+    server
+}
+
+impl Server {
+    fn as_them(&self, cookie: &str, method: &str, path: &str, body: &Js) -> crate::http::Reply {
+        self.send(method, path, &[("Cookie", cookie), SAME, KIND], Some(body))
+    }
+    fn with_password(&self, email: &str, password: &str) -> crate::http::Reply {
+        self.ask_in(&json!({"email": email, "password": password}))
+    }
+}
+
+#[test]
+fn from_an_invitation_to_a_password() {
+    let server = server();
+    let owner = Server::cookie(&server.ask_in(&json!({"token": "owner-link"})));
+    let invited = server.as_them(&owner, "POST", "/api/invitations", &json!({"user": id_of("wanda")}));
+    assert_eq!(invited.status, 200, "{}", invited.body);
+    let link = invited.json()["link"].as_str().unwrap().to_string();
+    assert!(link.starts_with("http://localhost:"), "the link names the server's own address: {link}");
+    let token = link.split('#').nth(1).unwrap();
+    assert!(!link.split('#').next().unwrap().contains(token), "the token never stands where a server logs it");
+    let first = server.ask_in(&json!({"token": token}));
+    let cookie = Server::cookie(&first);
+    assert_eq!(server.ask_in(&json!({"token": token})).status, 401, "the link worked twice");
+
+    // A weak one is refused with the reason; a good one is set and ends every other session.
+    for (password, why) in [("short", "password-short"), ("password1234", "password-common"), ("wanda@example.org", "password-common")] {
+        let refused = server.as_them(&cookie, "PUT", "/api/me/password", &json!({"password": password}));
+        assert!(refused.status == 422 && refused.body.contains(why), "{password}: {}", refused.body);
+    }
+    server.store.add_sign_in("again", &id_of("wanda").to_string(), NOW, 60).unwrap();
+    let elsewhere = Server::cookie(&server.ask_in(&json!({"token": "again"})));
+    assert_eq!(server.as_them(&cookie, "PUT", "/api/me/password", &json!({"password": GOOD})).status, 204);
+    assert_eq!(server.as_them(&elsewhere, "GET", "/api/session", &json!({})).status, 401, "another session outlived the new password");
+    assert_eq!(server.as_them(&cookie, "GET", "/api/session", &json!({})).status, 200);
+
+    // The session is a new one each time, and is not the client's to choose.
+    let chosen = server.send("POST", "/api/session", &[SAME, KIND, ("Cookie", "sid=mine")], Some(&json!({"email": "wanda@example.org", "password": GOOD})));
+    let second = Server::cookie(&chosen);
+    assert!(chosen.status == 200 && second != cookie && !second.contains("mine"));
+    let seen = server.as_them(&second, "GET", "/api/me/sessions", &json!({})).json();
+    assert_eq!(seen["sessions"].as_array().unwrap().len(), 2);
+    let first_id = seen["sessions"].as_array().unwrap().iter().find(|s| s["id"] != seen["this"]).unwrap()["id"].as_str().unwrap().to_string();
+    assert_eq!(server.as_them(&second, "DELETE", &format!("/api/me/sessions/{first_id}"), &json!({})).status, 204);
+    assert_eq!(server.as_them(&cookie, "GET", "/api/session", &json!({})).status, 401);
+
+    // Without the old password no new one, from a session that a password opened.
+    assert_eq!(server.as_them(&second, "PUT", "/api/me/password", &json!({"password": "green shutters by the mill"})).status, 422);
+    assert_eq!(server.as_them(&second, "PUT", "/api/me/password", &json!({"password": "green shutters by the mill", "current": GOOD})).status, 204);
+
+    // Whoever loses the role is out with the next request.
+    let change = Change::update("user", id_of("wanda"), Record::from([("access".into(), Value::Null)]));
+    server.store.commit(Commit { actor: "owner".into(), at: NOW, changes: vec![change], key: None }).unwrap();
+    assert_eq!(server.as_them(&second, "GET", "/api/records/deals", &json!({})).status, 401);
+    assert_eq!(server.with_password("wanda@example.org", "green shutters by the mill").status, 401);
+}
+
+#[test]
+fn nobody_learns_who_exists_and_guessing_is_slow() {
+    let server = server();
+    server.store.set_password(&id_of("wanda").to_string(), "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
+    let (there, absent) = (server.with_password("wanda@example.org", "x"), server.with_password("nobody@example.org", "x"));
+    assert_eq!((there.status, &there.body), (absent.status, &absent.body));
+    // The clock of this server stands still: after five tries every further one has to wait.
+    let answers: Vec<u16> = (0..30).map(|_| server.with_password("wanda@example.org", "y").status).collect();
+    assert!(answers.iter().filter(|s| **s == 401).count() <= 20 && answers.ends_with(&[429]), "{answers:?}");
+    // Others are not held up by it.
+    assert_eq!(server.with_password("otto@example.org", "y").status, 401);
+    // No address of another host gets into a link.
+    let owner = Server::cookie(&server.ask_in(&json!({"token": "owner-link"})));
+    for forged in [("X-Forwarded-Host", "evil.example"), ("Forwarded", "host=evil.example"), ("X-Original-URL", "//evil.example")] {
+        let reply = server.send("POST", "/api/invitations", &[("Cookie", owner.as_str()), SAME, KIND, forged], Some(&json!({"user": id_of("otto")})));
+        assert!(reply.status == 200 && !reply.body.contains("evil"), "{forged:?}: {}", reply.body);
+    }
+    let forged = server.send("POST", "/api/invitations", &[("Cookie", owner.as_str()), SAME, KIND, ("Host", "evil.example")], Some(&json!({"user": id_of("otto")})));
+    assert_eq!(forged.status, 403);
+}
+
+#[test]
+fn codes_and_tokens() {
+    let server = server();
+    server.store.add_sign_in("otto-link", &id_of("otto").to_string(), NOW, 60).unwrap();
+    let cookie = Server::cookie(&server.ask_in(&json!({"token": "otto-link"})));
+    assert_eq!(server.as_them(&cookie, "PUT", "/api/me/password", &json!({"password": GOOD})).status, 204);
+    let begun = server.as_them(&cookie, "POST", "/api/me/codes", &json!({})).json();
+    assert!(begun["url"].as_str().unwrap().starts_with("otpauth://totp/Northing:otto@example.org?secret="));
+    // Not in force before a code was seen.
+    assert_eq!(server.with_password("otto@example.org", GOOD).status, 200);
+    let secret = server.store.credential(&id_of("otto").to_string()).unwrap().totp.unwrap();
+    let code = |step: i64| totp_rs::Builder::new().with_secret(secret.clone()).build().unwrap().generate((NOW + step * 30) as u64).to_string();
+    assert_eq!(server.as_them(&cookie, "PUT", "/api/me/codes", &json!({"code": "000000"})).status, 422);
+    assert_eq!(server.as_them(&cookie, "PUT", "/api/me/codes", &json!({"code": code(-1)})).status, 204);
+    let asked = server.with_password("otto@example.org", GOOD);
+    assert!(asked.status == 401 && asked.body.contains("code-needed"), "{}", asked.body);
+    let again = json!({"email": "otto@example.org", "password": GOOD, "code": code(-1)});
+    assert_eq!(server.ask_in(&again).status, 422, "a code was good twice");
+    assert_eq!(server.ask_in(&json!({"email": "otto@example.org", "password": GOOD, "code": code(0)})).status, 200);
+
+    // A program's token: shown once, reads only where it may only read, needs no browser's headers, ends when taken away.
+    let made = server.as_them(&cookie, "POST", "/api/me/tokens", &json!({"name": "reports", "read_only": true, "days": 30})).json();
+    let (token, id) = (made["token"].as_str().unwrap().to_string(), made["id"].as_str().unwrap().to_string());
+    let bearer = format!("Bearer {token}");
+    let by_token = |method: &str, path: &str, body: &Js| server.send(method, path, &[("Authorization", &bearer), KIND], Some(body)).status;
+    assert_eq!(by_token("GET", "/api/records/deals", &json!({})), 200);
+    assert_eq!(by_token("POST", "/api/records/customers", &json!({"name": "X"})), 403);
+    assert_eq!(by_token("POST", "/api/me/tokens", &json!({"name": "more", "days": 30})), 403);
+    let listed = server.as_them(&cookie, "GET", "/api/me/sessions", &json!({}));
+    assert!(listed.body.contains("reports") && !listed.body.contains(&token[3..]));
+    assert_eq!(server.as_them(&cookie, "DELETE", &format!("/api/me/sessions/{id}"), &json!({})).status, 204);
+    assert_eq!(by_token("GET", "/api/records/deals", &json!({})), 401);
+    assert_eq!(server.as_them(&cookie, "POST", "/api/me/tokens", &json!({"name": "for ever", "days": 4_000})).status, 422);
+}
