@@ -9,6 +9,7 @@ import { ApiError } from './lib/api';
 import { sessionQuery } from './lib/data';
 import { searchOf } from './lib/period';
 import { PrefsProvider } from './lib/prefs';
+import { Account } from './pages/Account';
 import { Board } from './pages/Board';
 import { Declare } from './pages/Declare';
 import { Metric, type MetricSearch } from './pages/Metric';
@@ -56,6 +57,7 @@ const routes = inside.addChildren([
   createRoute({ getParentRoute: () => inside, path: '/declare', component: Declare, validateSearch: searchOf }),
   createRoute({ getParentRoute: () => inside, path: '/metrics/$id', component: Metric, validateSearch: metricSearch }),
   createRoute({ getParentRoute: () => inside, path: '/board', component: Board }),
+  createRoute({ getParentRoute: () => inside, path: '/account', component: Account }),
   createRoute({ getParentRoute: () => inside, path: '/records/$object', component: Records, validateSearch: listSearch }),
   createRoute({ getParentRoute: () => inside, path: '/records/$object/$id', component: Record }),
 ]);

@@ -7,6 +7,7 @@ import type { FieldInfo } from '../lib/api';
 import { useLabel, useSession } from '../lib/data';
 import { useFormat } from '../lib/format';
 import { Pick } from './Pick';
+import { Rights } from './Rights';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
 
@@ -41,7 +42,9 @@ function Control({ id, labelled, wrong, field, value, title, autoFocus, onChange
       </select>
     );
     case 'bool': return <input id={id} type="checkbox" className={css.check} checked={value === true} onChange={(e) => onChange(e.target.checked)} />;
-    case 'long_text': case 'json': return <textarea {...common} className={`${ui.field} ${css.area}`} rows={4} value={text} onChange={(e) => onChange(e.target.value)} />;
+    case 'json': if (field.name === 'rights') return <Rights labelled={labelled} value={text} onChange={onChange} />;
+    // eslint-disable-next-line no-fallthrough -- other JSON is text
+    case 'long_text': return <textarea {...common} className={`${ui.field} ${css.area}`} rows={4} value={text} onChange={(e) => onChange(e.target.value)} />;
     case 'int': case 'percent': case 'duration': return <input {...common} className={`${ui.field} num`} inputMode="numeric" value={text} onChange={(e) => onChange(e.target.value)} />;
     case 'decimal': return <input {...common} className={`${ui.field} num`} inputMode="decimal" value={text} onChange={(e) => onChange(e.target.value)} />;
     case 'money': {

@@ -5,7 +5,7 @@ import { Button, Dialog, Heading, Modal, ModalOverlay } from 'react-aria-compone
 import { X } from 'lucide-react';
 import { useIntl } from 'react-intl';
 import { ApiError, get, send, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
-import { useLabel } from '../lib/data';
+import { useLabel, useMay } from '../lib/data';
 import { Field } from './Field';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
@@ -34,7 +34,8 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
   const [wrong, setWrong] = useState<{ field?: string; text: string }>();
   const [saving, setSaving] = useState(false);
   const [all, setAll] = useState(false);
-  const fields = order(object);
+  const { read_only: fixed } = useMay(object.name);
+  const fields = order(object).filter((f) => !fixed.includes(f.name));
   const required = fields.filter((f) => f.required);
   const shown = all ? fields : [...new Set([...required, ...fields])].slice(0, Math.max(FIRST, required.length));
   const begin = (f: FieldInfo): unknown => item ? item.fields[f.name] : (start[f.name] ?? f.default ?? null);

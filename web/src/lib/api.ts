@@ -1,6 +1,6 @@
 // Calls to the server: types of what it answers, and one fetch that understands problems.
 
-export interface Problem { title: string; detail: string; status: number; field?: string }
+export interface Problem { type?: string; title: string; detail: string; status: number; field?: string }
 
 export interface Cell {
   value: number | null; numerator: number | null; denominator: number | null; n: number; excluded: Record<string, number>;
@@ -26,11 +26,12 @@ export interface FieldInfo { name: string; label: string; type: string; to: stri
 export interface ObjectInfo { name: string; plural: string; label: string; title: string; derived: boolean; list: string[]; sort?: string[]; fields: FieldInfo[] }
 export interface Dashboard { tiles: string[]; trend: string; funnel: string[]; breakdown: string; breakdown_by: string }
 export interface ModelInfo { objects: ObjectInfo[]; labels: Record<string, string>; dashboards: Record<string, Dashboard> }
-export interface Session { actor: string; workspace: { name: string; zone: string; currency: string; calendar: string; week_start: number; today: string } }
+export interface May { create: boolean; change: boolean; delete: boolean; export: boolean; read_only: string[] }
+export interface Session { actor: string; name: string; user: string | null; email: string; settings: boolean; password: boolean; codes: boolean; by_link: boolean; may: Record<string, May>; workspace: { name: string; zone: string; currency: string; calendar: string; week_start: number; today: string } }
 export interface Item { id: string; version: number; fields: Record<string, unknown>; titles: Record<string, string> }
 export interface Page { seq: number; total: number; items: Item[]; next: string | null }
 export interface Drill { total: number; sum: number; inputs: string[]; rows: { object: string; id: string; title: string; at: string | null; adds: number }[] }
-export interface Entry { seq: number; at: string; actor: string; op: string; version: number; changed: Record<string, { from: unknown; to: unknown }> }
+export interface Entry { at: string; actor: string; who: string | null; op: string; version: number; changed: Record<string, { from: unknown; to: unknown }> }
 
 export interface Cohorts { unit: Unit; rows: { start: string; end: string; customers: number; cells: Cell[] }[] }
 

@@ -19,6 +19,12 @@ export function useSession(): Session {
   return data;
 }
 
+const NOTHING = { create: false, change: false, delete: false, export: false, read_only: [] as string[] };
+/** What the signed-in person may do with records of an object. */
+export function useMay(object = '') {
+  return useSession().may[object] ?? NOTHING;
+}
+
 export function useModel() {
   const { lang } = usePrefs();
   const { data } = useQuery(modelQuery(lang));

@@ -4,11 +4,12 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { Merge, Pencil, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
+import { Invite } from '../forms/Invite';
 import { merge, MergeDialog } from '../forms/Merge';
 import { RecordForm } from '../forms/RecordForm';
 import { get, send, type Entry, type FieldInfo, type Item } from '../lib/api';
 import { titleOf, useCell } from '../lib/cell';
-import { useLabel, useModel } from '../lib/data';
+import { useLabel, useMay, useModel, useSession } from '../lib/data';
 import { useFormat } from '../lib/format';
 import { Failure, Loading, Panel } from '../ui/Parts';
 import { Page } from '../ui/Shell';
@@ -26,6 +27,8 @@ export function Record() {
   const cell = useCell();
   const { object: plural, id } = useParams({ strict: false }) as { object: string; id: string };
   const object = useModel()?.objects.find((o) => o.plural === plural);
+  const may = useMay(object?.name);
+  const { settings } = useSession();
   const navigate = useNavigate();
   const [editing, setEditing] = useState(false);
   const [merging, setMerging] = useState(false);
@@ -48,7 +51,7 @@ export function Record() {
   };
   const survivor = item.fields.merged_into as string | undefined;
   const mergeable = ['customer', 'lead', 'contact', 'ticket'].includes(object.name) && object.fields.some((f) => f.name === 'merged_into');
-  const controls = <>{mergeable && !survivor && <button type="button" className={ui.button} onClick={() => setMerging(true)}><Merge size={15} aria-hidden />{intl.formatMessage({ id: 'merge.open' })}</button>}<button type="button" className={ui.button} onClick={remove}><Trash2 size={15} aria-hidden />{intl.formatMessage({ id: 'form.delete' })}</button><button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setEditing(true)}><Pencil size={15} aria-hidden />{intl.formatMessage({ id: 'form.change' })}</button></>;
+  const controls = <>{object.name === 'user' && settings && <Invite user={id} />}{mergeable && !survivor && may.change && <button type="button" className={ui.button} onClick={() => setMerging(true)}><Merge size={15} aria-hidden />{intl.formatMessage({ id: 'merge.open' })}</button>}{may.delete && <button type="button" className={ui.button} onClick={remove}><Trash2 size={15} aria-hidden />{intl.formatMessage({ id: 'form.delete' })}</button>}{may.change && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setEditing(true)}><Pencil size={15} aria-hidden />{intl.formatMessage({ id: 'form.change' })}</button>}</>;
   return (
     <Page title={title} note={<Link className={ui.quiet} to="/records/$object" params={{ object: plural }}>{object.label}</Link>} controls={controls}>
       {editing && <RecordForm key={item.id} object={object} item={item} onDone={() => setEditing(false)} />}
@@ -70,8 +73,8 @@ export function Record() {
       <Related object={object} item={item} title={title} />
       <Panel title={intl.formatMessage({ id: 'record.history' })}>
         {history.data?.entries.map((entry) => (
-          <div key={entry.seq} className={table.entry}>
-            <span><strong>{entry.actor}</strong> {intl.formatMessage({ id: `record.${entry.op}` })} <span className={`${ui.quiet} num`}>{format.instant(entry.at)}</span></span>
+          <div key={`${entry.version}-${entry.op}`} className={table.entry}>
+            <span><strong>{entry.who ?? entry.actor}</strong> {intl.formatMessage({ id: `record.${entry.op}` })} <span className={`${ui.quiet} num`}>{format.instant(entry.at)}</span></span>
             {entry.op === 'update' && Object.entries(entry.changed).map(([name, c]) => <span key={name} className={ui.quiet}>{field(name)?.label ?? label(`field.${name}`)}: {words(c.from)} → {words(c.to)}</span>)}
           </div>
         ))}

@@ -7,7 +7,7 @@ import { useIntl } from 'react-intl';
 import { RecordForm } from '../forms/RecordForm';
 import { get, type FieldInfo, type Page as ListPage } from '../lib/api';
 import { isNumeric, Opening, useCell } from '../lib/cell';
-import { useModel } from '../lib/data';
+import { useMay, useModel } from '../lib/data';
 import { conditionsOf, containing, filterOf, operatorsOf, type Condition } from '../lib/filter';
 import { useFormat } from '../lib/format';
 import { usePrefs } from '../lib/prefs';
@@ -30,6 +30,7 @@ function List({ plural }: { plural: string }) {
   const format = useFormat();
   const cell = useCell();
   const object = useModel()?.objects.find((o) => o.plural === plural);
+  const may = useMay(object?.name);
   const navigate = useNavigate();
   const { lang } = usePrefs();
   const asked = useSearch({ strict: false }) as ListSearch;
@@ -66,7 +67,7 @@ function List({ plural }: { plural: string }) {
       </th>
     );
   };
-  const control = <>{searchable && <input className={ui.field} type="search" value={text} onChange={(e) => setText(e.target.value)} placeholder={intl.formatMessage({ id: 'records.search' })} aria-label={intl.formatMessage({ id: 'records.search' })} />}{object && conditions.length === 0 && <button type="button" className={ui.button} onClick={begin}><ListFilter size={15} aria-hidden />{intl.formatMessage({ id: 'filter.title' })}</button>}{object && <a className={ui.button} href={file} download={`${plural}.csv`} aria-label={intl.formatMessage({ id: 'list.export' })} title={intl.formatMessage({ id: 'list.export' })}><Download size={15} aria-hidden /></a>}{object && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setAdding(true)}><Plus size={15} aria-hidden />{intl.formatMessage({ id: 'form.add' })}</button>}</>;
+  const control = <>{searchable && <input className={ui.field} type="search" value={text} onChange={(e) => setText(e.target.value)} placeholder={intl.formatMessage({ id: 'records.search' })} aria-label={intl.formatMessage({ id: 'records.search' })} />}{object && conditions.length === 0 && <button type="button" className={ui.button} onClick={begin}><ListFilter size={15} aria-hidden />{intl.formatMessage({ id: 'filter.title' })}</button>}{may.export && <a className={ui.button} href={file} download={`${plural}.csv`} aria-label={intl.formatMessage({ id: 'list.export' })} title={intl.formatMessage({ id: 'list.export' })}><Download size={15} aria-hidden /></a>}{may.create && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setAdding(true)}><Plus size={15} aria-hidden />{intl.formatMessage({ id: 'form.add' })}</button>}</>;
   return (
     <Page title={object?.label ?? plural} note={total !== undefined && <span className={ui.quiet}>{intl.formatMessage({ id: 'records.count' }, { count: total })}</span>} controls={control}>
       {adding && object && <RecordForm object={object} start={now(object)} onDone={(id) => { setAdding(false); if (id) void navigate({ to: '/records/$object/$id', params: { object: plural, id } }); }} />}

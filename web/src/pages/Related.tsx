@@ -6,7 +6,7 @@ import { useIntl } from 'react-intl';
 import { RecordForm } from '../forms/RecordForm';
 import { get, type FieldInfo, type Item, type ObjectInfo, type Page } from '../lib/api';
 import { Opening, useCell } from '../lib/cell';
-import { useLabel, useModel } from '../lib/data';
+import { useLabel, useModel, useSession } from '../lib/data';
 import { quote } from '../lib/filter';
 import { Panel } from '../ui/Parts';
 import table from '../ui/table.module.css';
@@ -30,7 +30,8 @@ export function Related({ object, item, title }: { object: ObjectInfo; item: Ite
       queryFn: () => get<Page>(`/api/records/${r.object.plural}`, { filter: `${r.field.name} = ${quote(item.id)}`, limit: SHOWN }),
     })),
   });
-  const addable = relations.filter((r) => !BY_MACHINES.includes(r.object.name) && r.field.name === object.name);
+  const { may } = useSession();
+  const addable = relations.filter((r) => may[r.object.name]?.create && !BY_MACHINES.includes(r.object.name) && r.field.name === object.name);
   return (
     <>
       {addable.length > 0 && (

@@ -1,25 +1,33 @@
-// Signing in with the one-use link's token. The token stands behind the # and so never reaches a log.
+// Signing in: by address and password, with a code where one is asked for, or by a one-use link. A link's token
+// stands behind the # and so never reaches a log.
 import { useEffect, useState, type FormEvent } from 'react';
 import { useIntl } from 'react-intl';
-import { ApiError, send } from '../lib/api';
+import { ApiError, get, send, type Session } from '../lib/api';
 import { Logo } from '../ui/Shell';
 import ui from '../ui/ui.module.css';
 import css from './signin.module.css';
 
 export function SignIn() {
   const intl = useIntl();
-  const [token, setToken] = useState('');
+  const t = (id: string) => intl.formatMessage({ id });
+  const [way, setWay] = useState<'password' | 'link'>('password');
+  const [typed, setTyped] = useState({ token: '', email: '', password: '', code: '' });
+  const [coded, setCoded] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
 
-  const enter = async (given: string) => {
+  const enter = async (body: Record<string, string>) => {
     setBusy(true);
     setProblem('');
     try {
-      await send('/api/session', 'POST', { token: given.trim().replace(/^.*#/, '') });
-      location.replace('/');
+      await send('/api/session', 'POST', body);
+      const session = await get<Session>('/api/session');
+      // Whoever came by an invitation has no password yet: that is the first thing to do.
+      location.replace(session.user && !session.password ? '/account' : '/');
     } catch (error) {
-      setProblem(error instanceof ApiError ? error.problem.detail : String(error));
+      const code = error instanceof ApiError ? error.problem.type?.split(':').at(-1) : undefined;
+      if (code === 'code-needed') setCoded(true);
+      else setProblem(code && `signin.${code}` in intl.messages ? t(`signin.${code}`) : error instanceof ApiError ? error.problem.detail : String(error));
       setBusy(false);
     }
   };
@@ -30,24 +38,43 @@ export function SignIn() {
       const linked = location.hash.slice(1);
       if (!linked) return;
       history.replaceState(null, '', location.pathname);
-      void enter(linked);
+      void enter({ token: linked });
     };
     follow();
     addEventListener('hashchange', follow);
     return () => removeEventListener('hashchange', follow);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, for the address that the page was opened with
   }, []);
 
+  const submit = (e: FormEvent) => {
+    e.preventDefault();
+    void enter(way === 'link' ? { token: typed.token.trim().replace(/^.*#/, '') } : { email: typed.email, password: typed.password, ...(coded && { code: typed.code }) });
+  };
+  const field = (name: keyof typeof typed, label: string, more: React.InputHTMLAttributes<HTMLInputElement>) => (
+    <label className={css.label}>{label}
+      <input className={ui.field} value={typed[name]} onChange={(e) => setTyped((was) => ({ ...was, [name]: e.target.value }))} spellCheck={false} dir="ltr" required {...more} />
+    </label>
+  );
   return (
     <main className={css.page}>
-      <form className={`${ui.panel} ${css.card}`} onSubmit={(e: FormEvent) => { e.preventDefault(); void enter(token); }}>
+      <form className={`${ui.panel} ${css.card}`} onSubmit={submit}>
         <Logo size={32} />
-        <h1 className={css.title}>{intl.formatMessage({ id: 'signin.title' })}</h1>
-        <p className={ui.quiet}>{intl.formatMessage({ id: 'signin.hint' })}</p>
-        <label className={css.label}>{intl.formatMessage({ id: 'signin.token' })}
-          <input className={ui.field} value={token} onChange={(e) => setToken(e.target.value)} autoComplete="off" spellCheck={false} dir="ltr" required />
-        </label>
+        <h1 className={css.title}>{t('signin.title')}</h1>
+        {way === 'password' ? (
+          <>
+            {field('email', t('signin.email'), { autoComplete: 'username', inputMode: 'email' })}
+            {field('password', t('signin.password'), { type: 'password', autoComplete: 'current-password' })}
+            {coded && field('code', t('signin.code'), { autoComplete: 'one-time-code', inputMode: 'numeric', autoFocus: true })}
+          </>
+        ) : (
+          <>
+            <p className={ui.quiet}>{t('signin.hint')}</p>
+            {field('token', t('signin.token'), { autoComplete: 'off' })}
+          </>
+        )}
         {problem && <p role="alert" className={css.problem}>{problem}</p>}
-        <button type="submit" className={`${ui.button} ${ui.primary}`} disabled={busy}>{intl.formatMessage({ id: busy ? 'signin.busy' : 'signin.go' })}</button>
+        <button type="submit" className={`${ui.button} ${ui.primary}`} disabled={busy}>{t(busy ? 'signin.busy' : 'signin.go')}</button>
+        <button type="button" className={ui.button} onClick={() => { setWay(way === 'link' ? 'password' : 'link'); setProblem(''); }}>{t(way === 'link' ? 'signin.bypassword' : 'signin.bylink')}</button>
       </form>
     </main>
   );

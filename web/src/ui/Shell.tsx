@@ -1,11 +1,11 @@
 // The frame of every page: side bar, or tabs on a phone; language, theme, live mark.
 import { Link, Outlet } from '@tanstack/react-router';
-import { CalendarDays, ChartNoAxesColumn, Coins, Columns3, FileText, Flag, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
+import { ArrowLeftRight, CalendarDays, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, Columns3, FileText, Flag, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
 import { useState, type ReactNode } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
 import { send } from '../lib/api';
-import { useLabel, useLive } from '../lib/data';
+import { useLabel, useLive, useSession } from '../lib/data';
 import { LANGUAGES, usePrefs, type Language } from '../lib/prefs';
 import { FindButton, Palette } from './Palette';
 import { Select } from './Parts';
@@ -15,7 +15,13 @@ import ui from './ui.module.css';
 const RECORDS: [plural: string, object: string, icon: LucideIcon][] = [
   ['customers', 'customer', Users], ['leads', 'lead', UserPlus], ['deals', 'deal', Target], ['orders', 'order', ShoppingCart],
   ['contracts', 'contract', FileText], ['tickets', 'ticket', LifeBuoy], ['survey_responses', 'survey_response', MessageSquareQuote], ['campaigns', 'campaign', Megaphone],
-  ['bookings', 'booking', CalendarDays], ['tasks', 'task', ListChecks], ['goals', 'goal', Flag], ['expenses', 'expense', Coins], ['products', 'product', Package], ['users', 'user', ChartNoAxesColumn],
+  ['bookings', 'booking', CalendarDays], ['tasks', 'task', ListChecks], ['goals', 'goal', Flag], ['expenses', 'expense', Coins], ['products', 'product', Package],
+];
+
+/** What whoever runs the workspace looks after. */
+const SETTINGS: typeof RECORDS = [
+  ['users', 'user', ChartNoAxesColumn], ['teams', 'team', UsersRound], ['access_roles', 'access_role', ShieldCheck], ['pipelines', 'pipeline', GitBranch], ['stages', 'stage', SlidersHorizontal],
+  ['schedules', 'schedule', Clock], ['fx_rates', 'fx_rate', ArrowLeftRight], ['question_versions', 'question_version', MessageSquareQuote], ['workspaces', 'workspace', Settings2],
 ];
 
 export function Logo({ size = 20 }: { size?: number }) {
@@ -37,6 +43,7 @@ function Preferences() {
         options={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))} />
       <button type="button" className={css.icon} onClick={() => setTheme(theme === 'dark' ? 'light' : 'dark')}
         aria-label={intl.formatMessage({ id: theme === 'dark' ? 'theme.light' : 'theme.dark' })}><Other size={16} aria-hidden /></button>
+      <Link to="/account" className={css.icon} aria-label={intl.formatMessage({ id: 'nav.account' })}><CircleUser size={16} aria-hidden /></Link>
       <button type="button" className={css.icon} aria-label={intl.formatMessage({ id: 'signin.out' })}
         onClick={() => void send('/api/session', 'DELETE').finally(() => location.assign('/sign-in'))}><LogOut size={16} aria-hidden /></button>
     </>
@@ -46,17 +53,21 @@ function Preferences() {
 function Places({ onGo, className = css.link }: { onGo?: () => void; className?: string }) {
   const intl = useIntl();
   const label = useLabel();
+  const { may, settings } = useSession();
+  const seen = ([, object]: (typeof RECORDS)[number]) => object in may;
+  const link = ([plural, object, Icon]: (typeof RECORDS)[number]) => (
+    <Link key={plural} to="/records/$object" params={{ object: plural }} className={className} activeOptions={{ includeSearch: false }} onClick={onGo}>
+      <Icon size={16} aria-hidden />{label(`object.${object}`)}
+    </Link>
+  );
   return (
     <>
       <Link to="/" className={className} activeOptions={{ exact: true, includeSearch: false }} onClick={onGo}><LayoutGrid size={16} aria-hidden />{intl.formatMessage({ id: 'nav.overview' })}</Link>
       <Link to="/metrics" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Sigma size={16} aria-hidden />{intl.formatMessage({ id: 'nav.metrics' })}</Link>
       <Link to="/board" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Columns3 size={16} aria-hidden />{intl.formatMessage({ id: 'nav.board' })}</Link>
       <div className={css.group}>{intl.formatMessage({ id: 'nav.records' })}</div>
-      {RECORDS.map(([plural, object, Icon]) => (
-        <Link key={plural} to="/records/$object" params={{ object: plural }} className={className} activeOptions={{ includeSearch: false }} onClick={onGo}>
-          <Icon size={16} aria-hidden />{label(`object.${object}`)}
-        </Link>
-      ))}
+      {RECORDS.filter(seen).map(link)}
+      {settings && <><div className={css.group}>{intl.formatMessage({ id: 'nav.settings' })}</div>{SETTINGS.filter(seen).map(link)}</>}
     </>
   );
 }

@@ -1,0 +1,59 @@
+// A role made, somebody invited with it, their password set, and what they then see: their own records alone.
+export async function people({ page, guest, origin, name, check, look }) {
+  await page.goto(`${origin}/records/access_roles`);
+  await page.waitForSelector('table tbody tr');
+  await page.locator('main header button').last().click();
+  const form = page.locator('form');
+  await form.waitFor();
+  await form.locator('input[dir=auto]').first().fill('Only their own');
+  const levels = form.locator('fieldset').first().locator('select');
+  for (const [i, value] of ['own', 'own', 'none', 'true', 'false'].entries()) await levels.nth(i).selectOption(value);
+  await form.locator('select').last().selectOption('deal');
+  await form.locator('fieldset').nth(1).locator('summary').first().click();
+  await look(page, `role-form-${name}`);
+  await form.locator('button[type=submit]').click();
+  await page.waitForURL(/access_roles\/[0-9a-f-]{36}/);
+  const role = page.url().split('/').at(-1);
+
+  const user = await page.evaluate(async () => (await (await fetch(`/api/records/deals?limit=1&filter=${encodeURIComponent("owner is not null and outcome = 'won'")}`)).json()).items[0].fields.owner);
+  await page.goto(`${origin}/records/users/${user}`);
+  await page.waitForSelector('dl');
+  const given = await page.evaluate(async ([id, access]) => (await fetch(`/api/records/users/${id}`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ access, email: 'walker@example.org' }) })).status, [user, role]);
+  check(`${name}: a role is given`, given === 200, String(given));
+  await page.locator('main header button').first().click();
+  const dialog = page.locator('[role=dialog]');
+  await dialog.locator('input').waitFor();
+  const link = await dialog.locator('input').inputValue();
+  check(`${name}: an invitation is a link`, link.startsWith(`${origin}/sign-in#`), link);
+  await look(page, `invite-${name}`);
+  await page.keyboard.press('Escape');
+
+  await guest.goto(link);
+  await guest.waitForURL('**/account');
+  await guest.waitForSelector('input[autocomplete=new-password]');
+  await guest.locator('input[autocomplete=new-password]').fill('orange tiles on the quay');
+  await look(guest, `account-${name}`);
+  await guest.locator('main form').first().locator('button[type=submit]').click();
+  check(`${name}: the password is set`, await guest.locator('[role=status]', { hasText: /\S/ }).nth(1).waitFor({ timeout: 5000 }).then(() => true, () => false));
+
+  const totals = (at) => at.evaluate(async () => (await (await fetch('/api/records/deals?limit=1')).json()).total);
+  const [all, own] = [await totals(page), await totals(guest)];
+  check(`${name}: they see their own deals alone`, own > 0 && own < all, `${own} of ${all}`);
+  const sum = (at) => at.evaluate(async () => (await (await fetch('/api/ask?metrics=deals_won&from=2025-01-01&to=2026-03-01')).json()).metrics[0].total.value);
+  const [whole, part] = [await sum(page), await sum(guest)];
+  check(`${name}: and the numbers are of those`, part > 0 && part < whole, `${part} of ${whole}`);
+  await guest.goto(`${origin}/records/deals`);
+  await guest.waitForSelector('table tbody tr');
+  check(`${name}: nothing is offered that the role forbids`, (await guest.locator('a[download]').count()) === 0 && (await guest.locator('a[href="/records/access_roles"]').count()) === 0);
+
+  await guest.evaluate(() => fetch('/api/session', { method: 'DELETE' }));
+  await guest.goto(`${origin}/sign-in`);
+  await guest.locator('input[autocomplete=username]').fill('walker@example.org');
+  await guest.locator('input[type=password]').fill('wrong tiles on the quay');
+  await guest.locator('button[type=submit]').click();
+  check(`${name}: a wrong password is told`, await guest.locator('[role=alert]').waitFor({ timeout: 5000 }).then(() => true, () => false));
+  await guest.locator('input[type=password]').fill('orange tiles on the quay');
+  await guest.locator('button[type=submit]').click();
+  check(`${name}: and the right one opens`, await guest.waitForSelector('a[href^="/metrics/revenue"]', { timeout: 15_000 }).then(() => true, () => false));
+  await look(guest, `own-overview-${name}`);
+}
