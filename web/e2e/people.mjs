@@ -57,3 +57,36 @@ export async function people({ page, guest, origin, name, check, look }) {
   check(`${name}: and the right one opens`, await guest.waitForSelector('a[href^="/metrics/revenue"]', { timeout: 15_000 }).then(() => true, () => false));
   await look(guest, `own-overview-${name}`);
 }
+
+/** A lead becomes a customer and a deal; many records are changed at once, and it is taken back. */
+export async function leads({ page, origin, name, check, look }) {
+  const id = await page.evaluate(async () => (await (await fetch('/api/records/leads', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Ines Calder', company: 'Calder Works', email: 'ines@calder.example' }) })).json()).id);
+  await page.goto(`${origin}/records/leads/${id}`);
+  await page.waitForSelector('dl');
+  await page.locator('main header button').first().click();
+  const form = page.locator('form');
+  await form.locator('input[inputmode=decimal]').fill('1500');
+  await page.waitForFunction(() => document.querySelectorAll('form select option').length > 1);
+  await look(page, `convert-${name}`);
+  await form.locator('button[type=submit]').click();
+  await page.waitForURL(/records\/customers\/[0-9a-f-]{36}/);
+  check(`${name}: a lead became a customer`, await page.waitForFunction(() => document.querySelector('h1')?.innerText === 'Calder Works', null, { timeout: 5000 }).then(() => true, () => false));
+  check(`${name}: with a deal`, await page.locator('main table a', { hasText: 'Calder Works' }).first().waitFor({ timeout: 5000 }).then(() => true, () => false));
+
+  await page.goto(`${origin}/records/customers`);
+  await page.waitForSelector('table tbody tr');
+  const boxes = page.locator('tbody input[type=checkbox]');
+  const rows = page.locator('tbody tr');
+  const before = await rows.first().innerText();
+  for (const i of [0, 1, 2]) await boxes.nth(i).check();
+  const bar = page.locator('main [role=region]').last();
+  await bar.locator('button').first().click();
+  await form.locator('select').first().selectOption('segment');
+  await form.locator('input').last().fill('Walked');
+  await look(page, `bulk-${name}`);
+  await form.locator('button[type=submit]').click();
+  check(`${name}: three records are changed at once`, await page.waitForFunction(() => [...document.querySelectorAll('tbody tr')].filter((r) => r.innerText.includes('Walked')).length === 3, null, { timeout: 8000 }).then(() => true, () => false));
+  await look(page, `undo-${name}`);
+  await bar.locator('button').first().click();
+  check(`${name}: and it is taken back`, await page.waitForFunction((was) => document.querySelector('tbody tr')?.innerText === was, before, { timeout: 8000 }).then(() => true, () => false));
+}

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { AxeBuilder } from '@axe-core/playwright';
-import { people } from './people.mjs';
+import { leads, people } from './people.mjs';
 
 const binary = process.env.NORTHING ?? new URL('../../target/release/northing', import.meta.url).pathname;
 const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
@@ -161,8 +161,8 @@ async function day(page, context, origin, name) {
 
   // A ticket answered, an order refunded: both from the record's own page.
   for (const [plural, word, fill] of [
-    ['tickets', /^(message|پیام)$/, () => form.locator('select').first().selectOption('staff')],
-    ['orders', /^(refund|بازپرداخت)$/, () => form.locator('input[inputmode=decimal]').first().fill('1.00')],
+    ['tickets', /^(message|پیام|wiadomość)$/i, () => form.locator('select').first().selectOption('staff')],
+    ['orders', /^(refund|بازپرداخت|zwrot)$/i, () => form.locator('input[inputmode=decimal]').first().fill('1.00')],
   ]) {
     await page.goto(`${origin}/records/${plural}`);
     await page.locator('tbody a').first().click();
@@ -290,6 +290,7 @@ async function walk(lang, theme, width, height) {
   check(`${name}: an own metric opens under its name`, named);
   await cohorts(page, origin, name);
   await day(page, context, origin, name);
+  await leads({ page, origin, name, check, look });
   const apart = await browser.newContext({ viewport: { width, height }, hasTouch: width < 500 });
   await apart.addInitScript(([l, t]) => { localStorage.setItem('northing.lang', l); localStorage.setItem('northing.theme', t); }, [lang, theme]);
   const guest = await apart.newPage();
@@ -306,7 +307,7 @@ async function walk(lang, theme, width, height) {
 
 try {
   const only = process.env.ONLY;
-  for (const [lang, theme, width, height] of [['en', 'light', 1280, 860], ['fa', 'light', 1280, 860], ['en', 'light', 390, 844], ['fa', 'light', 390, 844], ['en', 'dark', 1280, 860]]) {
+  for (const [lang, theme, width, height] of [['en', 'light', 1280, 860], ['fa', 'light', 1280, 860], ['en', 'light', 390, 844], ['fa', 'light', 390, 844], ['pl', 'light', 1280, 860], ['en', 'dark', 1280, 860]]) {
     if (!only || `${lang}-${width}-${theme}`.includes(only)) await walk(lang, theme, width, height);
   }
 } finally {

@@ -25,6 +25,9 @@ pub struct ObjectDef {
     /// Seen by everybody who sees records of the kind at all (products, stages): they are nobody's.
     #[serde(default)]
     pub shared: bool,
+    /// Something that a record takes for a span of time, so that no other may have it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exclusive: Option<Exclusive>,
     /// Records that no KPI counts (KPIS.md G4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude: Option<String>,
@@ -45,6 +48,17 @@ pub struct ObjectDef {
     pub fields: BTreeMap<String, FieldDef>,
     #[serde(default)]
     pub derive: BTreeMap<String, FieldDef>,
+}
+
+/// One record at a time has what `of` refers to from `from` until `to`; those in one of the states `free` have nothing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exclusive {
+    pub of: String,
+    pub from: String,
+    pub to: String,
+    pub state: String,
+    pub free: Vec<String>,
 }
 
 /// Fields that every stored object has without declaring them.
@@ -237,6 +251,13 @@ impl Model {
             }
             for field in object.fields.values() {
                 self.check_field(object, field)?;
+            }
+            if let Some(x) = &object.exclusive {
+                let is = |name: &str, kind: FieldType| object.field(name).is_some_and(|f| f.kind == kind && !f.derived);
+                let fine = is(&x.of, FieldType::Ref) && is(&x.from, FieldType::Datetime) && is(&x.to, FieldType::Datetime) && is(&x.state, FieldType::Choice);
+                if !fine {
+                    return Err(ModelError::new(place, "exclusive needs a reference, two instants and a choice of the object", "name of, from, to and state"));
+                }
             }
             if let Some(name) = object.whose.iter().find(|w| object.field(w).is_none_or(|f| f.kind != FieldType::Ref || !f.facts)) {
                 return Err(ModelError::new(place, format!("whose '{name}' is not one of its references"), "name a ref field that facts hold"));

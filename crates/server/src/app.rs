@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use crate::password::Tries;
 use crate::place::{Place, Places};
-use crate::{Config, ServeError, assets, events, export, guard, metrics, openapi, people, records, session};
+use crate::{Config, ServeError, assets, changes, events, export, guard, metrics, openapi, people, records, session};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
@@ -74,6 +74,12 @@ impl Caller {
         let own = self.place.feed.at_least(app.store.seq(), CATCH_UP);
         let row = own.table_index(object).and_then(|table| Some((table, own.row_of(table, id)?)));
         row.is_some_and(|(table, row)| own.tables[table].flags(row) & (EXISTS | SEEN) == EXISTS | SEEN)
+    }
+
+    /// Did they ever see a record, deleted ones included?
+    pub fn remembers(&self, own: &Snapshot, object: &str, id: Uuid) -> bool {
+        let row = own.table_index(object).and_then(|table| Some((table, own.row_of(table, id)?)));
+        row.is_some_and(|(table, row)| own.tables[table].flags(row) & SEEN != 0)
     }
 
     /// The address under which they sign in.
@@ -159,6 +165,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/metrics/{id}/drill", get(metrics::drill))
         .route("/api/metrics/{id}/cohorts", get(metrics::cohorts))
         .route("/api/events", get(events::stream))
+        .route("/api/changes", post(changes::change))
         .route("/api/invitations", post(people::invite))
         .route("/api/me/password", put(people::set_password))
         .route("/api/me/codes", post(people::begin_codes).put(people::confirm_codes).delete(people::end_codes))

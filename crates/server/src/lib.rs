@@ -5,6 +5,7 @@
 
 mod app;
 mod assets;
+mod changes;
 mod events;
 mod export;
 mod guard;

@@ -63,6 +63,9 @@ pub fn openapi(model: &Model) -> Js {
         json!({"type": "object", "required": required, "additionalProperties": false, "properties": properties})
     };
     let token = object(&[("token", "string"), ("email", "string"), ("password", "string"), ("code", "string")], &[]);
+    let one = object(&[("op", "string"), ("object", "string"), ("id", "string"), ("fields", "object"), ("version", "integer")], &["op", "object"]);
+    let together = json!({"type": "object", "required": ["changes"], "additionalProperties": false, "properties": {"changes": {"type": "array", "minItems": 1, "maxItems": 1000, "items": one}}});
+    paths.insert("/api/changes".into(), json!({"post": operation("Several changes together or not at all", &[], Some(together))}));
     let code = object(&[("code", "string")], &["code"]);
     paths.insert("/api/invitations".into(), json!({"post": operation("A link with which a user signs in once", &[], Some(object(&[("user", "string")], &["user"])))}));
     paths.insert("/api/me/password".into(), json!({"put": operation("Set one's password", &[], Some(object(&[("password", "string"), ("current", "string")], &["password"])))}));

@@ -52,6 +52,7 @@ impl From<StoreError> for Problem {
             StoreError::NotFound { .. } => Self::not_found(words),
             StoreError::Conflict { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "conflict", "The record was changed in the meantime", format!("{words}. Load it again and repeat your change.")),
             StoreError::Invalid { field, .. } => Self { field: Some(field), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The record cannot be saved so", words) },
+            StoreError::Taken { field, .. } => Self { field: Some(field), ..Self::new(StatusCode::CONFLICT, "taken", "The time is taken", "Somebody has this time already. Choose another.") },
             StoreError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "The Idempotency-Key belongs to another request", words),
             StoreError::ReadOnly(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", "Nothing can be written at the moment", words),
             StoreError::Model(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "definition", "The definition is not valid", words),

@@ -1,6 +1,7 @@
 //! Records of every object: list, get, create, change, delete, history, merge. Generic over the model.
 
 use crate::app::{App, CATCH_UP, Caller, blocking};
+use crate::changes::New;
 use crate::problem::Problem;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
@@ -173,7 +174,7 @@ fn known(app: &App, caller: &Caller, def: &ObjectDef, id: Uuid) -> Result<(), Pr
 }
 
 /// The fields of a request, checked against the declaration and the caller's rights; derived and unknown ones are refused.
-fn fields(app: &App, caller: &Caller, def: &ObjectDef, body: &Js) -> Result<Record, Problem> {
+pub fn fields(app: &App, caller: &Caller, def: &ObjectDef, body: &Js, new: &New) -> Result<Record, Problem> {
     let currency = caller.place.feed.now().settings.currency;
     let map = body.as_object().ok_or_else(|| Problem::bad("send an object of fields: {\"name\": \"…\"}"))?;
     let mut record = Record::new();
@@ -186,9 +187,10 @@ fn fields(app: &App, caller: &Caller, def: &ObjectDef, body: &Js) -> Result<Reco
         if caller.rights.read_only(&def.name, name) {
             return Err(refuse(format!("'{name}' is not yours to change")));
         }
-        let value = field.read(value, currency).map_err(|e| refuse(format!("{name}: {e}")))?;
+        let made = value.as_str().and_then(|text| new.get(text));
+        let value = made.map_or_else(|| field.read(value, currency).map_err(|e| refuse(format!("{name}: {e}"))), |id| Ok(Value::Ref(*id)))?;
         if let (Value::Ref(other), Some(to)) = (&value, field.to.as_deref()) {
-            if !caller.knows(app, to, *other) {
+            if made.is_none() && !caller.knows(app, to, *other) {
                 return Err(refuse(format!("{}.{name}: there is no {to} with the id {other}", def.name)));
             }
         }
@@ -206,7 +208,7 @@ fn expected(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
 }
 
 /// May the caller do this to the record? Of what is not seen nothing is told, not even that it may not be changed.
-fn permit(app: &App, caller: &Caller, def: &ObjectDef, id: Option<Uuid>, action: Action) -> Result<(), Problem> {
+pub fn permit(app: &App, caller: &Caller, def: &ObjectDef, id: Option<Uuid>, action: Action) -> Result<(), Problem> {
     let allowed = match id {
         None => caller.rights.may(def, action),
         Some(id) => {
@@ -224,26 +226,37 @@ struct Wanted {
     told: String,
 }
 
+/// The caller's key for this request and what tells the request from another, where it sends one.
+pub fn idempotency(caller: &Caller, headers: &HeaderMap, told: &str) -> Result<Option<(String, String)>, Problem> {
+    match headers.get("idempotency-key").and_then(|k| k.to_str().ok()) {
+        None => Ok(None),
+        Some(key) if key.is_empty() || key.len() > 200 => Err(Problem::bad("Idempotency-Key: 1 to 200 characters")),
+        Some(key) => {
+            let hash: String = Sha256::digest(told.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+            Ok(Some((format!("{}:{key}", caller.actor), hash)))
+        }
+    }
+}
+
+/// Writes changes that were allowed, and waits until the caller's facts have them.
+pub fn commit(app: &App, caller: &Caller, changes: Vec<Change>, key: Option<(String, String)>) -> Result<Committed, Problem> {
+    let mut done = app.store.commit(Commit { actor: caller.actor.clone(), at: app.env.now(), changes, key })?;
+    let shown = caller.place.feed.at_least(done.seq, CATCH_UP).shown;
+    if caller.place.view.is_some() {
+        done.seq = shown;
+    }
+    Ok(done)
+}
+
 async fn write(app: Arc<App>, caller: Caller, headers: HeaderMap, wanted: impl FnOnce(&App, &Caller) -> Result<Wanted, Problem> + Send + 'static) -> Result<Committed, Problem> {
-    let key = match headers.get("idempotency-key").and_then(|k| k.to_str().ok()) {
-        None => None,
-        Some(key) if key.is_empty() || key.len() > 200 => return Err(Problem::bad("Idempotency-Key: 1 to 200 characters")),
-        Some(key) => Some(format!("{}:{key}", caller.actor)),
-    };
     let expected = expected(&headers)?;
     blocking(move || {
         let Wanted { mut change, told } = wanted(&app, &caller)?;
         if change.op != Op::Create {
             change.expected = expected;
         }
-        let hash: String = Sha256::digest(told.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
-        let commit = Commit { actor: caller.actor, at: app.env.now(), changes: vec![change], key: key.map(|k| (k, hash)) };
-        let mut done = app.store.commit(commit)?;
-        let shown = caller.place.feed.at_least(done.seq, CATCH_UP).shown;
-        if caller.place.view.is_some() {
-            done.seq = shown;
-        }
-        Ok(done)
+        let key = idempotency(&caller, &headers, &told)?;
+        commit(&app, &caller, vec![change], key)
     })
     .await
 }
@@ -265,7 +278,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
         let snapshot = caller.place.feed.now();
         let def = caller.object(&snapshot.model, &name)?;
         permit(app, caller, def, None, Action::Create)?;
-        let mut fields = fields(app, caller, def, &body)?;
+        let mut fields = fields(app, caller, def, &body, &New::new())?;
         if let Some((field, user)) = caller.rights.default_owner(def) {
             fields.entry(field).or_insert(Value::Ref(user));
         }
@@ -281,7 +294,7 @@ pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
         let snapshot = caller.place.feed.now();
         let def = caller.object(&snapshot.model, &name)?;
         permit(app, caller, def, Some(id), Action::Change)?;
-        Ok(Wanted { change: Change::update(&def.name, id, fields(app, caller, def, &body)?), told: format!("change {} {id} {body}", def.name) })
+        Ok(Wanted { change: Change::update(&def.name, id, fields(app, caller, def, &body, &New::new())?), told: format!("change {} {id} {body}", def.name) })
     })
     .await?;
     Ok(written(&done, StatusCode::OK))

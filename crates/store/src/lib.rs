@@ -32,6 +32,8 @@ pub enum StoreError {
     Conflict { object: String, id: String, expected: u64, actual: u64 },
     #[error("{object}.{field}: {problem}")]
     Invalid { object: String, field: String, problem: String },
+    #[error("{object}: this time is taken already")]
+    Taken { object: String, field: String },
     #[error("this Idempotency-Key was used with another request")]
     KeyReused,
     #[error("the workspace is read-only at the moment: {0}")]

@@ -62,10 +62,19 @@ pub(crate) fn load_model(connection: &mut Connection) -> Result<Model> {
     Ok(Model::build(&custom)?)
 }
 
+/// Finds what overlaps without reading the whole table.
+fn exclusive_index(object: &ObjectDef) -> Option<String> {
+    let x = object.exclusive.as_ref()?;
+    Some(format!("create index if not exists {} on {} ({}, {})", quote(&format!("{}__exclusive", object.name)), quote(&object.name), quote(&x.of), quote(&x.from)))
+}
+
 pub(crate) fn tables(connection: &mut Connection, model: &Model) -> Result<()> {
     let tx = connection.transaction()?;
     for object in model.objects.iter().filter(|o| !o.derived) {
         table(&tx, object)?;
+        if let Some(index) = exclusive_index(object) {
+            tx.execute_batch(&index)?;
+        }
     }
     tx.commit()?;
     Ok(())

@@ -207,6 +207,9 @@ fn apply_one(
     if unchanged && moments.is_empty() {
         return Ok(None);
     }
+    if change.op != Op::Delete {
+        check_exclusive(connection, object, change.id, &after)?;
+    }
     after.insert("updated_at".into(), Value::Time(commit.at));
     let version = version + 1;
     match change.op {
@@ -337,6 +340,30 @@ fn check_value(
         }
     }
     Ok(())
+}
+
+/// Is what the record takes for a time free then? Inside the transaction that writes it, so that of many who ask at
+/// once one gets it.
+fn check_exclusive(connection: &Connection, object: &ObjectDef, id: Uuid, after: &Record) -> Result<()> {
+    let Some(x) = &object.exclusive else { return Ok(()) };
+    let time = |name: &str| match after.get(name) {
+        Some(Value::Time(at)) => Some(*at),
+        _ => None,
+    };
+    let free = after.get(&x.state).and_then(Value::as_text).is_some_and(|state| x.free.iter().any(|f| f == state));
+    let (Some(of), Some(from), Some(to), false) = (after.get(&x.of).and_then(Value::as_ref_id), time(&x.from), time(&x.to), free) else { return Ok(()) };
+    if to <= from {
+        return Err(invalid(object, &x.to, "it ends before it begins"));
+    }
+    let marks = (0..x.free.len()).map(|i| format!("?{}", i + 5)).collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "select 1 from {} where {} = ?1 and {} < ?2 and {} > ?3 and id <> ?4 and not deleted and {} not in ({marks}) limit 1",
+        quote(&object.name), quote(&x.of), quote(&x.from), quote(&x.to), quote(&x.state)
+    );
+    let mut values: Vec<rusqlite::types::Value> = vec![of.to_string().into(), to.into(), from.into(), id.to_string().into()];
+    values.extend(x.free.iter().map(|f| f.clone().into()));
+    let taken: Option<i64> = connection.prepare_cached(&sql)?.query_row(params_from_iter(values), |r| r.get(0)).optional()?;
+    if taken.is_some() { Err(StoreError::Taken { object: object.name.clone(), field: x.from.clone() }) } else { Ok(()) }
 }
 
 fn check_merge(connection: &Connection, object: &ObjectDef, loser: Uuid, winner: Uuid) -> Result<()> {

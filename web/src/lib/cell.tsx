@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { FieldInfo, Item, ObjectInfo } from './api';
 import { useLabel, useModel } from './data';
 import { useFormat } from './format';
+import { RightsWords } from '../forms/RightsWords';
 import table from '../ui/table.module.css';
 
 export const isNumeric = (field: FieldInfo) => ['money', 'int', 'decimal', 'percent', 'duration'].includes(field.type);
@@ -38,6 +39,7 @@ export function useCell() {
       case 'date': return <span className="num">{format.day(String(value))}</span>;
       case 'duration': return <span className="num">{format.duration(Number(value))}</span>;
       case 'int': case 'percent': case 'decimal': return <span className="num">{format.plain(Number(value))}</span>;
+      case 'json': return field.name === 'rights' ? <RightsWords value={String(value)} /> : String(value);
       case 'bool': return label(`option.${String(value)}`);
       case 'choice': return label(`option.${String(value)}`, String(value));
       case 'tags': case 'refs': return (value as string[]).join(', ');

@@ -12,6 +12,12 @@ import ui from '../ui/ui.module.css';
 import css from './account.module.css';
 
 interface Opened { id: string; name: string; created_at: number; seen_at: number | null; expires_at: number; read_only: boolean }
+/** What a browser calls itself, in two words. */
+const browser = (agent: string) => {
+  const name = /(Edg|OPR|Firefox|Chrome|Safari)\w*\/\d+/.exec(agent)?.[1]?.replace('Edg', 'Edge').replace('OPR', 'Opera');
+  const system = /(Windows|Android|iPhone|iPad|Mac OS|Linux)/.exec(agent)?.[1];
+  return name ? [name, system].filter(Boolean).join(' · ') : agent;
+};
 const at = (seconds: number) => new Date(seconds * 1000).toISOString();
 
 /** Something to send, with what came of it below. */
@@ -131,7 +137,7 @@ function Sessions() {
   };
   const row = (o: Opened, own = false) => (
     <li key={o.id}>
-      <span><strong dir="auto">{o.name || '–'}</strong>{own && ` · ${t('account.this')}`}{o.read_only && ` · ${t('account.readonly')}`}<br /><span className={ui.quiet}>{format.instant(at(o.seen_at ?? o.created_at))} – {format.instant(at(o.expires_at))}</span></span>
+      <span><strong dir="auto">{browser(o.name) || '–'}</strong>{own && ` · ${t('account.this')}`}{o.read_only && ` · ${t('account.readonly')}`}<br /><span className={ui.quiet}>{format.instant(at(o.seen_at ?? o.created_at))} – {format.instant(at(o.expires_at))}</span></span>
       {!own && <button type="button" className={ui.button} disabled={busy} onClick={() => end(o.id)}>{t('account.end')}</button>}
     </li>
   );

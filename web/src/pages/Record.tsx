@@ -4,6 +4,7 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { Merge, Pencil, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
+import { Convert } from '../forms/Convert';
 import { Invite } from '../forms/Invite';
 import { merge, MergeDialog } from '../forms/Merge';
 import { RecordForm } from '../forms/RecordForm';
@@ -51,7 +52,7 @@ export function Record() {
   };
   const survivor = item.fields.merged_into as string | undefined;
   const mergeable = ['customer', 'lead', 'contact', 'ticket'].includes(object.name) && object.fields.some((f) => f.name === 'merged_into');
-  const controls = <>{object.name === 'user' && settings && <Invite user={id} />}{mergeable && !survivor && may.change && <button type="button" className={ui.button} onClick={() => setMerging(true)}><Merge size={15} aria-hidden />{intl.formatMessage({ id: 'merge.open' })}</button>}{may.delete && <button type="button" className={ui.button} onClick={remove}><Trash2 size={15} aria-hidden />{intl.formatMessage({ id: 'form.delete' })}</button>}{may.change && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setEditing(true)}><Pencil size={15} aria-hidden />{intl.formatMessage({ id: 'form.change' })}</button>}</>;
+  const controls = <>{object.name === 'lead' && <Convert lead={item} onDone={(customer) => void navigate({ to: '/records/$object/$id', params: { object: 'customers', id: customer } })} />}{object.name === 'user' && settings && <Invite user={id} />}{mergeable && !survivor && may.change && <button type="button" className={ui.button} onClick={() => setMerging(true)}><Merge size={15} aria-hidden />{intl.formatMessage({ id: 'merge.open' })}</button>}{may.delete && <button type="button" className={ui.button} onClick={remove}><Trash2 size={15} aria-hidden />{intl.formatMessage({ id: 'form.delete' })}</button>}{may.change && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setEditing(true)}><Pencil size={15} aria-hidden />{intl.formatMessage({ id: 'form.change' })}</button>}</>;
   return (
     <Page title={title} note={<Link className={ui.quiet} to="/records/$object" params={{ object: plural }}>{object.label}</Link>} controls={controls}>
       {editing && <RecordForm key={item.id} object={object} item={item} onDone={() => setEditing(false)} />}

@@ -6,7 +6,7 @@ import { useDeferredValue, useState } from 'react';
 import { useIntl } from 'react-intl';
 import { RecordForm } from '../forms/RecordForm';
 import { get, type FieldInfo, type Page as ListPage } from '../lib/api';
-import { isNumeric, Opening, useCell } from '../lib/cell';
+import { isNumeric, Opening, titleOf, useCell } from '../lib/cell';
 import { useMay, useModel } from '../lib/data';
 import { conditionsOf, containing, filterOf, operatorsOf, type Condition } from '../lib/filter';
 import { useFormat } from '../lib/format';
@@ -17,6 +17,7 @@ import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
 import { Filters } from './Filters';
 import { now } from './Related';
+import { Selection } from './Selection';
 
 export interface ListSearch { f?: string; sort?: string }
 
@@ -56,6 +57,11 @@ function List({ plural }: { plural: string }) {
   });
   const columns = (object?.list ?? []).map((name) => object?.fields.find((f) => f.name === name)).filter((f): f is FieldInfo => !!f);
   const total = list.data?.pages[0]?.total;
+  const loaded = list.data?.pages.flatMap((p) => p.items) ?? [];
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const choosable = may.change || may.delete;
+  const choose = (ids: string[], on: boolean) => setChosen((was) => { const next = new Set(was); ids.forEach((id) => (on ? next.add(id) : next.delete(id))); return next; });
+  const all = loaded.length > 0 && loaded.every((item) => chosen.has(item.id));
   const current = sort ?? object?.sort?.[0];
   const head = (field: FieldInfo) => {
     const down = current === `-${field.name}`;
@@ -76,10 +82,11 @@ function List({ plural }: { plural: string }) {
         <div className={ui.panel}>
           <div className={table.scroll} tabIndex={0} role="region" aria-label={object.label}>
             <table className={table.table}>
-              <thead><tr>{columns.map(head)}</tr></thead>
+              <thead><tr>{choosable && <th className={table.pick}><label><input type="checkbox" checked={all} aria-label={intl.formatMessage({ id: 'select.all' })} onChange={(e) => choose(loaded.map((item) => item.id), e.target.checked)} /></label></th>}{columns.map(head)}</tr></thead>
               <tbody>
-                {list.data.pages.flatMap((p) => p.items).map((item) => (
+                {loaded.map((item) => (
                   <tr key={item.id}>
+                    {choosable && <td className={table.pick}><label><input type="checkbox" checked={chosen.has(item.id)} aria-label={intl.formatMessage({ id: 'select.one' }, { title: titleOf(object, item) })} onChange={(e) => choose([item.id], e.target.checked)} /></label></td>}
                     {columns.map((field, i) => (
                       <td key={field.name} className={isNumeric(field) ? table.right : undefined}>
                         {i === 0 ? <Opening object={object} field={field} item={item} /> : cell(field, item)}
@@ -93,6 +100,7 @@ function List({ plural }: { plural: string }) {
           {list.hasNextPage && <div className={ui.pad}><button type="button" className={ui.button} disabled={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{intl.formatMessage({ id: 'records.more' })} ({format.number(total ?? 0)})</button></div>}
         </div>
       )}
+      {object && <Selection object={object} items={loaded.filter((item) => chosen.has(item.id))} onDone={() => setChosen(new Set())} />}
     </Page>
   );
 }

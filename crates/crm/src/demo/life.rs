@@ -33,6 +33,8 @@ impl Story<'_> {
         let ces = question(self, "They made it easy for me", "ces", (1, 7), (5, 7), (1, 3))?;
         let agents = self.agents(w)?;
         let known = self.known.clone();
+        // Nobody is booked twice at a time.
+        let mut busy: Vec<(Uuid, i64)> = Vec::new();
         for customer in &known {
             for _ in 0..self.chance.between(0, 3) {
                 self.ticket(w, *customer, office, &agents, (csat, ces))?;
@@ -49,7 +51,10 @@ impl Story<'_> {
             if self.chance.percent(55) {
                 let start = self.after(customer.since);
                 let (product, user) = (*self.chance.pick(&self.products.clone()), *self.chance.pick(&agents));
-                let status = text(*self.chance.pick(&["done", "done", "done", "cancelled", "no_show"]));
+                let status = *self.chance.pick(&["done", "done", "done", "cancelled", "no_show"]);
+                let taken = busy.iter().any(|(who, at)| *who == user && (at - start).abs() < 2 * HOUR);
+                let status = text(if taken { "cancelled" } else { status });
+                busy.extend((!taken).then_some((user, start)));
                 self.make(w, "booking", vec![("customer", Value::Ref(customer.id)), ("product", Value::Ref(product)), ("user", Value::Ref(user)), ("starts_at", Value::Time(start)), ("ends_at", Value::Time(start + 2 * HOUR)), ("status", status)])?;
             }
         }

@@ -224,6 +224,33 @@ fn two_starts_share_no_secret_and_nothing_listens_in_the_open() {
 }
 
 /// A list as a file: all that meets the filter, nothing that a spreadsheet would run; a wrong filter is an answer.
+/// A lead becomes a customer with a deal in one step; what fails leaves nothing; a deletion is taken back.
+#[test]
+fn several_changes_are_one() {
+    let server = start();
+    let cookie = server.sign_in();
+    let send = |body: Js| server.send("POST", "/api/changes", &[("Cookie", &cookie), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")], Some(&body));
+    let stage = server.send("GET", "/api/records/stages?limit=1", &[("Cookie", &cookie)], None).json()["items"][0]["id"].clone();
+    let lead = send(json!({"changes": [{"op": "create", "object": "leads", "id": "new:lead", "fields": {"name": "Ada", "email": "ada@example.org"}}]})).json()["new"]["new:lead"].clone();
+    let convert = |stage: &Js| json!({"changes": [
+        {"op": "create", "object": "customers", "id": "new:customer", "fields": {"name": "Ada"}},
+        {"op": "create", "object": "deals", "fields": {"name": "First", "customer": "new:customer", "lead": lead, "stage": stage}},
+        {"op": "update", "object": "leads", "id": lead, "fields": {"customer": "new:customer", "status": "converted"}},
+    ]});
+    let seq = server.store.seq();
+    let refused = send(convert(&json!("0190a000-0000-7000-8000-000000000000")));
+    assert!(refused.status == 422 && server.store.seq() == seq, "half was done: {}", refused.body);
+    let done = send(convert(&stage));
+    assert_eq!(done.status, 200, "{}", done.body);
+    let customer = done.json()["new"]["new:customer"].as_str().unwrap().to_string();
+    let read = |path: &str| server.send("GET", path, &[("Cookie", &cookie)], None);
+    assert_eq!(read(&format!("/api/records/leads/{}", lead.as_str().unwrap())).json()["fields"]["customer"], json!(customer));
+    assert_eq!(send(json!({"changes": [{"op": "delete", "object": "customers", "id": customer}]})).status, 200);
+    assert_eq!(read(&format!("/api/records/customers/{customer}")).status, 404);
+    assert_eq!(send(json!({"changes": [{"op": "restore", "object": "customers", "id": customer}]})).status, 200);
+    assert_eq!(read(&format!("/api/records/customers/{customer}")).status, 200);
+}
+
 #[test]
 fn a_list_is_exported_without_formulas() {
     let server = start();

@@ -123,3 +123,32 @@ fn bad_rows_are_set_aside_and_can_be_mended() {
     assert!(guessed.file[0].make[0].fields.contains_key("amount") && guessed.file[0].make[0].fields.contains_key("owner"));
     Plan::parse(&guessed.to_toml()).unwrap();
 }
+
+/// Fifty at once for one slot: one gets it, the others are told, and what is cancelled is free again (P5).
+#[test]
+fn nobody_is_booked_twice() {
+    let (_folder, store) = open();
+    let (user, customer) = (Uuid::now_v7(), Uuid::now_v7());
+    commit(&store, vec![Change::create("user", user, named("U")), Change::create("customer", customer, named("C"))]).unwrap();
+    let booking = |from: i64, to: i64| Record::from([("user".into(), Value::Ref(user)), ("customer".into(), Value::Ref(customer)), ("starts_at".into(), Value::Time(from)), ("ends_at".into(), Value::Time(to))]);
+    let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..50).map(|i| {
+            let (store, fields) = (&store, booking(1_000 + i % 5 * 100, 2_000 + i % 7 * 100));
+            scope.spawn(move || commit(store, vec![Change::create("booking", Uuid::now_v7(), fields)]))
+        }).collect();
+        running.into_iter().map(|r| r.join().unwrap()).collect()
+    });
+    assert_eq!(outcomes.iter().filter(|o| o.is_ok()).count(), 1);
+    assert!(outcomes.iter().filter_map(|o| o.as_ref().err()).all(|e| matches!(e, StoreError::Taken { .. })));
+    assert_eq!(store.count("booking").unwrap(), 1);
+    let won = outcomes.into_iter().find_map(Result::ok).unwrap().versions[0].0;
+    // Side by side is no overlap; the winner may be moved within its own time; a cancelled one makes room.
+    commit(&store, vec![Change::create("booking", Uuid::now_v7(), booking(3_000, 3_600))]).unwrap();
+    commit(&store, vec![Change::create("booking", Uuid::now_v7(), booking(3_600, 4_000))]).unwrap();
+    commit(&store, vec![Change::update("booking", won, Record::from([("ends_at".into(), Value::Time(1_900))]))]).unwrap();
+    assert!(matches!(commit(&store, vec![Change::update("booking", won, Record::from([("ends_at".into(), Value::Time(3_100))]))]).unwrap_err(), StoreError::Taken { .. }));
+    commit(&store, vec![Change::update("booking", won, Record::from([("status".into(), Value::Text("cancelled".into()))]))]).unwrap();
+    commit(&store, vec![Change::create("booking", Uuid::now_v7(), booking(1_000, 2_000))]).unwrap();
+    assert!(matches!(commit(&store, vec![Change::update("booking", won, Record::from([("status".into(), Value::Text("booked".into()))]))]).unwrap_err(), StoreError::Taken { .. }));
+    assert!(commit(&store, vec![Change::create("booking", Uuid::now_v7(), booking(9_000, 8_000))]).unwrap_err().to_string().contains("before it begins"));
+}

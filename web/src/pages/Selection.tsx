@@ -1,0 +1,80 @@
+// What is done with the chosen rows of a list: a field set in all of them, or all deleted; either is taken back.
+import { useQueryClient } from '@tanstack/react-query';
+import { Pencil, Trash2, Undo2, X } from 'lucide-react';
+import { useState } from 'react';
+import { Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
+import { useIntl } from 'react-intl';
+import { Field } from '../forms/Field';
+import { ApiError, send, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
+import { useMay } from '../lib/data';
+import { Select } from '../ui/Parts';
+import forms from '../forms/forms.module.css';
+import ui from '../ui/ui.module.css';
+import css from './selection.module.css';
+
+type Change = { op: string; object: string; id: string; fields?: Record<string, unknown>; version?: number };
+
+export function Selection({ object, items, onDone }: { object: ObjectInfo; items: Item[]; onDone(): void }) {
+  const intl = useIntl();
+  const client = useQueryClient();
+  const may = useMay(object.name);
+  const [editing, setEditing] = useState(false);
+  const [name, setName] = useState('');
+  const [value, setValue] = useState<unknown>(null);
+  const [problem, setProblem] = useState('');
+  const [undo, setUndo] = useState<{ changes: Change[]; count: number }>();
+  const t = (id: string, values?: Record<string, string | number>) => intl.formatMessage({ id }, values);
+  const settable = object.fields.filter((f) => !f.derived && !may.read_only.includes(f.name) && !['id', 'external_id', 'updated_at', 'created_at', 'merged_into', 'is_test'].includes(f.name) && !['refs', 'json', 'long_text'].includes(f.type) && f.name !== object.title);
+  const field: FieldInfo | undefined = settable.find((f) => f.name === name) ?? settable[0];
+  const run = async (changes: Change[], back?: Change[]) => {
+    try {
+      await send('/api/changes', 'POST', { changes }, { 'idempotency-key': crypto.randomUUID() });
+      await client.invalidateQueries({ queryKey: ['live'] });
+      setProblem('');
+      setEditing(false);
+      setUndo(back && { changes: back, count: changes.length });
+      onDone();
+    } catch (error) {
+      setProblem(error instanceof ApiError ? error.problem.detail || t('form.offline') : String(error));
+    }
+  };
+  const each = (op: string, more: (item: Item) => Partial<Change>) => items.map((item) => ({ op, object: object.plural, id: item.id, ...more(item) }));
+  const change = () => field && void run(each('update', (item) => ({ fields: { [field.name]: value }, version: item.version })), each('update', (item) => ({ fields: { [field.name]: item.fields[field.name] ?? null } })));
+  const remove = () => { if (confirm(t('select.delete.sure', { count: items.length }))) void run(each('delete', (item) => ({ version: item.version })), each('restore', () => ({}))); };
+  if (items.length === 0 && !undo && !problem) return null;
+  return (
+    <div className={css.bar} role="region" aria-label={t('select.title')}>
+      {problem && <span role="alert" className={css.problem}>{problem}</span>}
+      {items.length > 0 ? (
+        <>
+          <strong>{t('select.count', { count: items.length })}</strong>
+          {may.change && <button type="button" className={ui.button} onClick={() => setEditing(true)}><Pencil size={14} aria-hidden />{t('form.change')}</button>}
+          {may.delete && <button type="button" className={ui.button} onClick={remove}><Trash2 size={14} aria-hidden />{t('form.delete')}</button>}
+          <button type="button" className={ui.button} aria-label={t('select.none')} onClick={onDone}><X size={14} aria-hidden /></button>
+        </>
+      ) : undo && (
+        <>
+          <span role="status">{t('select.done', { count: undo.count })}</span>
+          <button type="button" className={ui.button} onClick={() => void run(undo.changes)}><Undo2 size={14} aria-hidden />{t('select.undo')}</button>
+          <button type="button" className={ui.button} aria-label={t('form.cancel')} onClick={() => { setUndo(undefined); setProblem(''); }}><X size={14} aria-hidden /></button>
+        </>
+      )}
+      <ModalOverlay isOpen={editing} isDismissable onOpenChange={setEditing} className={`${forms.overlay} ${forms.centre}`}>
+        <Modal className={forms.ask ?? ''}>
+          <Dialog className={forms.small ?? ''}>
+            <form onSubmit={(e) => { e.preventDefault(); change(); }}>
+              <Heading slot="title">{t('select.change', { count: items.length })}</Heading>
+              {problem && <p role="alert" className={forms.problem}>{problem}</p>}
+              <Select label={t('select.field')} value={field?.name ?? ''} onChange={(n) => { setName(n); setValue(null); }} options={settable.map((f) => ({ value: f.name, label: f.label }))} />
+              {field && <Field key={field.name} field={{ ...field, required: false }} value={value} onChange={setValue} />}
+              <div className={forms.line}>
+                <button type="button" className={ui.button} onClick={() => setEditing(false)}>{t('form.cancel')}</button>
+                <button type="submit" className={`${ui.button} ${ui.primary}`}>{t('form.save')}</button>
+              </div>
+            </form>
+          </Dialog>
+        </Modal>
+      </ModalOverlay>
+    </div>
+  );
+}
