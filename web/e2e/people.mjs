@@ -77,6 +77,23 @@ export async function leads({ page, origin, name, check, look }) {
   await page.waitForSelector('table tbody tr');
   const boxes = page.locator('tbody input[type=checkbox]');
   const rows = page.locator('tbody tr');
+  // The list kept under a name, left, and come back to.
+  await page.goto(`${origin}/records/customers?sort=-name`);
+  await page.waitForSelector('table tbody tr');
+  const last = await rows.first().innerText();
+  const keep = page.locator('main header button[aria-expanded]').first();
+  await keep.click();
+  await page.locator('[role=dialog] form input').first().fill('From the end');
+  await page.locator('[role=dialog] form button').click();
+  await page.locator('[role=dialog]', { hasText: 'From the end' }).waitFor();
+  await look(page, `saved-${name}`);
+  await page.goto(`${origin}/records/customers`);
+  await page.waitForFunction((was) => document.querySelector('tbody tr') && document.querySelector('tbody tr').innerText !== was, last);
+  await keep.click();
+  await page.locator('[role=dialog] button', { hasText: 'From the end' }).first().click();
+  check(`${name}: a saved list comes back`, await page.waitForFunction((was) => document.querySelector('tbody tr')?.innerText === was, last, { timeout: 8000 }).then(() => true, () => false));
+  await page.goto(`${origin}/records/customers`);
+  await page.waitForSelector('table tbody tr');
   const before = await rows.first().innerText();
   for (const i of [0, 1, 2]) await boxes.nth(i).check();
   const bar = page.locator('main [role=region]').last();

@@ -81,7 +81,7 @@ async function day(page, context, origin, name) {
   await page.waitForSelector('table tbody tr');
   const count = async () => Number((await page.locator('main header').innerText()).replace(/[۰-۹]/g, (d) => '۰۱۲۳۴۵۶۷۸۹'.indexOf(d)).replace(/[,٬.\u00a0]/g, '').match(/\d+/)?.[0]);
   const every = await count();
-  await page.locator('main header button').nth(-2).click();
+  await page.locator('main header button').nth(-3).click();
   await page.locator('main [role=group] select').first().selectOption('segment');
   await page.locator('main [role=group] select').nth(1).selectOption('is');
   await page.locator('main [role=group] input').fill('Small');

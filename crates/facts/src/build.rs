@@ -8,14 +8,13 @@ use crate::fx::Fx;
 use crate::known::Known;
 use crate::links::Links;
 use crate::table::{COUNTED, EXISTS, FIT, SEEN, Schema, Table};
-use crate::view::{self, View};
-use crate::touch::Touched;
+use crate::view::View;
 use crate::measures::Schedules;
 use crate::{FactsError, Result, Settings, Snapshot};
 use hashbrown::HashTable;
 use northing_model::expr::{self, Reader};
-use northing_model::{Expr, FieldDef, ObjectDef, FieldType, Model, Physical, Record, Value};
-use northing_store::{Logged, Moment, Op, Store};
+use northing_model::{Expr, FieldDef, FieldType, Model, Physical, Record, Value};
+use northing_store::Moment;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -52,18 +51,18 @@ pub struct Facts {
     pub(crate) followers: Vec<(usize, usize)>,
     pub(crate) shares: HashMap<u32, BTreeMap<String, u8>>,
     pub(crate) free: Vec<Vec<u32>>,
-    index: Vec<HashTable<u32>>,
-    plans: Vec<Vec<FieldDef>>,
-    exclude: Vec<Option<Expr>>,
-    seq: u64,
+    pub(crate) index: Vec<HashTable<u32>>,
+    pub(crate) plans: Vec<Vec<FieldDef>>,
+    pub(crate) exclude: Vec<Option<Expr>>,
+    pub(crate) seq: u64,
     /// What is left out; nothing without one.
     pub(crate) view: Option<Arc<View>>,
     /// Entries of the log that were taken in: what a view's person may know of how many there are.
-    taken: u64,
+    pub(crate) taken: u64,
 }
 
 impl Facts {
-    fn empty(model: Arc<Model>, settings: Settings, view: Option<Arc<View>>) -> Result<Self> {
+    pub(crate) fn empty(model: Arc<Model>, settings: Settings, view: Option<Arc<View>>) -> Result<Self> {
         let schemas: Vec<Arc<Schema>> = model.objects.iter().map(|o| Arc::new(Schema::of(&model, o))).collect();
         let known = Known::find(&schemas).ok_or_else(|| FactsError::Expression("the model lacks an object or field that facts derive from".into()))?;
         let linked: Vec<usize> = LINKED.iter().filter_map(|n| model.object_index(n)).collect();
@@ -117,163 +116,14 @@ impl Facts {
         })
     }
 
-    /// Reads the whole store as it stands.
-    pub fn load(store: &Store) -> Result<Self> {
-        Self::load_view(store, None)
-    }
-
-    /// Reads what a view lets through.
-    pub fn load_view(store: &Store, view: Option<Arc<View>>) -> Result<Self> {
-        let seq = store.seq();
-        let settings = Settings::from_record(&store.model(), &store.workspace()?.map(|(_, r, _)| r).unwrap_or_default());
-        let mut facts = Self::empty(store.model(), settings, view)?;
-        let model = facts.model.clone();
-        facts.load_rates(store)?;
-        let mut order: Vec<(usize, &ObjectDef)> = model.objects.iter().enumerate().filter(|(_, o)| !o.derived).collect();
-        if facts.view.is_some() {
-            order.sort_by_key(|(_, o)| view::depth(&model, o));
-        }
-        for (table, object) in order {
-            let plan = facts.plans[table].clone();
-            let fields: Vec<&FieldDef> = plan.iter().collect();
-            store.scan(&object.name, &fields, |id, deleted, values| {
-                facts.write(table, id, values, deleted);
-            })?;
-        }
-        for (table, object) in model.objects.iter().enumerate() {
-            if object.history_fields().next().is_some() {
-                store.scan_moments(&object.name, |id, seq, moment| facts.remember(table, id, seq, &moment))?;
-            }
-        }
-        facts.load_schedules(store)?;
-        facts.seq = seq;
-        facts.derive_everything();
-        // What was committed while the tables were read is in them or in the log; writing it twice changes nothing.
-        facts.catch_up(store)?;
-        Ok(facts)
-    }
-
-    /// The facts as they stood when the log ended at `up_to`.
-    pub fn replay(store: &Store, up_to: u64, view: Option<Arc<View>>) -> Result<Self> {
-        // Deleted records stay known: what was merged into them, or points at them, still does.
-        let mut records: BTreeMap<(String, Uuid), (Record, bool)> = BTreeMap::new();
-        let mut moments: Vec<(String, Uuid, u64, Moment)> = Vec::new();
-        let mut order = Vec::new();
-        store.replay(up_to, |entry| {
-            let key = (entry.object.clone(), entry.id);
-            if !records.contains_key(&key) {
-                order.push(key.clone());
-            }
-            records.insert(key, (entry.after, entry.op == Op::Delete));
-            moments.extend(entry.moments.into_iter().map(|m| (entry.object.clone(), entry.id, entry.seq, m)));
-        })?;
-        let settings = order.iter().filter(|(o, _)| o == "workspace").map(|k| &records[k]).find(|(_, deleted)| !deleted).map(|(r, _)| r.clone()).unwrap_or_default();
-        let mut facts = Self::empty(store.model(), Settings::from_record(&store.model(), &settings), view)?;
-        for key in order.iter().filter(|(o, _)| o == "fx_rate") {
-            if let (rate, false) = &records[key] {
-                facts.add_rate(rate);
-            }
-        }
-        if facts.view.is_some() {
-            let depth = |name: &str| facts.model.object(name).map_or(0, |o| view::depth(&facts.model, o));
-            order.sort_by_cached_key(|key| depth(&key.0));
-        }
-        for key in &order {
-            if let ((record, deleted), Some(table)) = (&records[key], facts.model.object_index(&key.0)) {
-                facts.write_record(table, key.1, record, *deleted);
-            }
-        }
-        for key in order.iter().filter(|(o, _)| o == "schedule") {
-            if let (schedule, false) = &records[key] {
-                facts.add_schedule(key.1, schedule);
-            }
-        }
-        for (object, id, seq, moment) in &moments {
-            if let Some(table) = facts.model.object_index(object) {
-                facts.remember(table, *id, *seq, moment);
-            }
-        }
-        facts.seq = up_to;
-        facts.derive_everything();
-        Ok(facts)
-    }
-
-    /// Takes what the log holds after the last applied entry; the new position.
-    pub fn catch_up(&mut self, store: &Store) -> Result<u64> {
-        loop {
-            let batch = store.changes_after(self.seq, 20_000)?;
-            if batch.is_empty() {
-                return Ok(self.seq);
-            }
-            if !self.apply(&batch) {
-                *self = Self { taken: self.taken + 1, ..Self::load_view(store, self.view.clone())? };
-            }
-        }
-    }
-
-    /// Applies log entries in order; false when they change what other records mean and facts must be rebuilt.
-    pub fn apply(&mut self, batch: &[Logged]) -> bool {
-        let mut touched = Touched::default();
-        for entry in batch {
-            let Some(table) = self.model.object_index(&entry.object) else { continue };
-            touched.rebuild |= self.model.objects[table].structural && self.view.as_ref().is_none_or(|v| v.sees(&entry.object));
-            if self.view.is_some() {
-                let values: Vec<Value> = self.plans[table].iter().map(|f| entry.after.get(&f.name).cloned().unwrap_or_default()).collect();
-                let (before, after) = (self.has_seen(table, entry.id), self.is_seen(table, &self.plans[table], &values));
-                // What comes into sight brings others with it, and what leaves it takes them along.
-                touched.rebuild |= before != after && (before || entry.op != Op::Create);
-                if !before && !after {
-                    self.seq = entry.seq;
-                    continue;
-                }
-            }
-            self.taken += 1;
-            self.apply_one(table, entry, &mut touched);
-            if touched.rebuild {
-                return false;
-            }
-            self.seq = entry.seq;
-        }
-        self.derive(&touched);
-        true
-    }
-
-    fn apply_one(&mut self, table: usize, entry: &Logged, touched: &mut Touched) {
-        let row = self.row(table, entry.id);
-        self.touch(table, row, touched);
-        let before_merge = self.root(table, row);
-        let told = self.told_of(table, row);
-        self.write_record(table, entry.id, &entry.after, entry.op == Op::Delete);
-        touched.rebuild |= told.is_some() && told != self.told_of(table, row);
-        for moment in &entry.moments {
-            self.remember(table, entry.id, entry.seq, moment);
-        }
-        if self.root(table, row) != before_merge {
-            let lead_unmerged = table == self.known.lead.table && before_merge != row;
-            touched.rebuild |= lead_unmerged || !self.is_linked_target(table);
-            self.repoint(table, row);
-        }
-        self.touch(table, row, touched);
-    }
-
-    /// What lines take from their product: when a known one changes, all its lines do.
-    fn told_of(&self, table: usize, row: u32) -> Option<(Vec<i64>, Option<Vec<u32>>)> {
-        let p = self.known.product;
-        if table != p.table || self.tables[table].flags(row) & EXISTS == 0 {
-            return None;
-        }
-        let values = [p.category, p.cost__raw, p.cost__cur, p.upgrades].iter().map(|c| self.get(table, *c, row)).collect();
-        Some((values, self.complements.get(&row).cloned()))
-    }
-
-    fn is_linked_target(&self, table: usize) -> bool {
+    pub(crate) fn is_linked_target(&self, table: usize) -> bool {
         self.links.iter().zip(&self.tables).any(|(links, t)| {
             links.iter().zip(&t.schema.columns).any(|(l, c)| l.is_some() && c.target == Some(table) && c.name != "merged_into")
         })
     }
 
     /// After a merge or its undoing: what points at this record, or at one merged into it, points at the survivor.
-    fn repoint(&mut self, table: usize, row: u32) {
+    pub(crate) fn repoint(&mut self, table: usize, row: u32) {
         let root = self.root(table, row);
         for member in self.members(table, row) {
             for t in 0..self.tables.len() {
@@ -337,7 +187,7 @@ impl Facts {
         row
     }
 
-    fn write_record(&mut self, table: usize, id: Uuid, record: &Record, deleted: bool) {
+    pub(crate) fn write_record(&mut self, table: usize, id: Uuid, record: &Record, deleted: bool) {
         let values: Vec<Value> = self.plans[table].iter().map(|f| record.get(&f.name).cloned().unwrap_or_default()).collect();
         self.write(table, id, &values, deleted);
     }
@@ -348,7 +198,7 @@ impl Facts {
     }
 
     /// Writes a record's own fields into its row.
-    fn write(&mut self, table: usize, id: Uuid, values: &[Value], deleted: bool) {
+    pub(crate) fn write(&mut self, table: usize, id: Uuid, values: &[Value], deleted: bool) {
         if !self.is_seen(table, &self.plans[table], values) {
             return;
         }
@@ -430,7 +280,7 @@ impl Facts {
         (held, NULL)
     }
 
-    fn remember(&mut self, table: usize, id: Uuid, seq: u64, moment: &Moment) {
+    pub(crate) fn remember(&mut self, table: usize, id: Uuid, seq: u64, moment: &Moment) {
         let Some(column) = self.tables[table].schema.column(&moment.field) else { return };
         let hidden = self.view.as_ref().is_some_and(|v| v.hides(&self.model.objects[table].name, &moment.field));
         if hidden || !self.has_seen(table, id) {

@@ -12,6 +12,7 @@ pub mod fx;
 mod known;
 mod links;
 pub mod list;
+mod load;
 mod measures;
 pub mod search;
 pub mod settings;

@@ -103,9 +103,6 @@ impl Facts {
             Some(Sees::All) => return true,
             Some(Sees::Of(own)) => own,
         };
-        if object.shared || object.structural {
-            return true;
-        }
         let reference = |name: &String| {
             let at = plan.iter().position(|f| f.name == *name)?;
             Some((plan[at].to.as_deref()?, values[at].as_ref_id()?))
@@ -113,7 +110,7 @@ impl Facts {
         match object.whose.iter().find_map(reference) {
             Some(("user", who)) => own.contains(&who),
             Some((to, id)) => self.model.object_index(to).is_some_and(|t| self.has_seen(t, id)),
-            None => false,
+            None => object.shared || object.structural,
         }
     }
 

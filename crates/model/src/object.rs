@@ -22,7 +22,7 @@ pub struct ObjectDef {
     /// References that say whose a record is, the first filled one decides: to a user, or to a record whose it is then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub whose: Vec<String>,
-    /// Seen by everybody who sees records of the kind at all (products, stages): they are nobody's.
+    /// What nobody is named for by `whose` is everybody's (products, stages, lists kept for all).
     #[serde(default)]
     pub shared: bool,
     /// Something that a record takes for a span of time, so that no other may have it then.

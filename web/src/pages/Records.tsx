@@ -17,6 +17,7 @@ import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
 import { Filters } from './Filters';
 import { now } from './Related';
+import { Saved } from './Saved';
 import { Selection } from './Selection';
 
 export interface ListSearch { f?: string; sort?: string }
@@ -73,7 +74,7 @@ function List({ plural }: { plural: string }) {
       </th>
     );
   };
-  const control = <>{searchable && <input className={ui.field} type="search" value={text} onChange={(e) => setText(e.target.value)} placeholder={intl.formatMessage({ id: 'records.search' })} aria-label={intl.formatMessage({ id: 'records.search' })} />}{object && conditions.length === 0 && <button type="button" className={ui.button} onClick={begin}><ListFilter size={15} aria-hidden />{intl.formatMessage({ id: 'filter.title' })}</button>}{may.export && <a className={ui.button} href={file} download={`${plural}.csv`} aria-label={intl.formatMessage({ id: 'list.export' })} title={intl.formatMessage({ id: 'list.export' })}><Download size={15} aria-hidden /></a>}{may.create && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setAdding(true)}><Plus size={15} aria-hidden />{intl.formatMessage({ id: 'form.add' })}</button>}</>;
+  const control = <>{searchable && <input className={ui.field} type="search" value={text} onChange={(e) => setText(e.target.value)} placeholder={intl.formatMessage({ id: 'records.search' })} aria-label={intl.formatMessage({ id: 'records.search' })} />}{object && conditions.length === 0 && <button type="button" className={ui.button} onClick={begin}><ListFilter size={15} aria-hidden />{intl.formatMessage({ id: 'filter.title' })}</button>}{object && <Saved plural={plural} search={asked} onChoose={change} />}{may.export && <a className={ui.button} href={file} download={`${plural}.csv`} aria-label={intl.formatMessage({ id: 'list.export' })} title={intl.formatMessage({ id: 'list.export' })}><Download size={15} aria-hidden /></a>}{may.create && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setAdding(true)}><Plus size={15} aria-hidden />{intl.formatMessage({ id: 'form.add' })}</button>}</>;
   return (
     <Page title={object?.label ?? plural} note={total !== undefined && <span className={ui.quiet}>{intl.formatMessage({ id: 'records.count' }, { count: total })}</span>} controls={control}>
       {adding && object && <RecordForm object={object} start={now(object)} onDone={(id) => { setAdding(false); if (id) void navigate({ to: '/records/$object/$id', params: { object: plural, id } }); }} />}

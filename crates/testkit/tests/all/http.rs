@@ -251,6 +251,62 @@ fn several_changes_are_one() {
     assert_eq!(read(&format!("/api/records/customers/{customer}")).status, 200);
 }
 
+/// Two hundred at once, each sending the same request three times: what was asked for once is there once (P3).
+#[test]
+fn a_retry_never_duplicates() {
+    let server = start();
+    let cookie = server.sign_in();
+    let (server, cookie) = (&server, cookie.as_str());
+    let post = |path: &str, key: &str, body: &Js| server.send("POST", path, &[("Cookie", cookie), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json"), ("Idempotency-Key", key)], Some(body));
+    std::thread::scope(|scope| {
+        for n in 0..200 {
+            scope.spawn(move || {
+                let (key, body) = (format!("retry-{n}"), json!({"name": format!("Once {n}")}));
+                let together = json!({"changes": [{"op": "create", "object": "leads", "fields": {"name": format!("Once {n}")}}]});
+                let first = post("/api/records/customers", &key, &body).json();
+                for _ in 0..2 {
+                    assert_eq!(post("/api/records/customers", &key, &body).json()["id"], first["id"], "another answer to the same request");
+                    assert_eq!(post("/api/changes", &format!("{key} too"), &together).status, 200);
+                }
+                let other = post("/api/records/customers", &key, &json!({"name": "Another"}));
+                assert_eq!(other.status, 422, "a key stood for two requests");
+            });
+        }
+    });
+    assert_eq!((server.store.count("customer").unwrap(), server.store.count("lead").unwrap()), (200, 200));
+}
+
+/// Filters, sorts, dimensions and names that mean harm: each is an answer or a refusal, none an error of ours, and the
+/// data is what it was (SECURITY.md §3, row 5).
+#[test]
+fn hostile_texts_are_texts() {
+    let server = start();
+    let cookie = server.sign_in();
+    for name in ["a", "b' or '1'='1"] {
+        assert_eq!(server.send("POST", "/api/records/customers", &[("Cookie", &cookie), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")], Some(&json!({"name": name}))).status, 201);
+    }
+    let seq = server.store.seq();
+    let parts = ["name", "'", "\"", "`", ";", "--", "/*", "*/", "or 1=1", "union select * from session", "drop table customer", "(select password from credential)", "\\", "%00", "\u{0}", "{{7*7}}", "${x}", "<script>", "../../etc/passwd", "pragma query_only=0", "attach 'x' as y", "load_extension('x')", "COPY t TO 'x'", "case when 1 then 1 end", "exists(select 1)", "name in (select id from user)", "= 'a'", " and ", "not ", "(", ")", "9999999999999999999999", "nan", "\u{202e}", "😀"];
+    let mut chance = northing_crm::demo::Chance::new(7);
+    let encode = |text: &str| text.bytes().map(|b| format!("%{b:02X}")).collect::<String>();
+    let mut statuses = std::collections::BTreeMap::new();
+    for n in 0..1_500u32 {
+        let text: String = (0..chance.between(1, 5)).map(|_| *chance.pick(&parts)).collect();
+        let path = match n % 6 {
+            0 | 1 => format!("/api/records/customers?filter={}", encode(&text)),
+            2 => format!("/api/records/customers?sort={}", encode(&text)),
+            3 => format!("/api/ask?metrics=new_customers&from=2024-01-01&to=2025-01-01&by={}", encode(&text)),
+            4 => format!("/api/ask?metrics=new_customers&from=2024-01-01&to=2025-01-01&where={}", encode(&text)),
+            _ => format!("/api/search?q={}", encode(&text)),
+        };
+        let reply = server.send("GET", &path, &[("Cookie", &cookie)], None);
+        assert!(reply.status == 200 || reply.status == 400, "{text:?} at {path}: {} {}", reply.status, reply.body);
+        *statuses.entry(reply.status).or_insert(0) += 1;
+    }
+    assert!(statuses.len() == 2 && server.store.seq() == seq && server.store.integrity().unwrap() == "ok", "{statuses:?}");
+    assert_eq!(server.store.count("customer").unwrap(), 2);
+}
+
 #[test]
 fn a_list_is_exported_without_formulas() {
     let server = start();
