@@ -2,11 +2,11 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { UserRoundCheck } from 'lucide-react';
 import { useState } from 'react';
-import { Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
 import { useIntl } from 'react-intl';
 import { ApiError, get, send, type Item, type Page } from '../lib/api';
 import { useLabel, useMay } from '../lib/data';
 import { Select } from '../ui/Parts';
+import { Ask } from './Ask';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
 
@@ -57,30 +57,18 @@ export function Convert({ lead, onDone }: { lead: Item; onDone(customer: string)
   return (
     <>
       <button type="button" className={ui.button} onClick={() => setOpen(true)}><UserRoundCheck size={15} aria-hidden />{t('lead.convert')}</button>
-      <ModalOverlay isOpen={open} isDismissable onOpenChange={setOpen} className={`${css.overlay} ${css.centre}`}>
-        <Modal className={css.ask ?? ''}>
-          <Dialog className={css.small ?? ''}>
-            <form onSubmit={(e) => { e.preventDefault(); void save(); }}>
-              <Heading slot="title">{t('lead.convert')}</Heading>
-              {problem && <p role="alert" className={css.problem}>{problem}</p>}
-              {(twins.data?.length ?? 0) > 0 && (
-                <fieldset className={css.twins}>
-                  <legend>{t('lead.twins')}</legend>
-                  <label><input type="radio" name="known" checked={!known} onChange={() => setKnown('')} />{t('lead.new')}</label>
-                  {twins.data?.map((f) => <label key={f.id}><input type="radio" name="known" checked={known === f.id} onChange={() => setKnown(f.id)} /><span dir="auto">{f.title}{f.by && ` · ${f.by}`}</span></label>)}
-                </fieldset>
-              )}
-              {!known && field('customer', label('one.customer'), name, { required: true })}
-              {may.deal && <>{field('deal', label('one.deal'), name, { required: true })}{field('amount', label('field.amount'), '', { inputMode: 'decimal', dir: 'ltr' })}
-                <Select label={label('field.stage')} value={stage} onChange={(s) => setTyped({ ...typed, stage: s })} options={(stages.data?.items ?? []).map((s) => ({ value: s.id, label: text(s.fields.name) }))} /></>}
-              <div className={css.line}>
-                <button type="button" className={ui.button} onClick={() => setOpen(false)}>{t('form.cancel')}</button>
-                <button type="submit" className={`${ui.button} ${ui.primary}`}>{t('lead.convert')}</button>
-              </div>
-            </form>
-          </Dialog>
-        </Modal>
-      </ModalOverlay>
+      <Ask title={t('lead.convert')} problem={problem} open={open} go={t('lead.convert')} onClose={() => setOpen(false)} onGo={() => void save()}>
+          {(twins.data?.length ?? 0) > 0 && (
+            <fieldset className={css.twins}>
+              <legend>{t('lead.twins')}</legend>
+              <label><input type="radio" name="known" checked={!known} onChange={() => setKnown('')} />{t('lead.new')}</label>
+              {twins.data?.map((f) => <label key={f.id}><input type="radio" name="known" checked={known === f.id} onChange={() => setKnown(f.id)} /><span dir="auto">{f.title}{f.by && ` · ${f.by}`}</span></label>)}
+            </fieldset>
+          )}
+          {!known && field('customer', label('one.customer'), name, { required: true })}
+          {may.deal && <>{field('deal', label('one.deal'), name, { required: true })}{field('amount', label('field.amount'), '', { inputMode: 'decimal', dir: 'ltr' })}
+            <Select label={label('field.stage')} value={stage} onChange={(s) => setTyped({ ...typed, stage: s })} options={(stages.data?.items ?? []).map((s) => ({ value: s.id, label: text(s.fields.name) }))} /></>}
+      </Ask>
     </>
   );
 }

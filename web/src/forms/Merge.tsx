@@ -1,11 +1,11 @@
 // Two records of one thing become one: the other stays, this one points to it, and that can be taken back.
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { Button, Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
 import { useIntl } from 'react-intl';
 import { send, type Item, type ObjectInfo } from '../lib/api';
 import { useLabel } from '../lib/data';
 import { Failure } from '../ui/Parts';
+import { Ask } from './Ask';
 import { Pick } from './Pick';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
@@ -26,21 +26,10 @@ export function MergeDialog({ object, item, title, onDone }: { object: ObjectInf
     merge(object, item, into).then(async () => { await client.invalidateQueries({ queryKey: ['live'] }); onDone(into); }, setProblem);
   };
   return (
-    <ModalOverlay isOpen isDismissable onOpenChange={(open) => { if (!open) onDone(); }} className={`${css.overlay} ${css.centre}`}>
-      <Modal className={css.ask ?? ''}>
-        <Dialog className={css.small ?? ''}>
-          <form onSubmit={(e) => { e.preventDefault(); save(); }}>
-            <Heading slot="title">{intl.formatMessage({ id: 'merge.title' }, { title })}</Heading>
-            <p className={ui.quiet}>{intl.formatMessage({ id: 'merge.about' })}</p>
-            {!!problem && <Failure error={problem} />}
-            <div className={css.field}><span id="merge-into">{label(`one.${object.name}`, object.label)}</span><Pick labelled="merge-into" to={object.name} value={into} onChange={setInto} /></div>
-            <div className={css.line}>
-              <Button className={ui.button} onPress={() => onDone()}>{intl.formatMessage({ id: 'form.cancel' })}</Button>
-              <button type="submit" className={`${ui.button} ${ui.primary}`} disabled={!into || into === item.id}>{intl.formatMessage({ id: 'merge.do' })}</button>
-            </div>
-          </form>
-        </Dialog>
-      </Modal>
-    </ModalOverlay>
+    <Ask title={intl.formatMessage({ id: 'merge.title' }, { title })} go={intl.formatMessage({ id: 'merge.do' })} disabled={!into || into === item.id} onClose={() => onDone()} onGo={save}>
+      <p className={ui.quiet}>{intl.formatMessage({ id: 'merge.about' })}</p>
+      {!!problem && <Failure error={problem} />}
+      <div className={css.field}><span id="merge-into">{label(`one.${object.name}`, object.label)}</span><Pick labelled="merge-into" to={object.name} value={into} onChange={setInto} /></div>
+    </Ask>
   );
 }

@@ -3,8 +3,8 @@ import { useQueries, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Plus } from 'lucide-react';
 import { useState, type DragEvent } from 'react';
-import { Button, Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
 import { useIntl } from 'react-intl';
+import { Ask } from '../forms/Ask';
 import { Field } from '../forms/Field';
 import { RecordForm } from '../forms/RecordForm';
 import { get, send, type FieldInfo, type Item, type Page as ListPage } from '../lib/api';
@@ -13,7 +13,6 @@ import { quote } from '../lib/filter';
 import { useFormat } from '../lib/format';
 import { Failure, Loading, Select } from '../ui/Parts';
 import { Page } from '../ui/Shell';
-import forms from '../forms/forms.module.css';
 import ui from '../ui/ui.module.css';
 import css from './board.module.css';
 
@@ -140,19 +139,8 @@ function Lost({ reason, title, onDone }: { reason?: FieldInfo; title: string; on
   const intl = useIntl();
   const [text, setText] = useState('');
   return (
-    <ModalOverlay isOpen isDismissable onOpenChange={(open) => { if (!open) onDone(); }} className={`${forms.overlay} ${forms.centre}`}>
-      <Modal className={forms.ask ?? ''}>
-        <Dialog className={forms.small ?? ''}>
-          <form onSubmit={(e) => { e.preventDefault(); onDone(text.trim()); }}>
-            <Heading slot="title">{intl.formatMessage({ id: 'board.lost' }, { title })}</Heading>
-            {reason && <Field field={reason} value={text} autoFocus onChange={(v) => setText(String(v ?? ''))} />}
-            <div className={forms.line}>
-              <Button className={ui.button} onPress={() => onDone()}>{intl.formatMessage({ id: 'form.cancel' })}</Button>
-              <button type="submit" className={`${ui.button} ${ui.primary}`}>{intl.formatMessage({ id: 'form.save' })}</button>
-            </div>
-          </form>
-        </Dialog>
-      </Modal>
-    </ModalOverlay>
+    <Ask title={intl.formatMessage({ id: 'board.lost' }, { title })} onClose={() => onDone()} onGo={() => onDone(text.trim())}>
+      {reason && <Field field={reason} value={text} autoFocus onChange={(v) => setText(String(v ?? ''))} />}
+    </Ask>
   );
 }

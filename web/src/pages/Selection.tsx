@@ -2,13 +2,12 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { Pencil, Trash2, Undo2, X } from 'lucide-react';
 import { useState } from 'react';
-import { Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
 import { useIntl } from 'react-intl';
+import { Ask } from '../forms/Ask';
 import { Field } from '../forms/Field';
 import { ApiError, send, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
 import { useMay } from '../lib/data';
 import { Select } from '../ui/Parts';
-import forms from '../forms/forms.module.css';
 import ui from '../ui/ui.module.css';
 import css from './selection.module.css';
 
@@ -59,22 +58,10 @@ export function Selection({ object, items, onDone }: { object: ObjectInfo; items
           <button type="button" className={ui.button} aria-label={t('form.cancel')} onClick={() => { setUndo(undefined); setProblem(''); }}><X size={14} aria-hidden /></button>
         </>
       )}
-      <ModalOverlay isOpen={editing} isDismissable onOpenChange={setEditing} className={`${forms.overlay} ${forms.centre}`}>
-        <Modal className={forms.ask ?? ''}>
-          <Dialog className={forms.small ?? ''}>
-            <form onSubmit={(e) => { e.preventDefault(); change(); }}>
-              <Heading slot="title">{t('select.change', { count: items.length })}</Heading>
-              {problem && <p role="alert" className={forms.problem}>{problem}</p>}
-              <Select label={t('select.field')} value={field?.name ?? ''} onChange={(n) => { setName(n); setValue(null); }} options={settable.map((f) => ({ value: f.name, label: f.label }))} />
-              {field && <Field key={field.name} field={{ ...field, required: false }} value={value} onChange={setValue} />}
-              <div className={forms.line}>
-                <button type="button" className={ui.button} onClick={() => setEditing(false)}>{t('form.cancel')}</button>
-                <button type="submit" className={`${ui.button} ${ui.primary}`}>{t('form.save')}</button>
-              </div>
-            </form>
-          </Dialog>
-        </Modal>
-      </ModalOverlay>
+      <Ask title={t('select.change', { count: items.length })} problem={problem} open={editing} onClose={() => setEditing(false)} onGo={change}>
+        <Select label={t('select.field')} value={field?.name ?? ''} onChange={(n) => { setName(n); setValue(null); }} options={settable.map((f) => ({ value: f.name, label: f.label }))} />
+        {field && <Field key={field.name} field={{ ...field, required: false }} value={value} onChange={setValue} />}
+      </Ask>
     </div>
   );
 }
