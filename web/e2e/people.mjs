@@ -107,3 +107,28 @@ export async function leads({ page, origin, name, check, look }) {
   await bar.locator('button').first().click();
   check(`${name}: and it is taken back`, await page.waitForFunction((was) => document.querySelector('tbody tr')?.innerText === was, before, { timeout: 8000 }).then(() => true, () => false));
 }
+
+/** Without a connection the app opens, says so, keeps what was typed, and goes on when there is one again. */
+export async function offline({ page, context, origin, name, check, look }) {
+  await page.goto(`${origin}/records/customers`);
+  await page.waitForSelector('table tbody tr');
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  await page.reload();
+  await page.waitForSelector('table tbody tr');
+  await page.locator('main header button').last().click();
+  const form = page.locator('form');
+  await form.locator('input').first().fill('Typed in a tunnel');
+  await context.setOffline(true);
+  await form.locator('button[type=submit]').click();
+  check(`${name}: offline, what was typed is kept`, await form.locator('[role=alert]').waitFor({ timeout: 5000 }).then(() => true, () => false) && (await form.locator('input').first().inputValue()) === 'Typed in a tunnel');
+  await context.setOffline(false);
+  await form.locator('button[type=submit]').click();
+  check(`${name}: and saved when there is a connection`, await page.waitForURL(/customers\/[0-9a-f-]{36}/, { timeout: 10_000 }).then(() => true, () => false));
+  await context.setOffline(true);
+  await page.reload();
+  check(`${name}: offline, the app opens and says so`, await page.locator('[role=alert]').waitFor({ timeout: 10_000 }).then(() => true, () => false));
+  await look(page, `offline-${name}`);
+  await context.setOffline(false);
+  await page.locator('[role=alert] button').click();
+  check(`${name}: and goes on`, await page.waitForSelector('dl', { timeout: 15_000 }).then(() => true, () => false));
+}

@@ -31,7 +31,7 @@ const inside = createRoute({
   id: 'inside',
   component: Shell,
   pendingComponent: Loading,
-  errorComponent: ({ error }) => <Failure error={error} retry={() => location.reload()} />,
+  errorComponent: ({ error }) => <main><h1 className="sr">Northing</h1><Failure error={error} retry={() => location.reload()} /></main>,
   beforeLoad: async ({ context }) => {
     try {
       await context.client.ensureQueryData(sessionQuery);
@@ -65,6 +65,13 @@ const router = createRouter({ routeTree: root.addChildren([signIn, routes]), con
 
 declare module '@tanstack/react-router' {
   interface Register { router: typeof router }
+}
+
+if (import.meta.env.PROD && 'serviceWorker' in navigator) {
+  // The one address that becomes a script here is our own, and written down.
+  const trusted = (window as unknown as { trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(url: string): string } } }).trustedTypes;
+  const policy = trusted?.createPolicy('northing-worker', { createScriptURL: (url: string) => (url === '/sw.js' ? url : '') });
+  navigator.serviceWorker.register(policy?.createScriptURL('/sw.js') ?? '/sw.js').catch(() => { /* a private window may forbid it; all else works */ });
 }
 
 const node = document.getElementById('root');

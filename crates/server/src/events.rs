@@ -18,10 +18,11 @@ use tokio_stream::{Stream, StreamExt};
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub async fn stream(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let first = caller.place.feed.now().shown;
     let event = |seq: u64| Ok(Event::default().event("seq").id(seq.to_string()).data(json!({"seq": seq}).to_string()));
-    // A listener that fell behind only misses numbers that newer ones replace.
+    // A listener that fell behind only misses numbers that newer ones replace. It listens before it looks where we
+    // are, so that nothing is missed in between; what it then hears twice it tells once.
     let later = BroadcastStream::new(caller.place.events.subscribe()).filter_map(|seq| seq.ok().map(Some));
+    let first = caller.place.feed.now().shown;
     let looks = IntervalStream::new(tokio::time::interval(LOOK_AGAIN)).map(|_| None);
     let numbers = tokio_stream::once(Some(first)).chain(later.merge(looks));
     let draining = app.clone();
@@ -38,7 +39,8 @@ pub async fn stream(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
             looked.ok().flatten().filter(|now| Arc::ptr_eq(&now.place, &place)).map(|_| None)
         }
     });
-    let numbers = listening.take_while(Option::is_some).filter_map(Option::flatten);
+    let mut told = None;
+    let numbers = listening.take_while(Option::is_some).filter_map(move |seq| seq.flatten().filter(|seq| told.replace(*seq) != Some(*seq)));
     Sse::new(numbers.map(event)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 // The hash is React Aria's one style element (touch-action of pressable things).
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-38RhXrc7EdReTKsOm23ZPOCUgniTUUcjky8QOOrQx6o='; img-src 'self' data: blob:; font-src 'self'; \
-connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 /// Host and cross-site checks before, security headers after.
 pub async fn every_request(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

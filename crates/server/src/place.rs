@@ -31,7 +31,7 @@ impl Place {
     pub fn open(store: &Store, view: Option<Arc<View>>) -> Result<Arc<Self>, ServeError> {
         let feed = Feed::start(store, view.clone())?;
         let place = Arc::new(Self { feed, cache: Cache::default(), events: tokio::sync::broadcast::channel(256).0, view, used: AtomicI64::new(0), past: Mutex::default() });
-        announce(Arc::downgrade(&place));
+        announce(&place);
         Ok(place)
     }
 
@@ -62,9 +62,10 @@ impl Drop for Place {
 }
 
 /// Tells open screens of every new snapshot that differs for them.
-fn announce(place: Weak<Place>) {
+fn announce(place: &Arc<Place>) {
+    let now = place.feed.now();
+    let (place, mut seen): (Weak<Place>, _) = (Arc::downgrade(place), (now.seq, now.shown));
     let follow = move || {
-        let mut seen = (0, 0);
         while let Some(place) = place.upgrade() {
             let now = place.feed.at_least(seen.0 + 1, Duration::from_millis(500));
             if now.shown > seen.1 {

@@ -41,7 +41,8 @@ export function Loading() {
 
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
   const intl = useIntl();
-  const detail = error instanceof ApiError ? error.problem.detail || error.problem.title : '';
+  const offline = error instanceof ApiError && error.problem.status === 0;
+  const detail = offline ? intl.formatMessage({ id: 'error.offline' }) : error instanceof ApiError ? error.problem.detail || error.problem.title : '';
   return (
     <div className={css.state} role="alert">
       <strong>{intl.formatMessage({ id: 'error.title' })}</strong>
