@@ -185,7 +185,10 @@ async function day(page, context, origin, name) {
   await page.locator('main header button').first().click();
   await form.waitFor();
   await form.locator('[role=combobox]').fill('Twin Al');
-  await page.locator('[role=option]', { hasText: 'Twin Alpha' }).click();
+  await page.locator('[role=option]', { hasText: 'Twin Alpha' }).first().waitFor();
+  // By keyboard: what loads behind the form may draw the choices anew under a pointer.
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
   await look(page, `merge-${name}`);
   await form.locator('button[type=submit]').click();
   await page.waitForURL(`**/${ids[0]}`);
