@@ -174,7 +174,7 @@ impl Rights {
         match self.level(object, action) {
             Level::None => false,
             Level::All => true,
-            level => own.table_index(&object.name).and_then(|table| Some((table, own.row_of(table, id)?))).is_some_and(|(table, row)| own.is_of(table, row, self.people(level))),
+            level => own.place_of(&object.name, id).is_some_and(|(table, row)| own.is_of(table, row, self.people(level))),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::eval::{self, Path, TRUE};
 use crate::snapshot::Snapshot;
 use crate::table::{CHUNK, Dict, EXISTS};
 use northing_model::expr::Type;
-use northing_model::{Expr};
+use northing_model::Expr;
 use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::sync::Arc;

@@ -31,6 +31,11 @@ impl Snapshot {
     pub fn table(&self, name: &str) -> Option<&Table> {
         self.table_index(name).map(|i| &self.tables[i])
     }
+    /// The table and the row of a record.
+    pub fn place_of(&self, object: &str, id: Uuid) -> Option<(usize, u32)> {
+        let table = self.table_index(object)?;
+        Some((table, self.row_of(table, id)?))
+    }
     /// The row of a record, by search; facts keep their index to themselves.
     pub fn row_of(&self, table: usize, id: Uuid) -> Option<u32> {
         let mut first = 0;

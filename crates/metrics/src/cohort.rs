@@ -11,7 +11,7 @@ use crate::span::{Span, spans};
 use crate::{MetricError, Result};
 use northing_facts::Snapshot;
 use northing_model::value::{date_text, time_text};
-use northing_model::{Expr};
+use northing_model::Expr;
 use rayon::prelude::*;
 use serde::Serialize;
 

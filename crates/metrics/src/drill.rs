@@ -12,7 +12,7 @@ use northing_facts::table::COUNTED;
 use northing_facts::{CHUNK, NULL, Snapshot};
 use northing_model::metric::{Outcome, Take};
 use northing_model::money::MICRO;
-use northing_model::{Expr};
+use northing_model::Expr;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use uuid::Uuid;

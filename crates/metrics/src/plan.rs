@@ -5,7 +5,7 @@ use crate::scan::Cache;
 use crate::{MetricError, Result};
 use northing_facts::Snapshot;
 use northing_facts::eval::Path;
-use northing_model::{Expr};
+use northing_model::Expr;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 

@@ -72,14 +72,12 @@ impl Caller {
             return true;
         }
         let own = self.place.feed.at_least(app.store.seq(), CATCH_UP);
-        let row = own.table_index(object).and_then(|table| Some((table, own.row_of(table, id)?)));
-        row.is_some_and(|(table, row)| own.tables[table].flags(row) & (EXISTS | SEEN) == EXISTS | SEEN)
+        own.place_of(object, id).is_some_and(|(table, row)| own.tables[table].flags(row) & (EXISTS | SEEN) == EXISTS | SEEN)
     }
 
     /// Did they ever see a record, deleted ones included?
     pub fn remembers(&self, own: &Snapshot, object: &str, id: Uuid) -> bool {
-        let row = own.table_index(object).and_then(|table| Some((table, own.row_of(table, id)?)));
-        row.is_some_and(|(table, row)| own.tables[table].flags(row) & SEEN != 0)
+        own.place_of(object, id).is_some_and(|(table, row)| own.tables[table].flags(row) & SEEN != 0)
     }
 
     /// The address under which they sign in.
