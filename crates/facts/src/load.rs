@@ -6,7 +6,7 @@ use crate::build::Facts;
 use crate::touch::Touched;
 use crate::view::{self, View};
 use crate::{Result, Settings};
-use northing_model::{FieldDef, ObjectDef, Record, Value};
+use northing_model::{FieldDef, Model, ObjectDef, Record, Value};
 use northing_store::{Logged, Moment, Op, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -101,10 +101,23 @@ impl Facts {
             if batch.is_empty() {
                 return Ok(self.seq);
             }
-            if !self.apply(&batch) {
+            let declared = batch.iter().any(|e| e.object == "definition");
+            if declared && !self.adopt(store.model()) || !self.apply(&batch) {
                 *self = Self { taken: self.taken + 1, ..Self::load_view(store, self.view.clone())? };
             }
         }
+    }
+
+    /// Takes over a model that differs in its metrics alone, which facts know nothing of; false where it asks for
+    /// other columns.
+    fn adopt(&mut self, model: Arc<Model>) -> bool {
+        let same = format!("{:?}", self.model.objects) == format!("{:?}", model.objects);
+        if same {
+            self.model = model;
+            // Every view's listeners are told: the catalogue is everybody's.
+            self.taken += 1;
+        }
+        same
     }
 
     /// Applies log entries in order; false when they change what other records mean and facts must be rebuilt.

@@ -7,6 +7,7 @@ use crate::metric::{self, MetricDef};
 use crate::{ModelError, source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,6 +132,7 @@ pub struct Model {
     pub aliases: BTreeMap<String, BTreeMap<String, String>>,
     /// The tiles of the overview, in order.
     pub dashboards: BTreeMap<String, Dashboard>,
+    edition: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -144,7 +146,7 @@ pub struct Dashboard {
 }
 
 /// A declaration kept in the workspace: its kind (`object`, `fields`, `metric`) and TOML text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct Definition {
     pub kind: String,
     pub name: String,
@@ -177,6 +179,9 @@ impl Model {
             model.add_definition(definition)?;
         }
         model.check()?;
+        let mut edition = DefaultHasher::new();
+        custom.hash(&mut edition);
+        model.edition = edition.finish();
         Ok(model)
     }
 
@@ -223,6 +228,10 @@ impl Model {
         }
     }
 
+    /// Tells this set of the workspace's own declarations from any other.
+    pub fn edition(&self) -> String {
+        format!("{:x}", self.edition)
+    }
     pub fn object(&self, name: &str) -> Option<&ObjectDef> {
         self.objects.iter().find(|o| o.name == name)
     }

@@ -18,7 +18,12 @@ use tokio_stream::{Stream, StreamExt};
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub async fn stream(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let event = |seq: u64| Ok(Event::default().event("seq").id(seq.to_string()).data(json!({"seq": seq}).to_string()));
+    let facts = caller.place.clone();
+    // `model` differs once something was declared anew: objects, words and metrics are to be asked for again.
+    let event = move |seq: u64| {
+        let model = facts.feed.now().model.edition();
+        Ok(Event::default().event("seq").id(seq.to_string()).data(json!({"seq": seq, "model": model}).to_string()))
+    };
     // A listener that fell behind only misses numbers that newer ones replace. It listens before it looks where we
     // are, so that nothing is missed in between; what it then hears twice it tells once.
     let later = BroadcastStream::new(caller.place.events.subscribe()).filter_map(|seq| seq.ok().map(Some));

@@ -141,7 +141,7 @@ pub async fn current(State(app): State<Arc<App>>, Extension(caller): Extension<C
             .collect();
         Ok(Json(json!({
             "actor": caller.actor, "name": caller.rights.name, "user": caller.rights.user, "email": caller.email(&app), "settings": caller.rights.settings(), "may": may,
-            "password": known.password.is_some(), "codes": known.totp_on, "by_link": caller.by_link,
+            "password": known.password.is_some(), "codes": known.totp_on, "by_link": caller.by_link, "model": s.model.edition(),
             "workspace": {
                 "name": s.settings.name, "zone": s.settings.zone.name(), "currency": s.settings.currency.as_str(),
                 "calendar": s.settings.calendar.name(), "week_start": s.settings.week_start,

@@ -5,9 +5,10 @@ import { get, type Answer, type Definition, type ModelInfo, type Session } from 
 import { usePrefs, type Language } from './prefs';
 
 export const sessionQuery = queryOptions({ queryKey: ['session'], queryFn: () => get<Session>('/api/session'), staleTime: 60_000, retry: false });
-export const modelQuery = (lang: Language) => queryOptions({ queryKey: ['model', lang], queryFn: () => get<ModelInfo>('/api/model', { lang }), staleTime: Infinity });
-export const catalogueQuery = (lang: Language) =>
-  queryOptions({ queryKey: ['catalogue', lang], queryFn: () => get<{ metrics: Definition[] }>('/api/metrics', { lang }), staleTime: Infinity });
+/** What is declared, asked for once an edition: the session says which is in force, and live changes tell it of the next. */
+function declared<T>(path: string, lang: Language, edition: string) {
+  return queryOptions({ queryKey: [path, lang, edition], queryFn: () => get<T>(path, { lang }), staleTime: Infinity, placeholderData: keepPreviousData });
+}
 
 export interface Asked { metrics: string; from: string; to: string; grain?: string; by?: string; compare?: string; variant?: string; calendar?: string; where?: string }
 export const askQuery = (asked: Asked) =>
@@ -27,7 +28,7 @@ export function useMay(object = '') {
 
 export function useModel() {
   const { lang } = usePrefs();
-  const { data } = useQuery(modelQuery(lang));
+  const { data } = useQuery(declared<ModelInfo>('/api/model', lang, useSession().model));
   return data;
 }
 
@@ -39,7 +40,7 @@ export function useLabel() {
 
 export function useCatalogue() {
   const { lang } = usePrefs();
-  const { data } = useQuery(catalogueQuery(lang));
+  const { data } = useQuery(declared<{ metrics: Definition[] }>('/api/metrics', lang, useSession().model));
   return data?.metrics;
 }
 
@@ -53,7 +54,11 @@ export function useLive(): boolean {
     source.addEventListener('open', () => setConnected(true));
     source.addEventListener('error', () => setConnected(false));
     source.addEventListener('seq', (event) => {
-      const { seq } = JSON.parse((event as MessageEvent<string>).data) as { seq: number };
+      const { seq, model } = JSON.parse((event as MessageEvent<string>).data) as { seq: number; model: string };
+      if (client.getQueryData(sessionQuery.queryKey)?.model !== model) {
+        client.setQueryData(sessionQuery.queryKey, (was) => was && { ...was, model });
+        void client.invalidateQueries(sessionQuery);
+      }
       if (seen >= 0 && seq !== seen) void client.invalidateQueries({ queryKey: ['live'] });
       seen = seq;
     });

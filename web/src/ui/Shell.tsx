@@ -1,7 +1,7 @@
 // The frame of every page: side bar, or tabs on a phone; language, theme, live mark.
 import { Link, Outlet } from '@tanstack/react-router';
 import { ArrowLeftRight, CalendarDays, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, Columns3, FileText, Flag, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
-import { useState, type ReactNode } from 'react';
+import { createContext, useContext, useState, type ReactNode } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
 import { send } from '../lib/api';
@@ -72,11 +72,14 @@ function Places({ onGo, className = css.link }: { onGo?: () => void; className?:
   );
 }
 
+const Live = createContext(false);
+
 export function Shell() {
   const intl = useIntl();
   const label = useLabel();
   const [open, setOpen] = useState(false);
   const [finding, setFinding] = useState(false);
+  const live = useLive();
   const tab = (to: '/' | '/metrics', id: string, Icon: LucideIcon) => (
     <Link to={to} activeOptions={{ exact: to === '/', includeSearch: false }}><Icon size={18} aria-hidden />{intl.formatMessage({ id })}</Link>
   );
@@ -89,7 +92,7 @@ export function Shell() {
         <Places />
         <div className={css.foot}><Preferences /></div>
       </nav>
-      <Outlet />
+      <Live value={live}><Outlet /></Live>
       <Palette open={finding} onOpenChange={setFinding} />
       <nav className={css.tabs} aria-label={intl.formatMessage({ id: 'nav.main' })}>
         {tab('/', 'nav.overview', LayoutGrid)}
@@ -113,7 +116,7 @@ export function Shell() {
 /** A page: its head with controls, its content. */
 export function Page({ title, note, controls, children }: { title: ReactNode; note?: ReactNode; controls?: ReactNode; children: ReactNode }) {
   const intl = useIntl();
-  const live = useLive();
+  const live = useContext(Live);
   return (
     <main className={css.main} id="content">
       <header className={css.top}>
