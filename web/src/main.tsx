@@ -12,6 +12,7 @@ import { PrefsProvider } from './lib/prefs';
 import { Account } from './pages/Account';
 import { Board } from './pages/Board';
 import { Declare } from './pages/Declare';
+import { Import } from './pages/Import';
 import { Metric, type MetricSearch } from './pages/Metric';
 import { Metrics } from './pages/Metrics';
 import { Overview } from './pages/Overview';
@@ -57,6 +58,7 @@ const routes = inside.addChildren([
   createRoute({ getParentRoute: () => inside, path: '/declare', component: Declare, validateSearch: searchOf }),
   createRoute({ getParentRoute: () => inside, path: '/metrics/$id', component: Metric, validateSearch: metricSearch }),
   createRoute({ getParentRoute: () => inside, path: '/board', component: Board }),
+  createRoute({ getParentRoute: () => inside, path: '/import', component: Import }),
   createRoute({ getParentRoute: () => inside, path: '/account', component: Account }),
   createRoute({ getParentRoute: () => inside, path: '/records/$object', component: Records, validateSearch: listSearch }),
   createRoute({ getParentRoute: () => inside, path: '/records/$object/$id', component: Record }),

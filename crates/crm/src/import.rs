@@ -4,10 +4,15 @@
 mod convert;
 pub mod guess;
 mod join;
+mod known;
+pub mod mapping;
 pub mod plan;
 mod reader;
 mod run;
+mod undo;
 
+pub use mapping::Mapping;
 pub use plan::Plan;
-pub use reader::headings;
-pub use run::{Reject, Report, import};
+pub use reader::{headings, look};
+pub use run::{Reject, Report, Terms, import, import_on};
+pub use undo::{Undone, undo};

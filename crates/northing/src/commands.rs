@@ -55,7 +55,7 @@ impl Import {
     fn guessed(&self, store: &Store, file: &Path) -> Result<Option<Plan>, Box<dyn Error>> {
         let headings = northing_crm::import::headings(file, ",")?;
         let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let plan = guess::guess(&store.model(), &name, &headings)
+        let plan = guess::guess(&store.model(), &northing_model::Labels::load()?, &name, &headings)
             .ok_or_else(|| format!("{name}: none of its headings is known ({}); write a plan, see plans/ for examples", headings.join(", ")))?;
         say!("# guessed from the headings of {name}\n{}", plan.to_toml());
         if !self.yes {

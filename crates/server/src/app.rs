@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use crate::password::Tries;
 use crate::place::{Place, Places};
-use crate::{Config, ServeError, assets, changes, events, export, guard, metrics, openapi, people, records, session};
+use crate::{Config, ServeError, assets, changes, events, export, guard, imports, metrics, openapi, people, records, session};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
@@ -25,6 +25,7 @@ pub struct App {
     /// The facts of those who see everything, and what rights are read from.
     pub whole: Arc<Place>,
     pub places: Places,
+    pub imports: imports::Imports,
     pub env: Env,
     pub labels: Labels,
     pub tries: Tries,
@@ -105,6 +106,7 @@ impl App {
             store,
             whole,
             places: Places::default(),
+            imports: imports::Imports::default(),
             env,
             labels: Labels::load()?,
             tries: Tries::default(),
@@ -164,6 +166,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/metrics/{id}/cohorts", get(metrics::cohorts))
         .route("/api/events", get(events::stream))
         .route("/api/changes", post(changes::change))
+        .route("/api/imports", post(imports::upload).layer(DefaultBodyLimit::max(imports::LARGEST_BODY)))
+        .route("/api/imports/undo", post(imports::take_back))
+        .route("/api/imports/{id}", get(imports::progress).delete(imports::cancel))
+        .route("/api/imports/{id}/mapping", post(imports::propose))
+        .route("/api/imports/{id}/check", post(imports::check))
+        .route("/api/imports/{id}/run", post(imports::run))
         .route("/api/invitations", post(people::invite))
         .route("/api/me/password", put(people::set_password))
         .route("/api/me/codes", post(people::begin_codes).put(people::confirm_codes).delete(people::end_codes))

@@ -9,6 +9,7 @@ mod changes;
 mod events;
 mod export;
 mod guard;
+mod imports;
 mod metrics;
 mod openapi;
 mod password;
@@ -68,6 +69,7 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     let address = listener.local_addr()?;
     let whole = place::Place::open(&store, None)?;
     let app = Arc::new(App::new(store.clone(), whole.clone(), env, &config, address)?);
+    imports::clear(store.folder());
     let token = session::random_token().map_err(ServeError::Random)?;
     store.add_sign_in(&token, northing_crm::access::OWNER, app.env.now(), session::LINK_SECONDS)?;
     println!("Northing listens on {}", app.origin);

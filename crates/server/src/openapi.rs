@@ -66,6 +66,18 @@ pub fn openapi(model: &Model) -> Js {
     let one = object(&[("op", "string"), ("object", "string"), ("id", "string"), ("fields", "object"), ("version", "integer")], &["op", "object"]);
     let together = json!({"type": "object", "required": ["changes"], "additionalProperties": false, "properties": {"changes": {"type": "array", "minItems": 1, "maxItems": 1000, "items": one}}});
     paths.insert("/api/changes".into(), json!({"post": operation("Several changes together or not at all", &[], Some(together))}));
+    let mapping = object(&[("mapping", "object")], &["mapping"]);
+    for (path, summary, body) in [
+        ("", "Take a file; tell what it seems to hold", object(&[("name", "string"), ("text", "string"), ("again", "string")], &["name", "text"])),
+        ("/{id}/mapping", "Propose which column fills which field of an object", object(&[("object", "string")], &["object"])),
+        ("/{id}/check", "What importing would come to", mapping.clone()),
+        ("/{id}/run", "Import the file", mapping),
+        ("/undo", "Take an import back", object(&[("run", "string")], &["run"])),
+    ] {
+        let parameters = if path.contains("{id}") { vec![id_parameter()] } else { Vec::new() };
+        paths.insert(format!("/api/imports{path}"), json!({"post": operation(summary, &parameters, Some(body))}));
+    }
+    paths.insert("/api/imports/{id}".into(), json!({"get": operation("How far an import is", &[id_parameter()], None), "delete": operation("Stop an import, or forget its file", &[id_parameter()], None)}));
     let code = object(&[("code", "string")], &["code"]);
     paths.insert("/api/invitations".into(), json!({"post": operation("A link with which a user signs in once", &[], Some(object(&[("user", "string")], &["user"])))}));
     paths.insert("/api/me/password".into(), json!({"put": operation("Set one's password", &[], Some(object(&[("password", "string"), ("current", "string")], &["password"])))}));

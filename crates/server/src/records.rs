@@ -343,7 +343,6 @@ pub async fn history(State(app): State<Arc<App>>, Extension(caller): Extension<C
         if log.is_empty() {
             return Err(Problem::not_found(format!("{} {id} does not exist", def.name)));
         }
-        let users = snapshot.table_index("user");
         let entries: Vec<Js> = log
             .iter()
             .filter_map(|entry| {
@@ -361,7 +360,9 @@ pub async fn history(State(app): State<Arc<App>>, Extension(caller): Extension<C
                 if changed.is_empty() && entry.op == Op::Update && caller.place.view.is_some() {
                     return None;
                 }
-                let who = uuid::Uuid::parse_str(&entry.actor).ok().and_then(|user| users.and_then(|t| Some(snapshot.title(t, snapshot.row_of(t, user)?))));
+                // A user, or the file that an import took it from.
+                let (object, id) = entry.actor.strip_prefix("import:").map_or(("user", entry.actor.as_str()), |run| ("import_run", run));
+                let who = Uuid::parse_str(id).ok().and_then(|id| snapshot.place_of(object, id)).map(|(table, row)| snapshot.title(table, row));
                 Some(json!({"at": northing_model::value::time_text(entry.at), "actor": entry.actor, "who": who, "op": entry.op.name(), "version": entry.version, "changed": changed}))
             })
             .collect();

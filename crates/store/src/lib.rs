@@ -101,6 +101,11 @@ impl Store {
         }
     }
 
+    /// Where the workspace's files lie.
+    pub fn folder(&self) -> &Path {
+        self.inner.path.parent().unwrap_or(Path::new("."))
+    }
+
     /// The model in force: the product's, with this workspace's own declarations.
     pub fn model(&self) -> Arc<Model> {
         self.inner.model.read().map(|m| m.clone()).unwrap_or_default()

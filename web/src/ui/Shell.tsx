@@ -1,6 +1,6 @@
 // The frame of every page: side bar, or tabs on a phone; language, theme, live mark.
 import { Link, Outlet } from '@tanstack/react-router';
-import { ArrowLeftRight, CalendarDays, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, Columns3, FileText, Flag, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
+import { ArrowLeftRight, CalendarDays, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, Columns3, FileText, FileUp, Flag, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
 import { createContext, useContext, useState, type ReactNode } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
@@ -67,7 +67,7 @@ function Places({ onGo, className = css.link }: { onGo?: () => void; className?:
       <Link to="/board" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Columns3 size={16} aria-hidden />{intl.formatMessage({ id: 'nav.board' })}</Link>
       <div className={css.group}>{intl.formatMessage({ id: 'nav.records' })}</div>
       {RECORDS.filter(seen).map(link)}
-      {settings && <><div className={css.group}>{intl.formatMessage({ id: 'nav.settings' })}</div>{SETTINGS.filter(seen).map(link)}</>}
+      {settings && <><div className={css.group}>{intl.formatMessage({ id: 'nav.settings' })}</div><Link to="/import" className={className} onClick={onGo}><FileUp size={16} aria-hidden />{intl.formatMessage({ id: 'nav.import' })}</Link>{SETTINGS.filter(seen).map(link)}</>}
     </>
   );
 }

@@ -77,6 +77,16 @@ impl Fields<'_> {
     }
 }
 
+/// An amount without the currency's sign or code beside it; what else stands there stays, and is refused.
+fn without_currency(text: &str) -> &str {
+    let part = |c: char| c.is_alphabetic() || "$€£¥₽﷼₴₺.".contains(c);
+    let is_sign = |t: &str| matches!(t, "$" | "€" | "£" | "¥" | "₽" | "﷼" | "₴" | "₺" | "zł" | "руб" | "руб." | "Ft" | "Kč" | "kr" | "kr." | "元" | "ریال") || Currency::parse(&t.to_uppercase()).is_some();
+    let start = text.len() - text.trim_start_matches(part).len();
+    let end = text.trim_end_matches(part).len();
+    let after = if is_sign(&text[end..]) { &text[..end] } else { text };
+    if start < after.len() && is_sign(&text[..start]) { &after[start..] } else { after }
+}
+
 /// The column that a source reads, for messages.
 pub(crate) fn column_of(source: &Source) -> String {
     match source {
@@ -115,13 +125,14 @@ impl Reading<'_> {
         }
         if let Some(mark) = &full.decimal {
             text = text.replace(['\u{a0}', '\u{202f}', ' '], "");
+            text = without_currency(&text).to_string();
             if mark == "," {
                 text = text.replace('.', "").replace(',', ".");
             } else {
                 text = text.replace(',', "");
             }
         }
-        if let Some(mapped) = full.map.get(&text) {
+        if let Some(mapped) = full.map.get(&text).or_else(|| full.map.get(&text.to_lowercase())) {
             text.clone_from(mapped);
         }
         if let (true, Some(otherwise)) = (text.is_empty(), &full.otherwise) {

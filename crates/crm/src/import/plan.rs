@@ -77,6 +77,10 @@ pub struct Make {
     pub object: String,
     /// What identifies the record: a column, or a text with columns in braces; `{@row}` is the row's number.
     pub key: String,
+    /// A field by which records that are there already are found before the key is looked at (an e-mail, say). What a
+    /// row leaves empty then stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub find: Option<String>,
     /// A column that says how many such records the row stands for; `{@n}` in texts is which of them it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<String>,

@@ -44,6 +44,25 @@ fn csv_reader(path: &Path, delimiter: &str, has_headings: bool) -> Result<csv::R
     Ok(csv::ReaderBuilder::new().delimiter(byte).has_headers(has_headings).flexible(true).from_reader(open(path)?))
 }
 
+/// The first rows of a file and how many there are; of its delimiters the one that cuts the first line most often.
+pub fn look(path: &Path, rows: usize) -> Result<(String, Vec<String>, Vec<Vec<String>>, u64)> {
+    let problem = |problem: String| CrmError::File { file: path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(), problem };
+    let mut first = String::new();
+    BufReader::new(open(path)?).take(LONGEST_ROW as u64).read_line(&mut first).map_err(|e| problem(e.to_string()))?;
+    let often = |d: &&str| first.matches(d.replace("tab", "\t").as_str()).count();
+    let delimiter = [",", ";", "tab", "|"].into_iter().rev().max_by_key(often).unwrap_or(",").to_string();
+    let headings = headings(path, &delimiter)?;
+    let mut reader = csv_reader(path, &delimiter, true)?;
+    let (mut record, mut shown, mut count) = (csv::StringRecord::new(), Vec::new(), 0);
+    while reader.read_record(&mut record).map_err(|e| problem(e.to_string()))? {
+        count += 1;
+        if shown.len() < rows {
+            shown.push(record.iter().map(|f| f.trim().to_string()).collect());
+        }
+    }
+    Ok((delimiter, headings, shown, count))
+}
+
 /// The first row of a file.
 pub fn headings(path: &Path, delimiter: &str) -> Result<Vec<String>> {
     let problem = |e: csv::Error| CrmError::File { file: path.display().to_string(), problem: e.to_string() };

@@ -2,6 +2,7 @@
 
 use super::convert::{Fault, Fields, Reading, column_of};
 use super::join;
+use super::known::Known;
 use super::plan::{FilePlan, Make, Plan, Source};
 use super::reader::{Row, Rows};
 use crate::{CrmError, Env, Result, workspace};
@@ -39,18 +40,35 @@ pub struct Report {
     pub rejects: Vec<Reject>,
     pub headings: Vec<String>,
     pub seq: u64,
+    /// Ended early, as somebody asked.
+    pub stopped: bool,
+}
+
+/// On what terms a run goes.
+pub struct Terms<'a> {
+    /// Under whose name it writes.
+    pub actor: String,
+    /// Only tells what would happen.
+    pub dry: bool,
+    /// Asked now and then with the report so far; false ends the run after what is written.
+    pub go_on: &'a dyn Fn(&Report) -> bool,
 }
 
 const SHOWN_REJECTS: usize = 1_000;
 
-/// Imports one file by its part of the plan; `on_reject` gets every row that is set aside.
+/// Imports one file by its part of the plan, to its end; `on_reject` gets every row that is set aside.
 pub fn import(store: &Store, env: &Env, plan: &Plan, path: &Path, on_reject: &mut dyn FnMut(&[String], &Reject)) -> Result<Report> {
+    import_on(&Terms { actor: "import".into(), dry: false, go_on: &|_| true }, store, env, plan, path, on_reject)
+}
+
+/// Imports one file on terms.
+pub fn import_on(terms: &Terms<'_>, store: &Store, env: &Env, plan: &Plan, path: &Path, on_reject: &mut dyn FnMut(&[String], &Reject)) -> Result<Report> {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let file = plan.for_file(&name).ok_or_else(|| {
         let known = plan.file.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
         CrmError::Plan(format!("the plan has no part for '{name}' (it has: {known})"))
     })?;
-    let mut run = Run::new(store, env, plan, file, &name)?;
+    let mut run = Run::new(terms, store, env, plan, file, &name)?;
     run.fixed_records(plan)?;
     let mut rows = Rows::open(path, file)?;
     run.report.headings.clone_from(&rows.headings);
@@ -81,6 +99,10 @@ pub fn import(store: &Store, env: &Env, plan: &Plan, path: &Path, on_reject: &mu
         run.row(&Fields { columns: &columns, values: &values, number, nth: 1 }, on_reject);
         if run.pending.len() >= BATCH {
             run.flush(on_reject)?;
+            if !(terms.go_on)(&run.report) {
+                run.report.stopped = true;
+                break;
+            }
         }
     }
     run.flush(on_reject)?;
@@ -95,6 +117,8 @@ struct Pending {
 }
 
 struct Run<'a> {
+    terms: &'a Terms<'a>,
+    known: Known,
     store: &'a Store,
     env: &'a Env,
     file: &'a FilePlan,
@@ -117,7 +141,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(store: &'a Store, env: &'a Env, plan: &Plan, file: &'a FilePlan, name: &str) -> Result<Self> {
+    fn new(terms: &'a Terms<'a>, store: &'a Store, env: &'a Env, plan: &Plan, file: &'a FilePlan, name: &str) -> Result<Self> {
         let model = store.model();
         let def = model.object("workspace").ok_or_else(|| CrmError::Plan("the model has no workspace".into()))?;
         let mut settings = Record::new();
@@ -132,14 +156,14 @@ impl<'a> Run<'a> {
         let zone = record.get("zone").and_then(Value::as_text).and_then(Zone::parse).unwrap_or_else(Zone::utc);
         for make in &file.make {
             let object = model.object(&make.object).filter(|o| !o.derived).ok_or_else(|| CrmError::Plan(format!("the plan makes '{}', which is not an object", make.object)))?;
-            for field in make.fields.keys().chain(make.moment.iter().map(|m| &m.field)) {
+            for field in make.fields.keys().chain(make.moment.iter().map(|m| &m.field)).chain(&make.find) {
                 if object.field(field).is_none_or(|f| f.derived) {
                     return Err(CrmError::Plan(format!("the plan fills '{field}', which {} does not have", make.object)));
                 }
             }
         }
         let currency = store.currency();
-        Ok(Self { store, env, file, name: name.into(), model, zone, currency, keys: HashMap::new(), made: HashSet::new(), last: HashMap::new(), place: 0, pending: Vec::new(), waiting: HashMap::new(), report: Report::default() })
+        Ok(Self { terms, known: Known::default(), store, env, file, name: name.into(), model, zone, currency, keys: HashMap::new(), made: HashSet::new(), last: HashMap::new(), place: 0, pending: Vec::new(), waiting: HashMap::new(), report: Report::default() })
     }
 
     fn check_columns(&self, columns: &HashMap<String, usize>) -> Result<()> {
@@ -206,7 +230,7 @@ impl<'a> Run<'a> {
     }
 
     fn commit(&self, changes: Vec<Change>) -> std::result::Result<u64, StoreError> {
-        self.store.commit(Commit { actor: "import".into(), at: self.env.now(), changes, key: None }).map(|c| c.seq)
+        self.store.commit(Commit { actor: self.terms.actor.clone(), at: self.env.now(), changes, key: None }).map(|c| c.seq)
     }
 
     fn lookup(&mut self, object: &str, key: &str) -> Result<Option<Uuid>> {
@@ -249,6 +273,11 @@ impl<'a> Run<'a> {
                     self.reject(reject, on_reject);
                     return;
                 }
+            }
+        }
+        for made in self.pending[before..].iter().filter(|p| p.change.op == Op::Create) {
+            if let Some(object) = self.model.object(&made.change.object) {
+                self.known.add(object, &made.change.fields, made.change.id);
             }
         }
     }
@@ -294,7 +323,17 @@ impl<'a> Run<'a> {
             moments.push(Moment { field: plan.field.clone(), at, value });
         }
         let fault = |e: CrmError| Fault { column: String::new(), reason: e.to_string() };
-        let existing = self.lookup(&make.object, &key).map_err(fault)?;
+        let found = match make.find.as_ref().and_then(|name| fields.get(name)) {
+            Some(Value::Text(text)) => self.known.find(self.store, object, make.find.as_deref().unwrap_or_default(), text).map_err(fault)?,
+            _ => None,
+        };
+        if found.is_some() {
+            fields.retain(|_, v| !v.is_null());
+        }
+        let existing = match found {
+            Some(id) => Some(id),
+            None => self.lookup(&make.object, &key).map_err(fault)?,
+        };
         let change = match existing {
             None => {
                 // Empty cells take the declared default, but an unknown beginning stays unknown.
@@ -305,6 +344,11 @@ impl<'a> Run<'a> {
                 for field in moments.iter().map(|m| &m.field) {
                     let latest = moments.iter().filter(|m| m.field == *field).max_by_key(|m| m.at);
                     record.entry(field.clone()).or_insert_with(|| latest.map_or(Value::Null, |m| m.value.clone()));
+                }
+                let missing = object.stored_fields().find(|f| f.required && f.default.is_none() && record.get(&f.name).is_none_or(Value::is_null));
+                if let Some(field) = missing {
+                    let column = make.fields.get(&field.name).map_or_else(|| field.name.clone(), column_of);
+                    return Err(Fault { column, reason: format!("{} needs a value", field.name) });
                 }
                 let id = self.env.id();
                 self.keys.insert((make.object.clone(), key), Some(id));
@@ -345,8 +389,17 @@ impl<'a> Run<'a> {
             if text.trim().is_empty() {
                 return Ok(Value::Null);
             }
-            let id = self.lookup(&to, text.trim()).map_err(|e| fault(e.to_string()))?;
-            return id.map(Value::Ref).ok_or_else(|| fault(format!("there is no {to} '{}'; import it first", text.trim())));
+            let text = text.trim();
+            let mut id = self.lookup(&to, text).map_err(|e| fault(e.to_string()))?;
+            // People name a customer or a colleague instead of an id: an address or a name that one alone has will do.
+            if let (None, Some(object)) = (id, self.model.clone().object(&to)) {
+                for name in ["email", object.title.as_str()] {
+                    if id.is_none() {
+                        id = self.known.find(self.store, object, name, text).map_err(|e| fault(e.to_string()))?;
+                    }
+                }
+            }
+            return id.map(Value::Ref).ok_or_else(|| fault(format!("there is no {to} '{text}', or more than one; import it first, or name it by its id")));
         }
         let value = self.reading().value(row, field, source, &text).map_err(fault)?;
         Ok(match value {
@@ -377,9 +430,21 @@ impl<'a> Run<'a> {
     }
 
     fn flush(&mut self, on_reject: &mut dyn FnMut(&[String], &Reject)) -> Result<()> {
-        self.waiting.clear();
         let pending = std::mem::take(&mut self.pending);
+        if self.terms.dry {
+            // What a real run would have written stays known to the rows that come later.
+            self.count(&pending);
+            return Ok(());
+        }
+        self.waiting.clear();
         self.write(pending, on_reject)
+    }
+
+    fn count(&mut self, written: &[Pending]) {
+        for p in written {
+            let counts = self.report.objects.entry(p.change.object.clone()).or_default();
+            counts[usize::from(p.change.op != Op::Create)] += 1;
+        }
     }
 
     /// Writes a batch; when something in it is refused, its halves, down to the row at fault.
@@ -389,10 +454,7 @@ impl<'a> Run<'a> {
         }
         match self.commit(pending.iter().map(|p| p.change.clone()).collect()) {
             Ok(_) => {
-                for p in &pending {
-                    let counts = self.report.objects.entry(p.change.object.clone()).or_default();
-                    counts[usize::from(p.change.op != Op::Create)] += 1;
-                }
+                self.count(&pending);
                 Ok(())
             }
             Err(e @ (StoreError::ReadOnly(_) | StoreError::Database(_))) => Err(e.into()),

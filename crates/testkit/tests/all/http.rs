@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 pub struct Server {
-    _folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
     pub store: Store,
     port: u16,
 }
@@ -26,7 +26,7 @@ impl Reply {
 }
 
 /// A server in this process on a free port, with a sign-in token known to the test.
-fn start() -> Server {
+pub fn start() -> Server {
     start_with(|store, env| {
         northing_crm::workspace::ensure(store, env, &northing_model::Record::new()).unwrap();
         northing_crm::workspace::ensure_pipeline(store, env).unwrap();
@@ -55,7 +55,7 @@ pub fn start_with(fill: impl FnOnce(&Store, &Env)) -> Server {
         std::thread::sleep(std::time::Duration::from_millis(25));
     }
     store.add_sign_in("letmein", "owner", 1_710_000_000, 60).unwrap();
-    Server { _folder: folder, store, port }
+    Server { folder, store, port }
 }
 
 impl Server {
@@ -80,7 +80,7 @@ impl Server {
         let body = if chunked { body.lines().filter(|l| !l.is_empty() && u32::from_str_radix(l, 16).is_err()).collect() } else { body.to_string() };
         Reply { status, head: head.to_string(), body }
     }
-    fn sign_in(&self) -> String {
+    pub fn sign_in(&self) -> String {
         let reply = self.ask_in(&json!({"token": "letmein"}));
         assert_eq!(reply.status, 200, "{}", reply.body);
         Self::cookie(&reply)

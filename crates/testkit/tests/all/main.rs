@@ -5,6 +5,7 @@ mod cases;
 mod crash;
 mod exports;
 mod http;
+mod imports;
 mod oracle;
 mod real_data;
 mod real_life;

@@ -149,12 +149,13 @@ fn requests(server: &Server, model: &Model) -> Vec<String> {
                 (_, "/api/metrics/{id}/drill") => found.extend(model.metrics.keys().flat_map(|m| ["numerator", "denominator"].map(|side| format!("/api/metrics/{m}/drill?from=2024-02-01&to=2024-04-01&side={side}")))),
                 (_, "/api/search") => found.extend(["vic", "uma", "vic again", "600", "example", "open"].map(|q| format!("/api/search?q={}", encoded(q)))),
                 // The stream is looked at by itself; the two others say nothing of records.
+                (_, "/api/imports/{id}") => found.push(format!("/api/imports/{}", Uuid::nil())),
                 (_, "/api/events" | "/livez" | "/readyz") => {}
                 (None, other) => panic!("the route GET {other} has no non-interference test"),
             }
         }
         for method in methods.as_object().unwrap().keys().filter(|m| *m != "get") {
-            let known = object.is_some() || matches!(path.as_str(), "/api/session" | "/api/metrics/try" | "/api/invitations" | "/api/changes") || path.starts_with("/api/me/");
+            let known = object.is_some() || matches!(path.as_str(), "/api/session" | "/api/metrics/try" | "/api/invitations" | "/api/changes") || path.starts_with("/api/imports") || path.starts_with("/api/me/");
             assert!(known, "the route {method} {path} has no rights test");
         }
     }
@@ -246,6 +247,8 @@ fn nothing_is_written_without_the_right_to_it() {
         assert!(matches!(status, 403 | 404), "{path}: {status} {words}");
     }
     assert_eq!(tell("POST", "/api/invitations", json!({"user": id_of("uma")})).0, 403);
+    assert_eq!(tell("POST", "/api/imports", json!({"name": "a.csv", "text": "name\nA\n"})).0, 403);
+    assert_eq!(tell("POST", "/api/imports/undo", json!({"run": id_of("uma")})).0, 403);
     assert_eq!(tell("GET", "/api/records/expenses", json!({})).0, 404);
     assert_eq!(tell("GET", "/api/records/expenses/export", json!({})).0, 404);
     // What is hers she may change, also when she sends back what she got.

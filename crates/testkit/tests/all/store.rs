@@ -118,7 +118,7 @@ fn bad_rows_are_set_aside_and_can_be_mended() {
     assert_eq!(store.seq(), seq);
     assert_eq!(store.count("order").unwrap(), 4);
     let headings: Vec<String> = ["Record ID", "Deal Name", "Deal Stage", "Amount", "Deal owner"].map(String::from).to_vec();
-    let guessed = guess::guess(&store.model(), "hubspot-crm-exports-all-deals.csv", &headings).unwrap();
+    let guessed = guess::guess(&store.model(), &northing_model::Labels::load().unwrap(), "hubspot-crm-exports-all-deals.csv", &headings).unwrap();
     assert_eq!(guessed.file[0].make[0].object, "deal");
     assert!(guessed.file[0].make[0].fields.contains_key("amount") && guessed.file[0].make[0].fields.contains_key("owner"));
     Plan::parse(&guessed.to_toml()).unwrap();

@@ -1,0 +1,331 @@
+//! Lists brought in by people: a file is looked at, its columns are told what they mean, the whole is tried without
+//! writing, run with its progress told, stopped, mended, and taken back. What a row means is `crm::import`'s to say.
+//!
+//! Files wait in the workspace's folder under names of our own until they are imported or an hour old.
+
+use crate::app::{App, Caller, blocking};
+use crate::problem::Problem;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use northing_crm::import::{Mapping, Report, Terms, import_on, look, mapping::importable, undo};
+use northing_model::{Record, Value};
+use northing_store::{Change, Commit};
+use serde::Deserialize;
+use serde_json::{Value as Js, json};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use uuid::Uuid;
+
+type Body<T> = Result<Json<T>, JsonRejection>;
+
+/// 25 MiB of text; larger files are for the terminal, which streams them.
+pub const LARGEST_FILE: usize = 25 << 20;
+/// The body that such a file comes in: JSON may write a character as six.
+pub const LARGEST_BODY: usize = LARGEST_FILE * 2;
+const WAITS: i64 = 3_600;
+const SAMPLE: usize = 200;
+const SHOWN: usize = 8;
+/// Files that wait at a time.
+const MOST: usize = 20;
+
+/// A file that somebody is importing.
+pub struct Upload {
+    path: PathBuf,
+    name: String,
+    actor: String,
+    /// Tells this content from any other.
+    stem: String,
+    delimiter: String,
+    headings: Vec<String>,
+    sample: Vec<Vec<String>>,
+    rows: u64,
+    at: i64,
+    progress: Mutex<Progress>,
+    stop: AtomicBool,
+}
+
+#[derive(Default)]
+struct Progress {
+    /// `waiting`, `running`, then as the record says.
+    state: &'static str,
+    report: Report,
+    problem: Option<String>,
+    run: Option<Uuid>,
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        // A file that cannot be removed now goes with the folder when the server starts again.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[derive(Default)]
+pub struct Imports {
+    open: Mutex<HashMap<Uuid, Arc<Upload>>>,
+}
+
+impl Imports {
+    fn of(&self, id: Uuid, caller: &Caller) -> Result<Arc<Upload>, Problem> {
+        let open = self.open.lock().map_err(|_| Problem::internal("imports"))?;
+        open.get(&id).filter(|u| u.actor == caller.actor).cloned().ok_or_else(|| Problem::not_found("this file is no longer here; choose it again"))
+    }
+}
+
+/// What was left by a server that ended.
+pub fn clear(folder: &std::path::Path) {
+    let _ = std::fs::remove_dir_all(folder.join("uploads"));
+}
+
+fn allowed(caller: &Caller) -> Result<(), Problem> {
+    if caller.rights.settings() && caller.place.view.is_none() { Ok(()) } else { Err(Problem::forbidden("lists are imported by those who see all records and may change settings")) }
+}
+
+fn read<T>(body: Body<T>) -> Result<T, Problem> {
+    body.map(|Json(b)| b).map_err(|e| if e.status() == StatusCode::PAYLOAD_TOO_LARGE { too_large() } else { Problem::bad(e.body_text()) })
+}
+
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The file is too large for a browser", "Files of up to 25 MiB are taken here. Cut it in parts, or import it at the terminal: northing import FILE.")
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    name: String,
+    text: String,
+    /// The file whose rows these are, mended.
+    again: Option<Uuid>,
+}
+
+/// Takes a file and tells what it seems to hold. Nothing is imported yet.
+pub async fn upload(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Body<File>) -> Result<Json<Js>, Problem> {
+    allowed(&caller)?;
+    let File { name, text, again } = read(body)?;
+    if text.len() > LARGEST_FILE {
+        return Err(too_large());
+    }
+    let name: String = name.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(120).collect();
+    blocking(move || {
+        let again = again.map(|id| app.imports.of(id, &caller)).transpose()?;
+        let id = app.env.id();
+        let folder = app.store.folder().join("uploads");
+        std::fs::create_dir_all(&folder).map_err(Problem::internal)?;
+        let path = folder.join(format!("{id}.csv"));
+        std::fs::write(&path, &text).map_err(Problem::internal)?;
+        let hash: String = Sha256::digest(text.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
+        let stem = again.as_ref().map_or(hash, |first| first.stem.clone());
+        let unreadable = |e: northing_crm::CrmError| {
+            let _ = std::fs::remove_file(&path);
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "file", "The file cannot be read", e.to_string())
+        };
+        let (delimiter, headings, sample, rows) = look(&path, SAMPLE).map_err(unreadable)?;
+        let said = if headings.iter().all(String::is_empty) {
+            Some("its first line should name the columns")
+        } else if rows == 0 {
+            Some("it has no row below its headings")
+        } else {
+            headings.iter().enumerate().find(|(i, h)| headings[..*i].contains(h)).map(|_| "two of its columns have the same name; give each its own")
+        };
+        if let Some(why) = said {
+            return Err(unreadable(northing_crm::CrmError::Plan(format!("{name}: {why}"))));
+        }
+        let model = app.store.model();
+        let mapping = Mapping::guess(&model, &app.labels, &name, &headings, &sample);
+        let objects: Vec<&String> = model.objects.iter().filter(|o| importable(o)).map(|o| &o.name).collect();
+        let answer = json!({"id": id, "name": name, "rows": rows, "headings": headings, "sample": &sample[..sample.len().min(SHOWN)], "mapping": mapping, "objects": objects});
+        let now = app.env.now();
+        let upload = Upload { path, name, actor: caller.actor.clone(), stem, delimiter, headings, sample, rows, at: now, progress: Mutex::new(Progress { state: "waiting", ..Progress::default() }), stop: AtomicBool::new(false) };
+        let mut open = app.imports.open.lock().map_err(|_| Problem::internal("imports"))?;
+        open.retain(|_, u| now - u.at < WAITS || u.progress.lock().is_ok_and(|p| p.state == "running"));
+        if open.len() >= MOST {
+            return Err(Problem::wait(WAITS / 4));
+        }
+        open.insert(id, Arc::new(upload));
+        Ok(Json(answer))
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    object: String,
+}
+
+/// The proposal for an object that was chosen instead.
+pub async fn propose(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, body: Body<Wanted>) -> Result<Json<Js>, Problem> {
+    allowed(&caller)?;
+    let Wanted { object } = read(body)?;
+    let upload = app.imports.of(id, &caller)?;
+    let model = app.store.model();
+    let object = model.object(&object).filter(|o| importable(o)).ok_or_else(|| Problem::bad(format!("nothing is imported into '{object}'")))?;
+    Ok(Json(json!({"mapping": Mapping::for_object(object, &app.labels, &upload.headings, &upload.sample)})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Told {
+    mapping: Mapping,
+}
+
+/// One run, dry or not; what it comes to is in the upload's progress as it goes.
+fn go(app: &App, upload: &Upload, mapping: &Mapping, actor: String, dry: bool, told: &dyn Fn(&Report) -> bool) -> Result<Report, Problem> {
+    let model = app.store.model();
+    let object = model.object(&mapping.object).filter(|o| importable(o)).ok_or_else(|| Problem::bad(format!("nothing is imported into '{}'", mapping.object)))?;
+    if mapping.fields.is_empty() {
+        return Err(Problem::bad("say of at least one column which field it fills"));
+    }
+    if let Some(field) = mapping.fields.values().find(|f| mapping.fields.values().filter(|g| g == f).count() > 1) {
+        return Err(Problem::bad(format!("two columns fill '{field}'; leave one of them out")));
+    }
+    let file = upload.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let plan = mapping.plan(object, &app.labels, &file, &upload.delimiter, &upload.stem);
+    let terms = Terms { actor, dry, go_on: told };
+    import_on(&terms, &app.store, &app.env, &plan, &upload.path, &mut |_, _| {}).map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "import", "The file cannot be imported so", e.to_string()))
+}
+
+fn counts(upload: &Upload, report: &Report) -> Js {
+    let [created, changed, unchanged] = report.objects.values().fold([0; 3], |sum, n| [sum[0] + n[0], sum[1] + n[1], sum[2] + n[2]]);
+    let rejects: Vec<Js> = report.rejects.iter().map(|r| json!({"row": r.row, "column": r.column, "reason": r.reason, "values": r.values})).collect();
+    json!({"rows": upload.rows, "done": report.rows, "created": created, "changed": changed, "unchanged": unchanged, "rejected": report.rejected, "rejects": rejects, "headings": upload.headings})
+}
+
+/// What importing would come to, without writing.
+pub async fn check(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, body: Body<Told>) -> Result<Json<Js>, Problem> {
+    allowed(&caller)?;
+    let Told { mapping } = read(body)?;
+    blocking(move || {
+        let upload = app.imports.of(id, &caller)?;
+        let report = go(&app, &upload, &mapping, caller.actor.clone(), true, &|_| !app.is_draining())?;
+        Ok(Json(counts(&upload, &report)))
+    })
+    .await
+}
+
+/// Begins importing; how far it is can be asked for.
+pub async fn run(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, body: Body<Told>) -> Result<(StatusCode, Json<Js>), Problem> {
+    allowed(&caller)?;
+    let Told { mapping } = read(body)?;
+    blocking(move || {
+        let upload = app.imports.of(id, &caller)?;
+        {
+            let mut progress = upload.progress.lock().map_err(|_| Problem::internal("imports"))?;
+            if progress.state != "waiting" {
+                return Err(Problem::new(StatusCode::CONFLICT, "begun", "This file is being imported already", "Choose the file again to import it another time; rows that are here already change nothing."));
+            }
+            progress.state = "running";
+        }
+        let run = app.env.id();
+        let mut record = Record::new();
+        let mut set = |name: &str, value: Value| drop(record.insert(name.into(), value));
+        set("name", Value::Text(upload.name.clone()));
+        set("of", Value::Text(mapping.object.clone()));
+        set("started_at", Value::Time(app.env.now()));
+        if let Some(user) = caller.rights.user {
+            set("user", Value::Ref(user));
+        }
+        let seq = app.store.commit(Commit { actor: caller.actor.clone(), at: app.env.now(), changes: vec![Change::create("import_run", run, record)], key: None })?.seq;
+        if let Ok(mut progress) = upload.progress.lock() {
+            progress.run = Some(run);
+        }
+        let work = move || {
+            let told = |report: &Report| {
+                if let Ok(mut progress) = upload.progress.lock() {
+                    progress.report = report.clone();
+                }
+                !upload.stop.load(Ordering::Relaxed) && !app.is_draining()
+            };
+            let outcome = go(&app, &upload, &mapping, format!("import:{run}"), false, &told);
+            finish(&app, &upload, &caller, run, seq, outcome);
+        };
+        std::thread::Builder::new().name("import".into()).spawn(work).map_err(Problem::internal)?;
+        Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))))
+    })
+    .await
+}
+
+fn finish(app: &App, upload: &Upload, caller: &Caller, run: Uuid, first: u64, outcome: Result<Report, Problem>) {
+    let mut fields = Record::new();
+    let int = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
+    let state = match &outcome {
+        Ok(report) if report.stopped => "cancelled",
+        Ok(_) => "done",
+        Err(_) => "failed",
+    };
+    let report = match &outcome {
+        Ok(report) => report.clone(),
+        Err(_) => upload.progress.lock().map(|p| p.report.clone()).unwrap_or_default(),
+    };
+    let sum = |n: usize| report.objects.values().map(|c| c[n]).sum::<u64>();
+    let told = [("rows", report.rows), ("created", sum(0)), ("changed", sum(1)), ("rejected", report.rejected), ("first_seq", first), ("last_seq", app.store.seq())];
+    fields.extend(told.map(|(name, n)| (name.to_string(), int(n))));
+    fields.insert("status".into(), Value::Text(state.into()));
+    fields.insert("ended_at".into(), Value::Time(app.env.now()));
+    let written = app.store.commit(Commit { actor: caller.actor.clone(), at: app.env.now(), changes: vec![Change::update("import_run", run, fields)], key: None });
+    if let Ok(mut progress) = upload.progress.lock() {
+        progress.report = report;
+        progress.problem = outcome.err().map(|p| p.detail).or(written.err().map(|e| e.to_string()));
+        progress.state = state;
+    }
+}
+
+/// How far an import is.
+pub async fn progress(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>) -> Result<Json<Js>, Problem> {
+    let upload = app.imports.of(id, &caller)?;
+    let progress = upload.progress.lock().map_err(|_| Problem::internal("imports"))?;
+    let mut answer = counts(&upload, &progress.report);
+    answer["state"] = progress.state.into();
+    answer["problem"] = json!(progress.problem);
+    answer["run"] = json!(progress.run);
+    Ok(Json(answer))
+}
+
+/// Stops one that runs, after what is written; else forgets the file.
+pub async fn cancel(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+    let upload = app.imports.of(id, &caller)?;
+    upload.stop.store(true, Ordering::Relaxed);
+    if upload.progress.lock().is_ok_and(|p| p.state != "running") {
+        app.imports.open.lock().map_err(|_| Problem::internal("imports"))?.remove(&id);
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Back {
+    run: Uuid,
+}
+
+/// Takes an import back.
+pub async fn take_back(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Body<Back>) -> Result<Json<Js>, Problem> {
+    allowed(&caller)?;
+    let Back { run } = read(body)?;
+    blocking(move || {
+        let (record, version) = app.store.get("import_run", run)?;
+        let number = |name: &str| match record.get(name) {
+            Some(Value::Int(n)) => u64::try_from(*n).ok(),
+            _ => None,
+        };
+        let running = app.imports.open.lock().is_ok_and(|open| open.values().any(|u| u.progress.lock().is_ok_and(|p| p.run == Some(run) && p.state == "running")));
+        if running || record.get("status").and_then(Value::as_text) == Some("undone") {
+            return Err(Problem::new(StatusCode::CONFLICT, "not-now", "There is nothing to take back", if running { "The import still runs. Stop it first." } else { "It was taken back already." }));
+        }
+        let first = match number("first_seq") {
+            Some(seq) => seq,
+            // The server ended while it ran: it began after its own record was made.
+            None => app.store.record_log("import_run", run, 1_000)?.last().map_or(0, |e| e.seq),
+        };
+        let last = number("last_seq").unwrap_or_else(|| app.store.seq());
+        let undone = undo(&app.store, &app.env, &caller.actor, &format!("import:{run}"), first, last).map_err(Problem::internal)?;
+        let state = Record::from([("status".to_string(), Value::Text("undone".into()))]);
+        app.store.commit(Commit { actor: caller.actor.clone(), at: app.env.now(), changes: vec![Change::update("import_run", run, state).at_version(version)], key: None })?;
+        Ok(Json(json!({"taken_back": undone.taken_back, "kept": undone.kept})))
+    })
+    .await
+}

@@ -1,0 +1,253 @@
+// A list from elsewhere: a file is chosen, its columns are told what they fill, every row is tried without writing,
+// then it runs; rows at fault are mended here, and the whole can be taken back.
+import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { FileUp, Undo2 } from 'lucide-react';
+import { useDeferredValue, useState, type DragEvent } from 'react';
+import { useIntl } from 'react-intl';
+import { get, send, type Page as ListPage } from '../lib/api';
+import { useLabel, useModel } from '../lib/data';
+import { useFormat } from '../lib/format';
+import { usePrefs, type Language } from '../lib/prefs';
+import { Failure, Panel, Select } from '../ui/Parts';
+import { Page } from '../ui/Shell';
+import table from '../ui/table.module.css';
+import ui from '../ui/ui.module.css';
+import css from './import.module.css';
+
+interface Mapping { object: string; fields: Record<string, string>; key: string | null; find: string | null; dates: string | null; decimal: string | null }
+interface Upload { id: string; name: string; rows: number; headings: string[]; sample: string[][]; mapping: Mapping | null; objects: string[] }
+interface Reject { row: number; column: string; reason: string; values: string[] }
+interface Report { rows: number; done: number; created: number; changed: number; unchanged: number; rejected: number; rejects: Reject[]; headings: string[] }
+interface Progress extends Report { state: string; problem: string | null; run: string | null }
+
+/** What lists of these languages were mostly written in before Unicode. */
+const ENCODINGS: Record<Language, string> = { en: 'windows-1252', pl: 'windows-1250', hu: 'windows-1250', ru: 'windows-1251', fa: 'windows-1256', zh: 'gb18030' };
+const DATES: [format: string, example: string][] = [['', '2026-11-22'], ['%d.%m.%Y', '22.11.2026'], ['%d.%m.%Y %H:%M', '22.11.2026 14:30'], ['%d.%m.%Y %H:%M:%S', '22.11.2026 14:30:00'], ['%d/%m/%Y', '22/11/2026'], ['%d/%m/%Y %H:%M', '22/11/2026 14:30'], ['%m/%d/%Y', '11/22/2026'], ['%m/%d/%Y %H:%M', '11/22/2026 14:30'], ['%d-%m-%Y', '22-11-2026'], ['%d-%m-%Y %H:%M', '22-11-2026 14:30'], ['%Y/%m/%d', '2026/11/22'], ['%Y/%m/%d %H:%M', '2026/11/22 14:30']];
+const SHOWN_REJECTS = 50;
+
+const cellOf = (text: string) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+function decoded(bytes: ArrayBuffer, encoding: string): string | null {
+  try { return new TextDecoder(encoding, { fatal: encoding === 'utf-8' }).decode(bytes); } catch { return null; }
+}
+
+export function Import() {
+  const intl = useIntl();
+  const { lang } = usePrefs();
+  const [file, setFile] = useState<{ name: string; bytes: ArrayBuffer }>();
+  const [encoding, setEncoding] = useState('utf-8');
+  const [upload, setUpload] = useState<Upload>();
+  const [mapping, setMapping] = useState<Mapping>();
+  const [running, setRunning] = useState(false);
+  const [problem, setProblem] = useState<unknown>();
+  const [over, setOver] = useState(false);
+  const t = (id: string, values?: Record<string, string | number>) => intl.formatMessage({ id }, values);
+  const attempt = (work: Promise<void>) => { setProblem(undefined); work.catch(setProblem); };
+
+  const take = async (name: string, text: string, again?: string) => {
+    const next = await send<Upload>('/api/imports', 'POST', { name, text, again });
+    setUpload(next);
+    if (!again) setMapping(next.mapping ?? undefined);
+    return next;
+  };
+  const read = async (name: string, bytes: ArrayBuffer, wanted?: string) => {
+    const text = decoded(bytes, wanted ?? 'utf-8');
+    const used = wanted ?? (text === null ? ENCODINGS[lang] : 'utf-8');
+    setFile({ name, bytes });
+    setEncoding(used);
+    setRunning(false);
+    await take(name, text ?? decoded(bytes, used) ?? '');
+  };
+  const choose = (chosen?: File | null) => { if (chosen) attempt(chosen.arrayBuffer().then((bytes) => read(chosen.name, bytes))); };
+  const into = (object: string) => { if (upload) attempt(send<{ mapping: Mapping }>(`/api/imports/${upload.id}/mapping`, 'POST', { object }).then((m) => setMapping(m.mapping))); };
+  const run = (id: string) => attempt(send(`/api/imports/${id}/run`, 'POST', { mapping }).then(() => setRunning(true)));
+  const mended = (rows: string[][], headings: string[]) => {
+    if (!upload) return;
+    const text = [[...headings, 'northing_row'], ...rows].map((r) => r.map(cellOf).join(',')).join('\n');
+    attempt(take(upload.name, text, upload.id).then(async (next) => { await send(`/api/imports/${next.id}/run`, 'POST', { mapping }); }));
+  };
+  const drop = {
+    onDragOver: (e: DragEvent) => { e.preventDefault(); setOver(true); },
+    onDragLeave: () => setOver(false),
+    onDrop: (e: DragEvent) => { e.preventDefault(); setOver(false); choose(e.dataTransfer.files[0]); },
+  };
+  return (
+    <Page title={t('nav.import')}>
+      {!!problem && <Failure error={problem} />}
+      <div className={`${ui.panel} ${css.drop}`} data-over={over || undefined} {...drop}>
+        <p className={ui.quiet}>{upload ? upload.name : t('import.hint')}</p>
+        <span className={table.actions}>
+          <label className={`${ui.button} ${upload ? '' : ui.primary} ${css.file}`}><FileUp size={15} aria-hidden />{t(upload ? 'import.another' : 'import.choose')}<input type="file" accept=".csv,.tsv,.txt,text/csv" onChange={(e) => { choose(e.target.files?.[0]); e.target.value = ''; }} /></label>
+          {file && encoding !== 'utf-8' && <Select label={t('import.encoding')} value={encoding} onChange={(next) => attempt(read(file.name, file.bytes, next))} options={[...new Set(Object.values(ENCODINGS))].map((value) => ({ value, label: value }))} />}
+        </span>
+      </div>
+      {upload && (running ? <Running key={upload.id} upload={upload} object={mapping?.object ?? ''} onMended={mended} /> : <Columns upload={upload} mapping={mapping} onChange={setMapping} onInto={into} onRun={() => run(upload.id)} />)}
+      <Past />
+    </Page>
+  );
+}
+
+function Columns({ upload, mapping, onChange, onInto, onRun }: { upload: Upload; mapping?: Mapping; onChange(next: Mapping): void; onInto(object: string): void; onRun(): void }) {
+  const intl = useIntl();
+  const label = useLabel();
+  const model = useModel();
+  const object = model?.objects.find((o) => o.name === mapping?.object);
+  const t = (id: string, values?: Record<string, string | number>) => intl.formatMessage({ id }, values);
+  const fields = (object?.fields ?? []).filter((f) => !f.derived && !['external_id', 'updated_at', 'merged_into', 'id'].includes(f.name) && !['json', 'refs', 'shares'].includes(f.type));
+  const tried = useDeferredValue(mapping);
+  const check = useQuery({ queryKey: ['import-check', upload.id, tried], queryFn: () => send<Report>(`/api/imports/${upload.id}/check`, 'POST', { mapping: tried }), enabled: !!tried && Object.keys(tried.fields).length > 0, placeholderData: keepPreviousData, retry: false, staleTime: Infinity });
+  const set = (heading: string, to: string) => {
+    if (!mapping) return;
+    const next = Object.fromEntries(Object.entries(mapping.fields).filter(([h]) => h !== heading));
+    onChange({ ...mapping, key: to === '#' ? heading : mapping.key === heading ? null : mapping.key, fields: to && to !== '#' ? { ...next, [heading]: to } : next });
+  };
+  const texts = Object.values(mapping?.fields ?? {}).filter((name) => fields.some((f) => f.name === name && ['text', 'email', 'phone'].includes(f.type)));
+  const whole = (check.data?.created ?? 0) + (check.data?.changed ?? 0);
+  return (
+    <Panel title={intl.formatMessage({ id: 'records.count' }, { count: upload.rows })} aside={
+      <Select label={t('import.into')} value={mapping?.object ?? ''} onChange={onInto} options={[...(mapping ? [] : [{ value: '', label: '–' }]), ...upload.objects.map((o) => ({ value: o, label: label(`object.${o}`) })).sort((a, b) => a.label.localeCompare(b.label))]} />
+    }>
+      {mapping && object && (
+        <>
+          <div className={css.how}>
+            <Select label={t('import.find')} value={mapping.find ?? ''} onChange={(find) => onChange({ ...mapping, find: find || null })} options={[{ value: '', label: t('import.find.none') }, ...texts.map((f) => ({ value: f, label: fields.find((x) => x.name === f)?.label ?? f }))]} />
+            <Select label={t('import.dates')} value={mapping.dates ?? ''} onChange={(dates) => onChange({ ...mapping, dates: dates || null })} options={DATES.map(([value, name]) => ({ value, label: name }))} />
+            <Select label={t('import.decimal')} value={mapping.decimal ?? '.'} onChange={(decimal) => onChange({ ...mapping, decimal })} options={['.', ','].map((value) => ({ value, label: `1234${value}50` }))} />
+          </div>
+          <div className={table.scroll} tabIndex={0} role="region" aria-label={t('import.column')}>
+            <table className={table.table}>
+              <thead><tr><th>{t('import.column')}</th><th>{t('import.field')}</th><th>{t('import.values')}</th></tr></thead>
+              <tbody>
+                {upload.headings.map((heading, i) => (
+                  <tr key={heading}>
+                    <td dir="auto">{heading || '–'}</td>
+                    <td><Select hideLabel label={`${t('import.field')}: ${heading}`} value={mapping.key === heading ? '#' : mapping.fields[heading] ?? ''} onChange={(to) => set(heading, to)} options={[{ value: '', label: t('import.skip') }, { value: '#', label: t('import.key') }, ...fields.map((f) => ({ value: f.name, label: `${f.label}${f.required ? ' *' : ''}` }))]} /></td>
+                    <td className={ui.quiet} dir="auto">{upload.sample.map((row) => row[i] ?? '').filter(Boolean).slice(0, 3).join(' · ')}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+          {check.error ? <Failure error={check.error} /> : (
+            <div className={css.would}>
+              <span role="status">{check.data && !check.isPlaceholderData ? t('import.would', { ...numbers(check.data) }) : t('import.looking')}</span>
+              <button type="button" className={`${ui.button} ${ui.primary}`} disabled={!check.data || check.isPlaceholderData || whole === 0} onClick={onRun}>{t('import.go', { count: whole })}</button>
+            </div>
+          )}
+          {check.data && check.data.rejects.length > 0 && <Faults rejects={check.data.rejects.slice(0, 8)} />}
+        </>
+      )}
+    </Panel>
+  );
+}
+
+const numbers = ({ created, changed, unchanged, rejected }: Report) => ({ created, changed, unchanged, rejected });
+
+function Faults({ rejects }: { rejects: Reject[] }) {
+  const intl = useIntl();
+  const format = useFormat();
+  const t = (id: string) => intl.formatMessage({ id });
+  return (
+    <div className={table.scroll} tabIndex={0} role="region" aria-label={t('import.mend')}>
+      <table className={table.table}>
+        <thead><tr><th>{t('import.row')}</th><th>{t('import.column')}</th><th>{t('import.why')}</th></tr></thead>
+        <tbody>{rejects.map((r) => <tr key={r.row}><td className="num">{format.number(r.row)}</td><td dir="auto">{r.column}</td><td dir="auto">{r.reason}</td></tr>)}</tbody>
+      </table>
+    </div>
+  );
+}
+
+function Running({ upload, object, onMended }: { upload: Upload; object: string; onMended(rows: string[][], headings: string[]): void }) {
+  const intl = useIntl();
+  const format = useFormat();
+  const model = useModel();
+  const client = useQueryClient();
+  const t = (id: string, values?: Record<string, string | number>) => intl.formatMessage({ id }, values);
+  const { data, error } = useQuery({ queryKey: ['import-run', upload.id], queryFn: () => get<Progress>(`/api/imports/${upload.id}`), refetchInterval: (q) => (q.state.data && !['running', 'waiting'].includes(q.state.data.state) ? false : 400) });
+  if (error) return <Failure error={error} />;
+  if (!data) return null;
+  const going = data.state === 'running' || data.state === 'waiting';
+  const plural = model?.objects.find((o) => o.name === object)?.plural ?? '';
+  return (
+    <>
+      <Panel title={t(going ? 'import.running' : `import.${data.state}`, { done: format.number(data.done), total: format.number(data.rows) })} aside={going ? <button type="button" className={ui.button} onClick={() => void send(`/api/imports/${upload.id}`, 'DELETE').then(() => client.invalidateQueries({ queryKey: ['import-run'] }))}>{t('import.stop')}</button> : <Link className={ui.button} to="/records/$object" params={{ object: plural }}>{t('import.open')}</Link>}>
+        {going ? <progress className={css.progress} max={data.rows} value={data.done} aria-label={t('import.running', { done: data.done, total: data.rows })} /> : <p role="status">{t('import.would', numbers(data))}</p>}
+        {data.problem && <p role="alert">{data.problem}</p>}
+      </Panel>
+      {!going && data.rejects.length > 0 && <Mend key={upload.id} report={data} onMended={onMended} />}
+    </>
+  );
+}
+
+/** The rows that were set aside, to be put right where they are. */
+function Mend({ report, onMended }: { report: Report; onMended(rows: string[][], headings: string[]): void }) {
+  const intl = useIntl();
+  const format = useFormat();
+  const rejects = report.rejects.slice(0, SHOWN_REJECTS);
+  const [rows, setRows] = useState(rejects.map((r) => report.headings.map((_, i) => r.values[i] ?? '')));
+  const t = (id: string, values?: Record<string, string | number>) => intl.formatMessage({ id }, values);
+  const set = (row: number, column: number, text: string) => setRows(rows.map((r, i) => (i === row ? r.map((v, k) => (k === column ? text : v)) : r)));
+  // A row that was mended before says itself which row of the first file it was.
+  const original = report.headings.indexOf('northing_row');
+  const headings = report.headings.filter((_, i) => i !== original);
+  const again = () => onMended(rows.map((r, i) => [...r.filter((_, k) => k !== original), original < 0 ? String(rejects[i]?.row) : r[original] ?? '']), headings);
+  return (
+    <Panel title={t('import.mend')} aside={<button type="button" className={`${ui.button} ${ui.primary}`} onClick={again}>{t('import.again')}</button>}>
+      <div className={table.scroll} tabIndex={0} role="region" aria-label={t('import.mend')}>
+        <table className={table.table}>
+          <thead><tr><th>{t('import.row')}</th><th>{t('import.why')}</th>{headings.map((h) => <th key={h}>{h}</th>)}</tr></thead>
+          <tbody>
+            {rejects.map((r, i) => (
+              <tr key={r.row}>
+                <td className="num">{format.number(r.row)}</td>
+                <td className={css.why} dir="auto">{r.column && <strong>{r.column}: </strong>}{r.reason}</td>
+                {report.headings.map((h, k) => k !== original && <td key={h}><input className={ui.field} dir="auto" data-wrong={h === r.column || undefined} aria-label={t('import.cell', { column: h, row: r.row })} value={rows[i]?.[k] ?? ''} onChange={(e) => set(i, k, e.target.value)} /></td>)}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
+  );
+}
+
+function Past() {
+  const intl = useIntl();
+  const label = useLabel();
+  const format = useFormat();
+  const client = useQueryClient();
+  const [said, setSaid] = useState('');
+  const [problem, setProblem] = useState<unknown>();
+  const t = (id: string, values?: Record<string, string | number>) => intl.formatMessage({ id }, values);
+  const past = useQuery({ queryKey: ['live', 'import-runs'], queryFn: () => get<ListPage>('/api/records/import_runs', { sort: '-started_at', limit: 12 }) });
+  const undo = async (run: string, name: string) => {
+    if (!confirm(t('import.undo.sure', { name }))) return;
+    const { taken_back, kept } = await send<{ taken_back: number; kept: number }>('/api/imports/undo', 'POST', { run });
+    setSaid(t('import.undone', { taken: format.number(taken_back), kept: format.number(kept) }));
+    await client.invalidateQueries({ queryKey: ['live'] });
+  };
+  if (!past.data?.items.length) return null;
+  return (
+    <Panel title={t('import.past')} aside={said && <span role="status">{said}</span>}>
+      {!!problem && <Failure error={problem} />}
+      <div className={table.scroll} tabIndex={0} role="region" aria-label={t('import.past')}>
+        <table className={table.table}>
+          <thead><tr><th>{label('field.name')}</th><th>{t('import.into')}</th><th>{label('field.started_at')}</th><th>{label('field.status')}</th><th className={table.right}>{label('field.created')}</th><th className={table.right}>{label('field.changed')}</th><th className={table.right}>{label('field.rejected')}</th><th /></tr></thead>
+          <tbody>
+            {past.data.items.map((run) => (
+              <tr key={run.id}>
+                <td dir="auto">{String(run.fields.name)}</td>
+                <td>{label(`object.${String(run.fields.of)}`)}</td>
+                <td className="num">{format.instant(String(run.fields.started_at))}</td>
+                <td>{label(`option.${String(run.fields.status)}`)}</td>
+                {['created', 'changed', 'rejected'].map((f) => <td key={f} className={`${table.right} num`}>{run.fields[f] === undefined || run.fields[f] === null ? '' : format.number(Number(run.fields[f]))}</td>)}
+                <td>{['done', 'cancelled', 'failed', 'running'].includes(String(run.fields.status)) && <button type="button" className={ui.button} onClick={() => void undo(run.id, String(run.fields.name)).catch(setProblem)}><Undo2 size={14} aria-hidden />{t('import.undo')}</button>}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
+  );
+}
