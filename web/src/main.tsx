@@ -11,8 +11,11 @@ import { searchOf } from './lib/period';
 import { PrefsProvider } from './lib/prefs';
 import { Account } from './pages/Account';
 import { Board } from './pages/Board';
+import { Calendar, type CalendarSearch } from './pages/Calendar';
+import { Day } from './pages/Day';
 import { Declare } from './pages/Declare';
 import { Import } from './pages/Import';
+import { Inbox, type InboxSearch } from './pages/Inbox';
 import { Metric, type MetricSearch } from './pages/Metric';
 import { Metrics } from './pages/Metrics';
 import { Overview } from './pages/Overview';
@@ -51,6 +54,8 @@ const metricSearch = (input: { [key: string]: unknown }): MetricSearch => ({
   ...(text(input.side) && { side: text(input.side) }),
 });
 const listSearch = (input: { [key: string]: unknown }): ListSearch => ({ ...(text(input.f) && { f: text(input.f) }), ...(text(input.sort) && { sort: text(input.sort) }) });
+const inboxSearch = (input: { [key: string]: unknown }): InboxSearch => ({ ...(text(input.view) && { view: text(input.view) }), ...(text(input.t) && { t: text(input.t) }) });
+const calendarSearch = (input: { [key: string]: unknown }): CalendarSearch => ({ ...(/^\d{4}-\d{2}-\d{2}$/.test(String(input.d)) && { d: String(input.d) }), ...(text(input.who) && { who: text(input.who) }) });
 const routes = inside.addChildren([
   createRoute({ getParentRoute: () => inside, path: '/', component: Overview, validateSearch: searchOf }),
   createRoute({ getParentRoute: () => inside, path: '/metrics', component: Metrics, validateSearch: searchOf }),
@@ -58,6 +63,9 @@ const routes = inside.addChildren([
   createRoute({ getParentRoute: () => inside, path: '/declare', component: Declare, validateSearch: searchOf }),
   createRoute({ getParentRoute: () => inside, path: '/metrics/$id', component: Metric, validateSearch: metricSearch }),
   createRoute({ getParentRoute: () => inside, path: '/board', component: Board }),
+  createRoute({ getParentRoute: () => inside, path: '/day', component: Day }),
+  createRoute({ getParentRoute: () => inside, path: '/calendar', component: Calendar, validateSearch: calendarSearch }),
+  createRoute({ getParentRoute: () => inside, path: '/inbox', component: Inbox, validateSearch: inboxSearch }),
   createRoute({ getParentRoute: () => inside, path: '/import', component: Import }),
   createRoute({ getParentRoute: () => inside, path: '/account', component: Account }),
   createRoute({ getParentRoute: () => inside, path: '/records/$object', component: Records, validateSearch: listSearch }),

@@ -49,6 +49,15 @@ export function useFormat() {
     const day = (iso: string, options: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', year: 'numeric' }) =>
       new Intl.DateTimeFormat(dates, { timeZone: 'UTC', ...options }).format(new Date(`${iso}T00:00:00Z`));
     const instant = (iso: string) => new Intl.DateTimeFormat(dates, { timeZone: workspace.zone, dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));
+    const time = (iso: string) => new Intl.DateTimeFormat(dates, { timeZone: workspace.zone, timeStyle: 'short' }).format(new Date(iso));
+    const hour = (h: number) => new Intl.DateTimeFormat(locale, { timeZone: 'UTC', hour: '2-digit', minute: '2-digit' }).format(new Date(h * 3_600_000));
+    /** How far an instant is from now, in words. */
+    const relative = (iso: string) => {
+      const seconds = (Date.parse(iso) - Date.now()) / 1000;
+      const size = Math.abs(seconds);
+      const [amount, unit] = size >= 129_600 ? [seconds / 86_400, 'day' as const] : size >= 5_400 ? [seconds / 3_600, 'hour' as const] : [seconds / 60, 'minute' as const];
+      return new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(Math.round(amount), unit);
+    };
     /** [start, end) as people write a range: both days included. */
     const range = (start: string, end: string) => {
       const last = new Date(Date.parse(`${end}T00:00:00Z`) - 86_400_000);
@@ -67,7 +76,7 @@ export function useFormat() {
       if (unit === 'ratio') return `${number(v * 100, { maximumFractionDigits: 2, signDisplay: 'exceptZero' })} ${intl.formatMessage({ id: 'delta.points' })}`;
       return (v > 0 ? '+' : '') + value(unit, v);
     };
-    return { locale, dates, number, percent, money, duration, value, part, plain, day, instant, range, delta };
+    return { locale, dates, number, percent, money, duration, value, part, plain, day, instant, time, hour, relative, range, delta };
   }, [lang, calendar, workspace.currency, workspace.zone, intl]);
 }
 

@@ -1,10 +1,11 @@
 // One record: its fields and everything that happened to it.
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
-import { Merge, Pencil, Trash2 } from 'lucide-react';
+import { CornerDownRight, Merge, Pencil, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
 import { Convert } from '../forms/Convert';
+import { Inline } from '../forms/Inline';
 import { Invite } from '../forms/Invite';
 import { merge, MergeDialog } from '../forms/Merge';
 import { RecordForm } from '../forms/RecordForm';
@@ -16,8 +17,9 @@ import { Failure, Loading, Panel } from '../ui/Parts';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
+import { Conversation } from './Conversation';
 import { Own } from './Own';
-import { Related } from './Related';
+import { now, Related } from './Related';
 
 const words = (v: unknown): string => (v === null || v === undefined ? '–' : typeof v === 'object' ? Object.values(v).join(' ') : String(v));
 
@@ -33,6 +35,7 @@ export function Record() {
   const navigate = useNavigate();
   const [editing, setEditing] = useState(false);
   const [merging, setMerging] = useState(false);
+  const [following, setFollowing] = useState(false);
   const [problem, setProblem] = useState<unknown>();
   const record = useQuery({ queryKey: ['live', 'record', plural, id], queryFn: () => get<Item>(`/api/records/${plural}/${id}`) });
   const history = useQuery({ queryKey: ['live', 'history', plural, id], queryFn: () => get<{ entries: Entry[] }>(`/api/records/${plural}/${id}/history`) });
@@ -42,8 +45,8 @@ export function Record() {
   const title = titleOf(object, item);
   const field = (name: string) => object.fields.find((f) => f.name === name);
   const order = [...object.list, ...object.fields.map((f) => f.name)];
-  const shown = [...new Set(order)].map(field).filter((f) => f !== undefined).filter((f) => item.fields[f.name] !== undefined && item.fields[f.name] !== null);
-  const row = (f: FieldInfo) => [<dt key={`${f.name}-t`}>{f.label}</dt>, <dd key={f.name}>{cell(f, item)}</dd>];
+  const shown = [...new Set(order)].map(field).filter((f) => f !== undefined).filter((f) => (!f.derived && object.list.includes(f.name)) || (item.fields[f.name] !== undefined && item.fields[f.name] !== null));
+  const row = (f: FieldInfo) => [<dt key={`${f.name}-t`}>{f.label}</dt>, <dd key={f.name}><Inline object={object} field={f} item={item}>{cell(f, item)}</Inline></dd>];
   // What Northing works out; a flag that is off says nothing.
   const worked = shown.filter((f) => f.derived && item.fields[f.name] !== false);
   const remove = () => {
@@ -52,10 +55,11 @@ export function Record() {
   };
   const survivor = item.fields.merged_into as string | undefined;
   const mergeable = ['customer', 'lead', 'contact', 'ticket'].includes(object.name) && object.fields.some((f) => f.name === 'merged_into');
-  const controls = <>{object.name === 'lead' && <Convert lead={item} onDone={(customer) => void navigate({ to: '/records/$object/$id', params: { object: 'customers', id: customer } })} />}{object.name === 'user' && settings && <Invite user={id} />}{mergeable && !survivor && may.change && <button type="button" className={ui.button} onClick={() => setMerging(true)}><Merge size={15} aria-hidden />{intl.formatMessage({ id: 'merge.open' })}</button>}{may.delete && <button type="button" className={ui.button} onClick={remove}><Trash2 size={15} aria-hidden />{intl.formatMessage({ id: 'form.delete' })}</button>}{may.change && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setEditing(true)}><Pencil size={15} aria-hidden />{intl.formatMessage({ id: 'form.change' })}</button>}</>;
+  const controls = <>{object.name === 'lead' && <Convert lead={item} onDone={(customer) => void navigate({ to: '/records/$object/$id', params: { object: 'customers', id: customer } })} />}{object.name === 'user' && settings && <Invite user={id} />}{object.name === 'ticket' && may.create && <button type="button" className={ui.button} onClick={() => setFollowing(true)}><CornerDownRight size={15} aria-hidden />{intl.formatMessage({ id: 'desk.follow' })}</button>}{mergeable && !survivor && may.change && <button type="button" className={ui.button} onClick={() => setMerging(true)}><Merge size={15} aria-hidden />{intl.formatMessage({ id: 'merge.open' })}</button>}{may.delete && <button type="button" className={ui.button} onClick={remove}><Trash2 size={15} aria-hidden />{intl.formatMessage({ id: 'form.delete' })}</button>}{may.change && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setEditing(true)}><Pencil size={15} aria-hidden />{intl.formatMessage({ id: 'form.change' })}</button>}</>;
   return (
     <Page title={title} note={<Link className={ui.quiet} to="/records/$object" params={{ object: plural }}>{object.label}</Link>} controls={controls}>
       {editing && <RecordForm key={item.id} object={object} item={item} onDone={() => setEditing(false)} />}
+      {following && <RecordForm object={object} start={{ ...now(object), subject: title, customer: item.fields.customer, follows: id, assignee: item.fields.assignee }} titles={{ customer: item.titles.customer ?? '', follows: title, assignee: item.titles.assignee ?? '' }} onDone={(made) => { setFollowing(false); if (made) void navigate({ to: '/records/$object/$id', params: { object: plural, id: made } }); }} />}
       {merging && <MergeDialog object={object} item={item} title={title} onDone={(into) => { setMerging(false); if (into) void navigate({ to: '/records/$object/$id', params: { object: plural, id: into } }); }} />}
       {survivor && (
         <Panel title={intl.formatMessage({ id: 'merge.merged' }, { title: item.titles.merged_into ?? '…' })} aside={
@@ -67,6 +71,7 @@ export function Record() {
       )}
       {!!problem && <Failure error={problem} retry={() => { setProblem(undefined); void record.refetch(); }} />}
       {object.name === 'customer' && <Own id={id} />}
+      {object.name === 'ticket' && <Conversation ticket={item} />}
       <Panel title={intl.formatMessage({ id: 'record.details' })}>
         <dl className={table.fields}>{shown.filter((f) => !f.derived).map(row)}</dl>
         {worked.length > 0 && <details className={table.more}><summary>{intl.formatMessage({ id: 'record.derived' })}</summary><dl className={table.fields}>{worked.map(row)}</dl></details>}

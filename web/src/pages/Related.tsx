@@ -1,5 +1,5 @@
 // What belongs to a record: for every object that refers to it the newest few, and a way to add one.
-import { useQueries } from '@tanstack/react-query';
+import { keepPreviousData, useQueries } from '@tanstack/react-query';
 import { Plus } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
@@ -9,29 +9,40 @@ import { Opening, useCell } from '../lib/cell';
 import { useLabel, useModel, useSession } from '../lib/data';
 import { quote } from '../lib/filter';
 import { Panel } from '../ui/Parts';
+import { Timeline, WITH_TIMELINE } from './Timeline';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
 
 /** Facts that Northing derives or machines write: shown where there are some, never offered to be added. */
 const BY_MACHINES = ['send', 'send_event', 'user_action', 'user_session', 'survey_invite', 'definition', 'workspace', 'subscription', 'automation_run'];
 const SHOWN = 5;
+/** Of each kind so many at first for the line of time. */
+const STEP = 12;
 
-interface Relation { object: ObjectInfo; field: FieldInfo }
+interface Relation { object: ObjectInfo; field: FieldInfo; at: string }
+
+/** The instant by which records of an object are put in order: what its list is sorted by, else when it was made. */
+function timeOf(object: ObjectInfo): string {
+  const sorted = object.sort?.[0]?.replace('-', '') ?? '';
+  return object.fields.some((f) => f.name === sorted && (f.type === 'datetime' || f.type === 'date') && f.filterable) ? sorted : 'created_at';
+}
 
 export function Related({ object, item, title }: { object: ObjectInfo; item: Item; title: string }) {
   const intl = useIntl();
   const label = useLabel();
   const model = useModel();
   const [adding, setAdding] = useState<Relation>();
-  const relations: Relation[] = (model?.objects ?? []).filter((o) => !o.derived).flatMap((o) => o.fields.filter((f) => f.type === 'ref' && f.to === object.name && !f.derived && f.filterable && f.name !== 'merged_into').map((field) => ({ object: o, field })));
+  const relations: Relation[] = (model?.objects ?? []).filter((o) => !o.derived).flatMap((o) => o.fields.filter((f) => f.type === 'ref' && f.to === object.name && !f.derived && f.filterable && f.name !== 'merged_into').map((field) => ({ object: o, field, at: timeOf(o) })));
+  const [most, setMost] = useState(STEP);
   const lists = useQueries({
     queries: relations.map((r) => ({
-      queryKey: ['live', 'related', r.object.plural, r.field.name, item.id],
-      queryFn: () => get<Page>(`/api/records/${r.object.plural}`, { filter: `${r.field.name} = ${quote(item.id)}`, limit: SHOWN }),
+      queryKey: ['live', 'related', r.object.plural, r.field.name, item.id, most],
+      placeholderData: keepPreviousData,
+      queryFn: () => get<Page>(`/api/records/${r.object.plural}`, { filter: `${r.field.name} = ${quote(item.id)}`, sort: `-${r.at}`, limit: most }),
     })),
   });
   const { may } = useSession();
-  const addable = relations.filter((r) => may[r.object.name]?.create && !BY_MACHINES.includes(r.object.name) && r.field.name === object.name);
+  const addable = relations.filter((r) => may[r.object.name]?.create && !BY_MACHINES.includes(r.object.name) && (r.field.name === object.name || (r.field.name === 'parent' && r.object.name === object.name)));
   return (
     <>
       {addable.length > 0 && (
@@ -41,6 +52,7 @@ export function Related({ object, item, title }: { object: ObjectInfo; item: Ite
           </div>
         </Panel>
       )}
+      {WITH_TIMELINE.includes(object.name) && <Timeline all={relations.map((r, i) => ({ ...r, page: lists[i]?.data }))} onMore={() => setMost(most * 4)} />}
       {relations.map((r, i) => {
         const page = lists[i]?.data;
         return page && page.total > 0 ? <List key={`${r.object.name}.${r.field.name}`} relation={r} page={page} of={object.name} /> : null;
@@ -69,7 +81,7 @@ function List({ relation: { object, field }, page, of }: { relation: Relation; p
         <table className={table.table}>
           <thead><tr>{columns.map((c) => <th key={c.name}>{c.label}</th>)}</tr></thead>
           <tbody>
-            {page.items.map((row) => (
+            {page.items.slice(0, SHOWN).map((row) => (
               <tr key={row.id}>
                 {columns.map((c, i) => <td key={c.name}>{i === 0 ? <Opening object={object} field={c} item={row} /> : cell(c, row)}</td>)}
               </tr>

@@ -1,6 +1,6 @@
 // The frame of every page: side bar, or tabs on a phone; language, theme, live mark.
 import { Link, Outlet } from '@tanstack/react-router';
-import { ArrowLeftRight, CalendarDays, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, Columns3, FileText, FileUp, Flag, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
+import { ArrowLeftRight, CalendarDays, CalendarRange, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, Columns3, FileText, FileUp, Flag, Inbox, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, MessageSquareText, Moon, Package, ShoppingCart, Sigma, Sun, Sunrise, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
 import { createContext, useContext, useState, type ReactNode } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
@@ -21,7 +21,7 @@ const RECORDS: [plural: string, object: string, icon: LucideIcon][] = [
 /** What whoever runs the workspace looks after. */
 const SETTINGS: typeof RECORDS = [
   ['users', 'user', ChartNoAxesColumn], ['teams', 'team', UsersRound], ['access_roles', 'access_role', ShieldCheck], ['pipelines', 'pipeline', GitBranch], ['stages', 'stage', SlidersHorizontal],
-  ['schedules', 'schedule', Clock], ['fx_rates', 'fx_rate', ArrowLeftRight], ['question_versions', 'question_version', MessageSquareQuote], ['workspaces', 'workspace', Settings2],
+  ['canned_replies', 'canned_reply', MessageSquareText], ['schedules', 'schedule', Clock], ['fx_rates', 'fx_rate', ArrowLeftRight], ['question_versions', 'question_version', MessageSquareQuote], ['workspaces', 'workspace', Settings2],
 ];
 
 export function Logo({ size = 20 }: { size?: number }) {
@@ -65,6 +65,9 @@ function Places({ onGo, className = css.link }: { onGo?: () => void; className?:
       <Link to="/" className={className} activeOptions={{ exact: true, includeSearch: false }} onClick={onGo}><LayoutGrid size={16} aria-hidden />{intl.formatMessage({ id: 'nav.overview' })}</Link>
       <Link to="/metrics" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Sigma size={16} aria-hidden />{intl.formatMessage({ id: 'nav.metrics' })}</Link>
       <Link to="/board" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Columns3 size={16} aria-hidden />{intl.formatMessage({ id: 'nav.board' })}</Link>
+      {'task' in may && <Link to="/day" className={className} onClick={onGo}><Sunrise size={16} aria-hidden />{intl.formatMessage({ id: 'nav.day' })}</Link>}
+      {'booking' in may && <Link to="/calendar" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><CalendarRange size={16} aria-hidden />{intl.formatMessage({ id: 'nav.calendar' })}</Link>}
+      {'ticket' in may && <Link to="/inbox" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Inbox size={16} aria-hidden />{intl.formatMessage({ id: 'nav.inbox' })}</Link>}
       <div className={css.group}>{intl.formatMessage({ id: 'nav.records' })}</div>
       {RECORDS.filter(seen).map(link)}
       {settings && <><div className={css.group}>{intl.formatMessage({ id: 'nav.settings' })}</div><Link to="/import" className={className} onClick={onGo}><FileUp size={16} aria-hidden />{intl.formatMessage({ id: 'nav.import' })}</Link>{SETTINGS.filter(seen).map(link)}</>}

@@ -31,3 +31,22 @@ pub const AGENTS: [&str; 4] = ["Ola Wiśniewska", "Ben Carter", "Lila Moradi", "
 pub const TOPICS: [&str; 6] = ["Change of date", "Invoice", "Quality of work", "Access to the site", "New request", "Contract"];
 pub const MAILINGS: [&str; 4] = ["Season check", "Newsletter", "Offer for regulars", "New services"];
 pub const LOST_REASONS: [&str; 5] = ["Price", "No budget", "Competitor", "No answer", "Timing"];
+
+/// Answers that are given again and again.
+pub const CANNED: &[(&str, &str)] = &[
+    ("We are on it", "Thank you for writing. We are looking into it and come back to you today."),
+    ("A new date", "The visit is moved. Please tell us whether the new date suits you."),
+    ("Invoice again", "The invoice is attached once more. Please tell us if anything in it is not right."),
+];
+
+/// What has to be done these days.
+pub const TASKS: &[&str] = &["Call about the renewal", "Send the offer", "Prepare the visit", "Check the measurements", "Ask for feedback", "Order filters", "Plan the spring round", "Write the report"];
+
+/// What is said on a ticket.
+pub fn said(author: &str) -> &'static [&'static str] {
+    match author {
+        "customer" => &["Could you have a look, please?", "It does not work as it did last week.", "When can somebody come?", "Thank you, that helps. One more question: what will it cost?"],
+        "staff" => &["Thank you for writing. We are looking into it.", "A colleague comes tomorrow before noon.", "It is done; please tell us if anything is missing.", "We have sent the papers by mail."],
+        _ => &["We have your request and answer within four working hours."],
+    }
+}

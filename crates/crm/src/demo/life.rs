@@ -49,14 +49,24 @@ impl Story<'_> {
                 self.make(w, "engagement_event", vec![("customer", Value::Ref(customer.id)), ("at", at), ("kind", text(kind)), ("channel", text("online"))])?;
             }
             if self.chance.percent(55) {
-                let start = self.after(customer.since);
+                // On the quarter of an hour between nine and five, a few of them in the days to come.
+                let day = self.chance.between(customer.since, self.now + 9 * DAY) / DAY;
+                let start = day * DAY + 7 * HOUR + self.chance.between(0, 32) * 900;
                 let (product, user) = (*self.chance.pick(&self.products.clone()), *self.chance.pick(&agents));
                 let status = *self.chance.pick(&["done", "done", "done", "cancelled", "no_show"]);
                 let taken = busy.iter().any(|(who, at)| *who == user && (at - start).abs() < 2 * HOUR);
-                let status = text(if taken { "cancelled" } else { status });
+                let status = text(if taken { "cancelled" } else if start > self.now { "booked" } else { status });
                 busy.extend((!taken).then_some((user, start)));
                 self.make(w, "booking", vec![("customer", Value::Ref(customer.id)), ("product", Value::Ref(product)), ("user", Value::Ref(user)), ("starts_at", Value::Time(start)), ("ends_at", Value::Time(start + 2 * HOUR)), ("status", status)])?;
             }
+        }
+        for (name, body) in catalogue::CANNED {
+            self.make(w, "canned_reply", vec![("name", text(*name)), ("body", text(*body))])?;
+        }
+        for (i, name) in catalogue::TASKS.iter().enumerate() {
+            let due = self.now / DAY * DAY + (i as i64 - 3) * 20 * HOUR;
+            let (customer, owner) = (*self.chance.pick(&known), *self.chance.pick(&agents));
+            self.make(w, "task", vec![("name", text(*name)), ("customer", Value::Ref(customer.id)), ("owner", Value::Ref(owner)), ("due_at", Value::Time(due)), ("is_routine", Value::Bool(i % 3 == 0))])?;
         }
         self.mailings(w, &known)?;
         let people: Vec<Uuid> = self.users.iter().copied().chain(agents).collect();
@@ -93,7 +103,7 @@ impl Story<'_> {
         let replied = opened + self.chance.between(5, 300) * 60 * if self.chance.percent(15) { 12 } else { 1 };
         let mut moments = vec![("new", opened)];
         let mut solved = replied + self.chance.between(1, 90) * 1_800;
-        if self.chance.percent(93) {
+        if self.chance.percent(93) || opened < self.now - 9 * DAY {
             if self.chance.percent(30) {
                 moments.push(("pending", replied));
                 solved += self.chance.between(4, 60) * HOUR;
@@ -117,8 +127,9 @@ impl Story<'_> {
         w.push(Change::create("ticket", id, record(fields)).with_moments(history))?;
         let mut say = |story: &mut Self, at: i64, author: &str| -> Result<()> {
             if at < story.now {
+                let words = *story.chance.pick(catalogue::said(author));
                 let user = if author == "staff" { Value::Ref(agent) } else { Value::Null };
-                story.make(w, "message", vec![("ticket", Value::Ref(id)), ("at", Value::Time(at)), ("author", text(author)), ("is_public", Value::Bool(true)), ("user", user)])?;
+                story.make(w, "message", vec![("ticket", Value::Ref(id)), ("at", Value::Time(at)), ("author", text(author)), ("is_public", Value::Bool(true)), ("user", user), ("body", text(words))])?;
             }
             Ok(())
         };

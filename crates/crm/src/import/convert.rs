@@ -221,8 +221,11 @@ impl Reading<'_> {
     pub fn instant(&self, text: &str, format: Option<&str>) -> Result<i64, String> {
         let unclear = || format!("'{text}' is not a date or time{}", format.map_or(String::new(), |f| format!(" written as {f}")));
         if let Some(format) = format {
-            if let Ok(local) = jiff::civil::DateTime::strptime(format, text) {
-                return self.zone.instant(local).ok_or_else(unclear);
+            // A day's notation may be followed by the time of day.
+            for more in ["", " %H:%M", " %H:%M:%S"] {
+                if let Ok(local) = jiff::civil::DateTime::strptime(format!("{format}{more}"), text) {
+                    return self.zone.instant(local).ok_or_else(unclear);
+                }
             }
             return date(text, format).map(|d| self.zone.midnight(d)).map_err(|_| unclear());
         }

@@ -29,9 +29,7 @@ pub struct Mapping {
 }
 
 /// Notations of dates that are looked for, in this order where several fit.
-pub const DATES: [&str; 11] = [
-    "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d/%m/%Y", "%d/%m/%Y %H:%M", "%m/%d/%Y", "%m/%d/%Y %H:%M", "%d-%m-%Y", "%d-%m-%Y %H:%M", "%Y/%m/%d", "%Y/%m/%d %H:%M", "%d.%m.%Y %H:%M:%S",
-];
+pub const DATES: [&str; 5] = ["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d"];
 
 /// Objects that lists may be imported into.
 pub fn importable(object: &ObjectDef) -> bool {
@@ -63,7 +61,7 @@ impl Mapping {
             let at = headings.iter().enumerate().filter(|(_, h)| fields.get(*h).and_then(|f| object.field(f)).is_some_and(|f| wanted.contains(&f.kind)));
             at.flat_map(|(i, _)| sample.iter().filter_map(move |row| row.get(i)).map(String::as_str)).filter(|v| !v.is_empty()).collect()
         };
-        let reads = |text: &str, format: &str| jiff::civil::DateTime::strptime(format, text).is_ok() || jiff::civil::Date::strptime(format, text).is_ok();
+        let reads = |text: &str, format: &str| jiff::civil::Date::strptime(format, text.split(' ').next().unwrap_or_default()).is_ok();
         let often = |format: &str| sample.iter().flatten().filter(|text| reads(text, format)).count();
         // Of notations that read as many values, the first; columns that nobody has told yet count too.
         let dates = DATES.iter().rev().map(|f| (often(f), f)).max_by_key(|(n, _)| *n).filter(|(n, _)| *n > 0).map(|(_, f)| f);

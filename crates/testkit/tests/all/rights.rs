@@ -20,7 +20,7 @@ const COMMON: [&str; 9] = ["workspace", "definition", "team", "access_role", "pr
 fn value(field: &FieldDef, words: &str, refs: &BTreeMap<String, Uuid>) -> Value {
     let n = (id_of(words).as_u128() % 1_000) as i64;
     match field.kind {
-        FieldType::Ref => field.to.as_ref().filter(|_| field.name != "merged_into" && field.name != "successor" && field.name != "parent" && field.name != "upgrades").and_then(|to| refs.get(to)).map_or(Value::Null, |id| Value::Ref(*id)),
+        FieldType::Ref => field.to.as_ref().filter(|_| field.name != "merged_into" && field.name != "successor" && field.name != "parent" && field.name != "upgrades" && field.name != "follows").and_then(|to| refs.get(to)).map_or(Value::Null, |id| Value::Ref(*id)),
         FieldType::Text | FieldType::LongText | FieldType::Label => Value::Text(format!("{words} {n}")),
         FieldType::Email => Value::Text(format!("m{n}@example.org")),
         FieldType::Phone => Value::Text(format!("+48 600 {n:06}")),
@@ -38,7 +38,7 @@ fn value(field: &FieldDef, words: &str, refs: &BTreeMap<String, Uuid>) -> Value 
 /// A record of every object for a person, each pointing at the person's own others.
 fn life(model: &Model, store: &Store, person: &str, salt: &str, refs: &BTreeMap<String, Uuid>, hidden: &[(&str, &str)], hidden_salt: &str) {
     let mut refs = refs.clone();
-    let mut left: Vec<&northing_model::ObjectDef> = model.objects.iter().filter(|o| !o.derived && !COMMON.contains(&o.name.as_str()) && !["user", "fx_rate", "question_version", "saved_list"].contains(&o.name.as_str())).collect();
+    let mut left: Vec<&northing_model::ObjectDef> = model.objects.iter().filter(|o| !o.derived && !COMMON.contains(&o.name.as_str()) && !["user", "fx_rate", "question_version", "saved_list", "canned_reply"].contains(&o.name.as_str())).collect();
     while !left.is_empty() {
         let ready = |o: &&northing_model::ObjectDef| !o.fields.values().any(|f| f.kind == FieldType::Ref && !f.derived && f.to.as_ref().is_some_and(|to| *to != o.name && left.iter().any(|l| l.name == *to)));
         let at = left.iter().position(|o| ready(o)).unwrap_or(0);
@@ -80,6 +80,9 @@ fn fill(store: &Store, salt: &str) {
     let question = commit(store, "question_version", "question", &[("name", text("Q")), ("scores", text("csat")), ("good_from", Value::Int(4)), ("good_to", Value::Int(90))]);
     let product = commit(store, "product", "product", &[("name", text("P"))]);
     let campaign = commit(store, "campaign", "campaign", &[("name", text("C"))]);
+    commit(store, "canned_reply", "everybody's", &[("name", text("Thanks")), ("body", text("Thank you"))]);
+    commit(store, "canned_reply", "uma/canned_reply", &[("name", text("Uma's")), ("body", text("hers")), ("owner", Value::Ref(uma))]);
+    commit(store, "canned_reply", "vic/canned_reply", &[("name", text(&format!("Vic's{salt}"))), ("body", text("his")), ("owner", Value::Ref(vic))]);
     commit(store, "saved_list", "for all", &[("name", text("For all")), ("of", text("deals"))]);
     commit(store, "saved_list", "uma/saved_list", &[("name", text("Uma's")), ("of", text("deals")), ("owner", Value::Ref(uma))]);
     commit(store, "saved_list", "vic/saved_list", &[("name", text(&format!("Vic's{salt}"))), ("of", text("deals")), ("owner", Value::Ref(vic))]);

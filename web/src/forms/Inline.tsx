@@ -1,0 +1,53 @@
+// A value that is changed where it stands: shown at once, taken back if the server refuses it.
+import { useQueryClient } from '@tanstack/react-query';
+import { Check, Pencil, X } from 'lucide-react';
+import { useState } from 'react';
+import { useIntl } from 'react-intl';
+import { ApiError, send, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
+import { useCell } from '../lib/cell';
+import { useMay } from '../lib/data';
+import { show } from '../lib/write';
+import { Field } from './Field';
+import css from './inline.module.css';
+
+/** Kinds that need more room than a line has. */
+const ROOM = ['json', 'refs', 'long_text', 'shares', 'tags'];
+const KEPT = ['id', 'external_id', 'created_at', 'updated_at', 'merged_into'];
+
+export function Inline({ object, field, item, children }: { object: ObjectInfo; field: FieldInfo; item: Item; children?: React.ReactNode }) {
+  const intl = useIntl();
+  const cell = useCell();
+  const client = useQueryClient();
+  const may = useMay(object.name);
+  const [typed, setTyped] = useState<{ value: unknown }>();
+  const [problem, setProblem] = useState('');
+  const shown = children ?? cell(field, item);
+  if (field.derived || !may.change || may.read_only.includes(field.name) || ROOM.includes(field.type) || KEPT.includes(field.name)) return <>{shown}</>;
+  const close = () => { setTyped(undefined); setProblem(''); };
+  const save = async (value: unknown) => {
+    show(client, item, { [field.name]: value });
+    try {
+      await send(`/api/records/${object.plural}/${item.id}`, 'PATCH', { [field.name]: value }, { 'if-match': `"${item.version}"` });
+      close();
+    } catch (error) {
+      show(client, item, { [field.name]: item.fields[field.name] });
+      setProblem(error instanceof ApiError ? error.problem.detail || intl.formatMessage({ id: 'form.offline' }) : String(error));
+    }
+    await client.invalidateQueries({ queryKey: ['live'] });
+  };
+  if (!typed) {
+    return (
+      <span className={css.value}>
+        {shown ?? <span className={css.none}>–</span>}
+        <button type="button" className={css.open} aria-label={intl.formatMessage({ id: 'inline.change' }, { field: field.label })} onClick={() => setTyped({ value: item.fields[field.name] ?? null })}><Pencil size={13} aria-hidden /></button>
+      </span>
+    );
+  }
+  return (
+    <form className={css.edit} onSubmit={(e) => { e.preventDefault(); void save(typed.value); }} onKeyDown={(e) => { if (e.key === 'Escape') { e.stopPropagation(); close(); } }}>
+      <Field field={field} value={typed.value} title={item.titles[field.name]} error={problem} autoFocus onChange={(value) => setTyped({ value })} />
+      <button type="submit" className={css.act} aria-label={intl.formatMessage({ id: 'form.save' })}><Check size={15} aria-hidden /></button>
+      <button type="button" className={css.act} aria-label={intl.formatMessage({ id: 'form.cancel' })} onClick={close}><X size={15} aria-hidden /></button>
+    </form>
+  );
+}
