@@ -53,7 +53,7 @@ const metricSearch = (input: { [key: string]: unknown }): MetricSearch => ({
   ...(text(input.grain) && { grain: text(input.grain) }),
   ...(text(input.side) && { side: text(input.side) }),
 });
-const listSearch = (input: { [key: string]: unknown }): ListSearch => ({ ...(text(input.f) && { f: text(input.f) }), ...(text(input.sort) && { sort: text(input.sort) }) });
+const listSearch = (input: { [key: string]: unknown }): ListSearch => Object.fromEntries((['f', 'sort', 'c', 'g'] as const).map((key) => [key, text(input[key])]).filter(([, value]) => value));
 const inboxSearch = (input: { [key: string]: unknown }): InboxSearch => ({ ...(text(input.view) && { view: text(input.view) }), ...(text(input.t) && { t: text(input.t) }) });
 const calendarSearch = (input: { [key: string]: unknown }): CalendarSearch => ({ ...(/^\d{4}-\d{2}-\d{2}$/.test(String(input.d)) && { d: String(input.d) }), ...(text(input.who) && { who: text(input.who) }) });
 const routes = inside.addChildren([

@@ -154,7 +154,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/model", get(metrics::model))
         .route("/api/search", get(records::search))
         .route("/api/records/{object}", get(records::list).post(records::create))
-        .route("/api/records/{object}/export", get(export::csv))
+        .route("/api/records/{object}/export", get(export::file))
         .route("/api/records/{object}/{id}", get(records::get).patch(records::change).delete(records::delete))
         .route("/api/records/{object}/{id}/history", get(records::history))
         .route("/api/records/{object}/{id}/merge", post(records::merge))

@@ -123,8 +123,8 @@ fn record_paths(paths: &mut Map<String, Js>, object: &ObjectDef) {
         "get": operation(&format!("List {}", object.plural), &list, None),
         "post": operation(&format!("Create a {}", object.name), &[], Some(reference.clone())),
     }));
-    let file = [query("filter", "string"), query("sort", "string"), query("lang", "string")];
-    paths.insert(format!("{base}/export"), json!({"get": operation(&format!("{} as a CSV file", object.plural), &file, None)}));
+    let file = [query("filter", "string"), query("sort", "string"), query("lang", "string"), query("format", "string")];
+    paths.insert(format!("{base}/export"), json!({"get": operation(&format!("{} as a CSV or XLSX file", object.plural), &file, None)}));
     paths.insert(format!("{base}/{{id}}"), json!({
         "get": operation(&format!("Get a {}", object.name), &id, None),
         "patch": operation(&format!("Change a {}", object.name), &id, Some(reference)),

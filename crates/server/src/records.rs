@@ -33,6 +33,8 @@ pub struct ListParams {
     after: Option<u64>,
     /// The language of an export's headings.
     pub lang: Option<String>,
+    /// The kind of file of an export: `csv`, `xlsx`.
+    pub format: Option<String>,
 }
 
 pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, params: Result<Query<ListParams>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {

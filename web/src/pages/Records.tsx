@@ -1,26 +1,32 @@
-// The list of any object: columns from its declaration, sorting, search in its title, more on demand.
-import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
+// The list of any object: columns from its declaration or chosen, sorted, grouped, narrowed; a million rows are
+// scrolled through, but only those in sight are asked for.
+import { useQueries } from '@tanstack/react-query';
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router';
 import { ArrowDown, ArrowUp, Download, ListFilter, Plus } from 'lucide-react';
-import { useDeferredValue, useState } from 'react';
+import { useDeferredValue, useEffect, useRef, useState } from 'react';
 import { useIntl } from 'react-intl';
 import { RecordForm } from '../forms/RecordForm';
-import { get, type FieldInfo, type Page as ListPage } from '../lib/api';
+import { Inline } from '../forms/Inline';
+import { get, type FieldInfo, type Item, type Page as ListPage } from '../lib/api';
 import { isNumeric, Opening, titleOf, useCell } from '../lib/cell';
 import { useMay, useModel } from '../lib/data';
 import { conditionsOf, containing, filterOf, operatorsOf, type Condition } from '../lib/filter';
-import { useFormat } from '../lib/format';
 import { usePrefs } from '../lib/prefs';
 import { Failure, Loading } from '../ui/Parts';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
+import { useSight } from '../ui/window';
+import { Columns } from './Columns';
 import { Filters } from './Filters';
 import { now } from './Related';
 import { Saved } from './Saved';
 import { Selection } from './Selection';
 
-export interface ListSearch { f?: string; sort?: string }
+export interface ListSearch { f?: string; sort?: string; c?: string; g?: string }
+
+const PAGE = 100;
+const EMPTY: ListPage = { seq: 0, total: 0, items: [], next: null };
 
 export function Records() {
   const { object: plural } = useParams({ strict: false }) as { object: string };
@@ -29,7 +35,6 @@ export function Records() {
 
 function List({ plural }: { plural: string }) {
   const intl = useIntl();
-  const format = useFormat();
   const cell = useCell();
   const object = useModel()?.objects.find((o) => o.plural === plural);
   const may = useMay(object?.name);
@@ -49,16 +54,30 @@ function List({ plural }: { plural: string }) {
   const filter = parts.length > 0 ? parts.join(' and ') : undefined;
   const file = `/api/records/${plural}/export?${new URLSearchParams({ lang, ...(sort && { sort }), ...(filter && { filter }) }).toString()}`;
   const begin = () => { const field = columns.find((f) => f.filterable && f.name !== object?.title) ?? columns[0]; if (field) setConditions([{ field: field.name, op: operatorsOf(field)[0] ?? 'is', value: '' }]); };
-  const list = useInfiniteQuery({
-    queryKey: ['live', 'records', plural, sort, filter],
-    queryFn: ({ pageParam }) => get<ListPage>(`/api/records/${plural}`, { sort, filter, cursor: pageParam, limit: 60 }),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last) => last.next ?? undefined,
-    placeholderData: keepPreviousData,
+  const group = object?.fields.find((f) => f.name === asked.g && f.filterable);
+  const order = group ? [group.name, sort ?? object?.sort?.[0]].filter(Boolean).join(',') : sort;
+  const [total, setTotal] = useState<number>();
+  const height = useRowHeight();
+  const { ref, look, sight } = useSight(total ?? PAGE, height);
+  const from = Math.floor(sight.first / PAGE);
+  const numbers = Array.from({ length: Math.floor((sight.first + Math.max(1, sight.count) - 1) / PAGE) - from + 1 }, (_, i) => from + i);
+  const pages = useQueries({
+    queries: numbers.map((page) => ({
+      queryKey: ['live', 'records', plural, order, filter, page],
+      queryFn: () => get<ListPage>(`/api/records/${plural}`, { sort: order, filter, cursor: page > 0 ? `at${page * PAGE}` : undefined, limit: PAGE }),
+      // While a filter changes the rows stay; another page's rows are never shown in this one's place.
+      placeholderData: (was: ListPage | undefined, query?: { queryKey: readonly unknown[] }) => (query?.queryKey[5] === page && query.queryKey[2] === plural ? was : undefined),
+    })),
   });
-  const columns = (object?.list ?? []).map((name) => object?.fields.find((f) => f.name === name)).filter((f): f is FieldInfo => !!f);
-  const total = list.data?.pages[0]?.total;
-  const loaded = list.data?.pages.flatMap((p) => p.items) ?? [];
+  const error = pages.find((p) => p.error)?.error;
+  const told = pages.find((p) => p.data)?.data?.total;
+  useEffect(() => { if (told !== undefined) setTotal(told); }, [told]);
+  useEffect(() => { ref.current?.scrollTo({ top: 0 }); }, [filter, order, ref]);
+  const at = (index: number): Item | undefined => (pages[Math.floor(index / PAGE) - from]?.data ?? EMPTY).items[index % PAGE];
+  const columns = (asked.c?.split(',') ?? object?.list ?? []).map((name) => object?.fields.find((f) => f.name === name)).filter((f): f is FieldInfo => !!f);
+  const loaded = pages.flatMap((p) => p.data?.items ?? []);
+  const kept = useRef(new Map<string, Item>());
+  for (const item of loaded) kept.current.set(item.id, item);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const choosable = may.change || may.delete;
   const choose = (ids: string[], on: boolean) => setChosen((was) => { const next = new Set(was); ids.forEach((id) => (on ? next.add(id) : next.delete(id))); return next; });
@@ -74,34 +93,48 @@ function List({ plural }: { plural: string }) {
       </th>
     );
   };
-  const control = <>{searchable && <input className={ui.field} type="search" value={text} onChange={(e) => setText(e.target.value)} placeholder={intl.formatMessage({ id: 'records.search' })} aria-label={intl.formatMessage({ id: 'records.search' })} />}{object && conditions.length === 0 && <button type="button" className={ui.button} onClick={begin}><ListFilter size={15} aria-hidden />{intl.formatMessage({ id: 'filter.title' })}</button>}{object && <Saved plural={plural} search={asked} onChoose={change} />}{may.export && <a className={ui.button} href={file} download={`${plural}.csv`} aria-label={intl.formatMessage({ id: 'list.export' })} title={intl.formatMessage({ id: 'list.export' })}><Download size={15} aria-hidden /></a>}{may.create && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setAdding(true)}><Plus size={15} aria-hidden />{intl.formatMessage({ id: 'form.add' })}</button>}</>;
+  const control = <>{searchable && <input className={ui.field} type="search" value={text} onChange={(e) => setText(e.target.value)} placeholder={intl.formatMessage({ id: 'records.search' })} aria-label={intl.formatMessage({ id: 'records.search' })} />}{object && <Columns object={object} shown={columns.map((f) => f.name)} group={group?.name} onShow={(names) => change({ ...asked, c: names.join(',') })} onGroup={(g) => change({ ...asked, g })} />}{object && conditions.length === 0 && <button type="button" className={ui.button} onClick={begin}><ListFilter size={15} aria-hidden />{intl.formatMessage({ id: 'filter.title' })}</button>}{object && <Saved plural={plural} search={asked} onChoose={change} />}{may.export && ['csv', 'xlsx'].map((format) => <a key={format} className={ui.button} href={`${file}&format=${format}`} download={`${plural}.${format}`} aria-label={`${intl.formatMessage({ id: 'list.export' })} (${format.toUpperCase()})`} title={intl.formatMessage({ id: 'list.export' })}><Download size={15} aria-hidden />{format.toUpperCase()}</a>)}{may.create && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setAdding(true)}><Plus size={15} aria-hidden />{intl.formatMessage({ id: 'form.add' })}</button>}</>;
   return (
     <Page title={object?.label ?? plural} note={total !== undefined && <span className={ui.quiet}>{intl.formatMessage({ id: 'records.count' }, { count: total })}</span>} controls={control}>
       {adding && object && <RecordForm object={object} start={now(object)} onDone={(id) => { setAdding(false); if (id) void navigate({ to: '/records/$object/$id', params: { object: plural, id } }); }} />}
       {object && conditions.length > 0 && <Filters object={object} conditions={conditions} onChange={setConditions} />}
-      {list.error ? <Failure error={list.error} retry={() => void list.refetch()} /> : !list.data || !object ? <Loading /> : total === 0 ? <div className={ui.state}>{intl.formatMessage({ id: filter ? 'records.nomatch' : 'records.empty' })}</div> : (
+      {error ? <Failure error={error} retry={() => pages.forEach((p) => void p.refetch())} /> : told === undefined && total === undefined || !object ? <Loading /> : total === 0 ? <div className={ui.state}>{intl.formatMessage({ id: filter ? 'records.nomatch' : 'records.empty' })}</div> : (
         <div className={ui.panel}>
-          <div className={table.scroll} tabIndex={0} role="region" aria-label={object.label}>
-            <table className={table.table}>
-              <thead><tr>{choosable && <th className={table.pick}><label><input type="checkbox" checked={all} aria-label={intl.formatMessage({ id: 'select.all' })} onChange={(e) => choose(loaded.map((item) => item.id), e.target.checked)} /></label></th>}{columns.map(head)}</tr></thead>
+          <div ref={ref} onScroll={look} className={`${table.scroll} ${table.tall}`} tabIndex={0} role="region" aria-label={object.label}>
+            <table className={table.table} aria-rowcount={(total ?? 0) + 1}>
+              <thead><tr aria-rowindex={1}>{choosable && <th className={table.pick}><label><input type="checkbox" checked={all} aria-label={intl.formatMessage({ id: 'select.all' })} onChange={(e) => choose(loaded.map((item) => item.id), e.target.checked)} /></label></th>}{group && <th>{group.label}</th>}{columns.map(head)}</tr></thead>
               <tbody>
-                {loaded.map((item) => (
-                  <tr key={item.id}>
-                    {choosable && <td className={table.pick}><label><input type="checkbox" checked={chosen.has(item.id)} aria-label={intl.formatMessage({ id: 'select.one' }, { title: titleOf(object, item) })} onChange={(e) => choose([item.id], e.target.checked)} /></label></td>}
-                    {columns.map((field, i) => (
-                      <td key={field.name} className={isNumeric(field) ? table.right : undefined}>
-                        {i === 0 ? <Opening object={object} field={field} item={item} /> : cell(field, item)}
-                      </td>
-                    ))}
-                  </tr>
-                ))}
+                {sight.before > 0 && <tr aria-hidden><td className={table.gap} style={{ height: sight.before }} /></tr>}
+                {Array.from({ length: sight.count }, (_, i) => sight.first + i).filter((i) => i < (total ?? 0)).map((index) => {
+                  const item = at(index);
+                  if (!item) return <tr key={index} aria-rowindex={index + 2}><td colSpan={columns.length + 2} className={ui.quiet}>…</td></tr>;
+                  const before = index > 0 ? at(index - 1) : undefined;
+                  return (
+                    <tr key={item.id} aria-rowindex={index + 2}>
+                      {choosable && <td className={table.pick}><label><input type="checkbox" checked={chosen.has(item.id)} aria-label={intl.formatMessage({ id: 'select.one' }, { title: titleOf(object, item) })} onChange={(e) => choose([item.id], e.target.checked)} /></label></td>}
+                      {group && <td><strong>{index === sight.first || !before || before.fields[group.name] !== item.fields[group.name] ? cell(group, item) ?? '–' : null}</strong></td>}
+                      {columns.map((field, i) => (
+                        <td key={field.name} className={isNumeric(field) ? table.right : undefined}>
+                          {i === 0 ? <Opening object={object} field={field} item={item} /> : <Inline object={object} field={field} item={item}>{cell(field, item)}</Inline>}
+                        </td>
+                      ))}
+                    </tr>
+                  );
+                })}
+                {sight.after > 0 && <tr aria-hidden><td className={table.gap} style={{ height: sight.after }} /></tr>}
               </tbody>
             </table>
           </div>
-          {list.hasNextPage && <div className={ui.pad}><button type="button" className={ui.button} disabled={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>{intl.formatMessage({ id: 'records.more' })} ({format.number(total ?? 0)})</button></div>}
         </div>
       )}
-      {object && <Selection object={object} items={loaded.filter((item) => chosen.has(item.id))} onDone={() => setChosen(new Set())} />}
+      {object && <Selection object={object} items={[...chosen].map((id) => kept.current.get(id)).filter((item): item is Item => !!item)} onDone={() => setChosen(new Set())} />}
     </Page>
   );
+}
+
+/** How high a row is: higher where fingers point. */
+function useRowHeight(): number {
+  const read = () => parseInt(getComputedStyle(document.documentElement).getPropertyValue('--row'), 10) || 36;
+  const [height] = useState(read);
+  return height;
 }
