@@ -81,7 +81,7 @@ export async function leads({ page, origin, name, check, look }) {
   await page.goto(`${origin}/records/customers?sort=-name`);
   await page.waitForSelector('table tbody tr');
   const last = await rows.first().innerText();
-  const keep = page.locator('main header button[aria-expanded]').first();
+  const keep = page.locator('main header button[aria-expanded]').nth(1);
   await keep.click();
   await page.locator('[role=dialog] form input').first().fill('From the end');
   await page.locator('[role=dialog] form button').click();

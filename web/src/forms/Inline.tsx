@@ -4,7 +4,7 @@ import { Check, Pencil, X } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
 import { ApiError, send, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
-import { useCell } from '../lib/cell';
+import { isNumeric, useCell } from '../lib/cell';
 import { useMay } from '../lib/data';
 import { show } from '../lib/write';
 import { Field } from './Field';
@@ -37,7 +37,7 @@ export function Inline({ object, field, item, children }: { object: ObjectInfo; 
   };
   if (!typed) {
     return (
-      <span className={css.value}>
+      <span className={css.value} data-end={isNumeric(field) || undefined}>
         {shown ?? <span className={css.none}>–</span>}
         <button type="button" className={css.open} aria-label={intl.formatMessage({ id: 'inline.change' }, { field: field.label })} onClick={() => setTyped({ value: item.fields[field.name] ?? null })}><Pencil size={13} aria-hidden /></button>
       </span>

@@ -233,7 +233,7 @@ function Past() {
       {!!problem && <Failure error={problem} />}
       <div className={table.scroll} tabIndex={0} role="region" aria-label={t('import.past')}>
         <table className={table.table}>
-          <thead><tr><th>{label('field.name')}</th><th>{t('import.into')}</th><th>{label('field.started_at')}</th><th>{label('field.status')}</th><th className={table.right}>{label('field.created')}</th><th className={table.right}>{label('field.changed')}</th><th className={table.right}>{label('field.rejected')}</th><th /></tr></thead>
+          <thead><tr><th>{label('field.name')}</th><th>{t('import.into')}</th><th>{label('field.started_at')}</th><th>{label('field.status')}</th><th className={table.right}>{label('field.created')}</th><th className={table.right}>{label('field.changed')}</th><th className={table.right}>{label('field.rejected')}</th><th><span className="sr">{t('import.undo')}</span></th></tr></thead>
           <tbody>
             {past.data.items.map((run) => (
               <tr key={run.id}>

@@ -74,7 +74,7 @@ function List({ plural }: { plural: string }) {
   useEffect(() => { if (told !== undefined) setTotal(told); }, [told]);
   useEffect(() => { ref.current?.scrollTo({ top: 0 }); }, [filter, order, ref]);
   const at = (index: number): Item | undefined => (pages[Math.floor(index / PAGE) - from]?.data ?? EMPTY).items[index % PAGE];
-  const columns = (asked.c?.split(',') ?? object?.list ?? []).map((name) => object?.fields.find((f) => f.name === name)).filter((f): f is FieldInfo => !!f);
+  const columns = (asked.c?.split(',') ?? object?.list ?? []).map((name) => object?.fields.find((f) => f.name === name)).filter((f): f is FieldInfo => !!f && f !== group);
   const loaded = pages.flatMap((p) => p.data?.items ?? []);
   const kept = useRef(new Map<string, Item>());
   for (const item of loaded) kept.current.set(item.id, item);

@@ -1,0 +1,97 @@
+// The rest of a working day: a list brought in and taken back, a ticket answered, a task done, a booking moved, a value
+// changed where it stands, a long list scrolled, an order refunded, two customers merged and parted.
+const wait = (at, what, arg, ms = 10_000) => at.waitForFunction(what, arg, { timeout: ms }).then(() => true, () => false);
+const api = (page, path, method = 'GET', body) => page.evaluate(async ([p, m, b]) => { const r = await fetch(`/api/${p}`, { method: m, headers: { 'content-type': 'application/json' }, body: b && JSON.stringify(b) }); return r.status === 204 ? null : r.json(); }, [path, method, body]);
+
+export async function work({ page, origin, name, check, look }) {
+  // A list with a row at fault: seen before anything is written, mended, and taken back.
+  const before = (await api(page, 'records/leads?limit=1')).total;
+  await page.goto(`${origin}/import`);
+  const file = { name: 'leads.csv', mimeType: 'text/csv', buffer: Buffer.from('Name;E-mail;Source;Created\nAda Import;ada.import@example.org;Fair;01.12.2025\nBo Import;bo.import(at)example;Fair;02.12.2025\n=1+1;cy.import@example.org;Fair;03.12.2025 10:30\n') };
+  await page.locator('input[type=file]').setInputFiles(file);
+  const into = page.locator('main section select').first();
+  await into.waitFor();
+  await into.selectOption('lead');
+  check(`${name}: an import is tried first`, await wait(page, () => !document.querySelector('main section button[class*=primary]')?.disabled && document.querySelectorAll('main section table').length >= 2), await page.locator('main').innerText());
+  await look(page, `import-${name}`);
+  check(`${name}: and nothing was written by that`, (await api(page, 'records/leads?limit=1')).total === before);
+  await page.locator('main section button[class*=primary]').click();
+  await page.waitForSelector('main td input');
+  check(`${name}: two rows came in`, (await api(page, 'records/leads?limit=1')).total === before + 2);
+  await look(page, `mend-${name}`);
+  await page.locator('main td input[data-wrong]').fill('bo.import@example.org');
+  await page.locator('main section button[class*=primary]').click();
+  check(`${name}: the mended row too`, await wait(page, async (n) => (await (await fetch('/api/records/leads?limit=1')).json()).total === n, before + 3));
+  page.once('dialog', (d) => void d.accept());
+  await page.waitForFunction(() => document.querySelectorAll('main section:last-of-type tbody tr').length >= 2);
+  await page.locator('main section').last().locator('tbody button').last().click();
+  check(`${name}: an import is taken back`, await wait(page, async (n) => (await (await fetch('/api/records/leads?limit=1')).json()).total === n, before + 1));
+
+  // A ticket answered from the desk; it is solved, and gone from what is open.
+  await page.goto(`${origin}/inbox`);
+  const rows = page.locator('main button[aria-current], main div > button:has(span + span)');
+  await rows.first().waitFor();
+  await rows.first().focus();
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('main textarea');
+  await page.locator('main textarea').fill('It is done. <b>Thank you</b> for waiting.');
+  await look(page, `desk-${name}`);
+  const ticket = new URL(page.url()).searchParams.get('t');
+  await page.locator('main form select').last().selectOption('solved');
+  await page.locator('main form button[type=submit]').click();
+  check(`${name}: the answer is there, as it was typed`, await wait(page, () => [...document.querySelectorAll('main ol p')].some((p) => p.textContent === 'It is done. <b>Thank you</b> for waiting.')));
+  const solved = await api(page, `records/tickets/${ticket}`);
+  check(`${name}: and the ticket is solved`, solved.fields.status === 'solved', JSON.stringify(solved.fields.status));
+
+  // A task for today, its clock, and done.
+  await page.goto(`${origin}/day`);
+  await page.locator('main form input').fill('Ring the walker');
+  await page.keyboard.press('Enter');
+  const task = page.locator('main section div', { hasText: 'Ring the walker' }).last();
+  await task.waitFor();
+  await look(page, `day-${name}`);
+  await task.locator('button').click();
+  await page.locator('main [role=status] ~ button').first().waitFor();
+  await page.locator('main [role=status] ~ button').first().click();
+  const entries = await api(page, 'records/time_entries?limit=1&sort=-created_at');
+  check(`${name}: a clock ran and stopped`, await wait(page, async () => !!(await (await fetch('/api/records/time_entries?limit=1&sort=-created_at')).json()).items[0].fields.ended_at), JSON.stringify(entries.items[0]));
+  await task.locator('input').click();
+  check(`${name}: and the task is done`, await wait(page, () => ![...document.querySelectorAll('main section div')].some((d) => d.innerText.includes('Ring the walker'))));
+
+  // The calendar: a booking made for an hour that somebody has already is refused with words.
+  await page.goto(`${origin}/calendar`);
+  await page.waitForLoadState('networkidle');
+  await look(page, `calendar-${name}`);
+  const { items: [taken] } = await api(page, `records/bookings?limit=1&filter=${encodeURIComponent("status = 'done' and user is not null")}`);
+  const twice = await api(page, 'records/bookings', 'POST', { user: taken.fields.user, customer: taken.fields.customer, starts_at: taken.fields.starts_at, ends_at: taken.fields.ends_at });
+  check(`${name}: nobody is booked twice`, twice.status === 409, JSON.stringify(twice));
+
+  // A long list scrolled to its end, and a value changed where it stands.
+  await page.goto(`${origin}/records/customers`);
+  await page.waitForSelector('table tbody tr a');
+  const last = (await api(page, 'records/customers?limit=1')).total + 1;
+  await page.locator('main [role=region]').first().evaluate((e) => { e.scrollTop = e.scrollHeight; });
+  check(`${name}: the last row can be reached`, await wait(page, (n) => !!document.querySelector(`tr[aria-rowindex="${n}"] a`), last));
+  await page.goto(`${origin}/records/customers?c=name,segment,city`);
+  await page.waitForSelector('table tbody tr a');
+  const pencil = page.locator('tbody tr').first().locator('td').last().locator('button');
+  await pencil.focus();
+  await page.keyboard.press('Enter');
+  await page.locator('tbody form input').fill('Walkerville');
+  await page.keyboard.press('Enter');
+  check(`${name}: a value is changed in the list`, await wait(page, () => document.querySelector('tbody tr')?.innerText.includes('Walkerville') && !document.querySelector('tbody form')));
+
+  // An order refunded: the refund is on the order's page and in the number.
+  const won = (await api(page, `records/orders?limit=1&filter=${encodeURIComponent("status = 'confirmed' and amount > 100")}`)).items[0];
+  await page.goto(`${origin}/records/orders/${won.id}`);
+  await page.waitForSelector('dl');
+  const refund = await api(page, 'records/refunds', 'POST', { order: won.id, at: won.fields.confirmed_at, amount: { amount: '10.00', currency: won.fields.amount.currency } });
+  check(`${name}: a refund is taken`, !!refund.id, JSON.stringify(refund));
+  check(`${name}: and lowers what the order is worth`, await wait(page, async ([id, was]) => { const o = await (await fetch(`/api/records/orders/${id}`)).json(); return Math.abs(Number(o.fields.purchase_value.amount) - (Number(was) - 10)) < 0.001; }, [won.id, won.fields.purchase_value.amount]));
+  await look(page, `order-${name}`);
+
+  // A customer's timeline holds what has just happened with them.
+  const { fields: { customer } } = solved;
+  await page.goto(`${origin}/records/customers/${customer}`);
+  check(`${name}: the timeline shows the ticket`, await wait(page, (id) => !!document.querySelector(`main ol a[href="/records/tickets/${id}"]`), ticket));
+}
