@@ -12,6 +12,7 @@ import { PrefsProvider } from './lib/prefs';
 import { Account } from './pages/Account';
 import { Board } from './pages/Board';
 import { Calendar, type CalendarSearch } from './pages/Calendar';
+import { Customize } from './pages/Customize';
 import { Day } from './pages/Day';
 import { Declare } from './pages/Declare';
 import { Import } from './pages/Import';
@@ -63,6 +64,7 @@ const routes = inside.addChildren([
   createRoute({ getParentRoute: () => inside, path: '/declare', component: Declare, validateSearch: searchOf }),
   createRoute({ getParentRoute: () => inside, path: '/metrics/$id', component: Metric, validateSearch: metricSearch }),
   createRoute({ getParentRoute: () => inside, path: '/board', component: Board }),
+  createRoute({ getParentRoute: () => inside, path: '/customize', component: Customize }),
   createRoute({ getParentRoute: () => inside, path: '/day', component: Day }),
   createRoute({ getParentRoute: () => inside, path: '/calendar', component: Calendar, validateSearch: calendarSearch }),
   createRoute({ getParentRoute: () => inside, path: '/inbox', component: Inbox, validateSearch: inboxSearch }),

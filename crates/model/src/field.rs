@@ -55,6 +55,9 @@ pub enum Physical {
 pub struct FieldDef {
     #[serde(default, skip_deserializing)]
     pub name: String,
+    /// What people call a field of their own; the product's are called by their language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     #[serde(rename = "type")]
     pub kind: FieldType,
     /// The object a `ref` or `refs` points at.

@@ -3,7 +3,7 @@
 //! Keys are `object.deal`, `field.amount` (or `field.deal.amount`), `option.won`, `metric.win_rate`,
 //! `explain.win_rate`, `reason.no_data`.
 
-use crate::{ModelError, object::parse_toml, source};
+use crate::{FieldDef, Model, ModelError, ObjectDef, object::parse_toml, source};
 use std::collections::BTreeMap;
 
 pub const LANGUAGES: [&str; 6] = ["en", "pl", "ru", "zh", "hu", "fa"];
@@ -38,13 +38,23 @@ impl Labels {
             str::to_string,
         )
     }
-    pub fn field(&self, language: &str, object: &str, field: &str) -> String {
-        match self.get(language, &format!("field.{object}.{field}")) {
-            Some(text) => text.to_string(),
-            None => self.text(language, &format!("field.{field}")),
-        }
+    /// What a field is called: by its own label, or by the language's word for it on this object or anywhere.
+    pub fn field(&self, language: &str, object: &str, field: &FieldDef) -> String {
+        let named = field.label.as_deref().or_else(|| self.get(language, &format!("field.{object}.{}", field.name)));
+        named.map_or_else(|| self.text(language, &format!("field.{}", field.name)), str::to_string)
     }
-    pub fn all(&self, language: &str) -> Option<&BTreeMap<String, String>> {
-        self.texts.get(language)
+    /// What an object is called: many of its records.
+    pub fn object(&self, language: &str, object: &ObjectDef) -> String {
+        object.label.clone().unwrap_or_else(|| self.text(language, &format!("object.{}", object.name)))
+    }
+    /// Every word of a language, with what a workspace calls its own objects and fields.
+    pub fn with_own(&self, language: &str, model: &Model) -> BTreeMap<String, String> {
+        let mut all = self.texts.get(language).cloned().unwrap_or_default();
+        for object in &model.objects {
+            let own = [("object", &object.label), ("one", &object.one)];
+            all.extend(own.into_iter().filter_map(|(kind, label)| Some((format!("{kind}.{}", object.name), label.clone()?))));
+            all.extend(object.fields.values().filter_map(|f| Some((format!("field.{}", f.name), f.label.clone()?))));
+        }
+        all
     }
 }

@@ -15,6 +15,11 @@ pub struct ObjectDef {
     pub name: String,
     /// The name in URLs and lists: `deals`.
     pub plural: String,
+    /// What people call their own object: many of them, and one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one: Option<String>,
     /// The field that names a record on screens.
     pub title: String,
     /// The field that leads to the customer whose facts this record takes part in.
@@ -103,6 +108,7 @@ impl ObjectDef {
                 let facts = name != "external_id";
                 self.fields.entry(name).or_insert(FieldDef {
                     name: String::new(),
+                    label: None,
                     kind,
                     to,
                     options: Vec::new(),

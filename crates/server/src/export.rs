@@ -46,10 +46,10 @@ impl Wanted {
         let fields: Vec<&FieldDef> = def.fields.values().filter(|f| f.kind != FieldType::Json).collect();
         let mut head = vec!["id".to_string()];
         for field in &fields {
-            let label = self.app.labels.field(&self.lang, &def.name, &field.name);
+            let label = self.app.labels.field(&self.lang, &def.name, field);
             head.push(label.clone());
             if field.kind == FieldType::Money {
-                head.push(format!("{label} ({})", self.app.labels.field(&self.lang, &def.name, "currency")));
+                head.push(format!("{label} ({})", self.app.labels.text(&self.lang, "field.currency")));
             }
         }
         Some((def, fields, head))

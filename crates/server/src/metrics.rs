@@ -40,15 +40,15 @@ pub async fn model(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
                 .values()
                 .map(|f| {
                     json!({
-                        "name": f.name, "label": app.labels.field(&lang, &o.name, &f.name), "type": f.kind, "to": f.to, "options": f.options, "required": f.required, "default": f.default,
+                        "name": f.name, "label": app.labels.field(&lang, &o.name, f), "type": f.kind, "to": f.to, "options": f.options, "required": f.required, "default": f.default,
                         "derived": f.derived, "filterable": f.facts, "dimension": f.kind.is_dimension() && f.facts,
                     })
                 })
                 .collect();
-            json!({"name": o.name, "plural": o.plural, "label": app.labels.text(&lang, &format!("object.{}", o.name)), "title": o.title, "derived": o.derived, "list": o.list, "sort": o.sort, "fields": fields})
+            json!({"name": o.name, "plural": o.plural, "label": app.labels.object(&lang, o), "own": o.label.is_some(), "title": o.title, "derived": o.derived, "list": o.list, "sort": o.sort, "fields": fields})
         })
         .collect();
-    Ok(Json(json!({"objects": objects, "labels": app.labels.all(&lang), "dashboards": model.dashboards})))
+    Ok(Json(json!({"objects": objects, "labels": app.labels.with_own(&lang, model), "dashboards": model.dashboards})))
 }
 
 fn described(app: &App, snapshot: &Snapshot, id: &str, lang: &str) -> Option<Js> {

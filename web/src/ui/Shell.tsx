@@ -1,11 +1,11 @@
 // The frame of every page: side bar, or tabs on a phone; language, theme, live mark.
 import { Link, Outlet } from '@tanstack/react-router';
-import { ArrowLeftRight, CalendarDays, CalendarRange, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, Columns3, FileText, FileUp, Flag, Inbox, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, MessageSquareText, Moon, Package, ShoppingCart, Sigma, Sun, Sunrise, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
+import { ArrowLeftRight, Blocks, Box, CalendarDays, CalendarRange, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, Columns3, FileText, FileUp, Flag, Inbox, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, MessageSquareText, Moon, Package, ShoppingCart, Sigma, Sun, Sunrise, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
 import { createContext, useContext, useState, type ReactNode } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
 import { send } from '../lib/api';
-import { useLabel, useLive, useSession } from '../lib/data';
+import { useLabel, useLive, useModel, useSession } from '../lib/data';
 import { LANGUAGES, usePrefs, type Language } from '../lib/prefs';
 import { FindButton, Palette } from './Palette';
 import { Select } from './Parts';
@@ -54,6 +54,7 @@ function Places({ onGo, className = css.link }: { onGo?: () => void; className?:
   const intl = useIntl();
   const label = useLabel();
   const { may, settings } = useSession();
+  const own = (useModel()?.objects ?? []).filter((o) => o.own && o.name in may);
   const seen = ([, object]: (typeof RECORDS)[number]) => object in may;
   const link = ([plural, object, Icon]: (typeof RECORDS)[number]) => (
     <Link key={plural} to="/records/$object" params={{ object: plural }} className={className} activeOptions={{ includeSearch: false }} onClick={onGo}>
@@ -70,7 +71,8 @@ function Places({ onGo, className = css.link }: { onGo?: () => void; className?:
       {'ticket' in may && <Link to="/inbox" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Inbox size={16} aria-hidden />{intl.formatMessage({ id: 'nav.inbox' })}</Link>}
       <div className={css.group}>{intl.formatMessage({ id: 'nav.records' })}</div>
       {RECORDS.filter(seen).map(link)}
-      {settings && <><div className={css.group}>{intl.formatMessage({ id: 'nav.settings' })}</div><Link to="/import" className={className} onClick={onGo}><FileUp size={16} aria-hidden />{intl.formatMessage({ id: 'nav.import' })}</Link>{SETTINGS.filter(seen).map(link)}</>}
+      {own.map((o) => link([o.plural, o.name, Box]))}
+      {settings && <><div className={css.group}>{intl.formatMessage({ id: 'nav.settings' })}</div><Link to="/customize" className={className} onClick={onGo}><Blocks size={16} aria-hidden />{intl.formatMessage({ id: 'nav.customize' })}</Link><Link to="/import" className={className} onClick={onGo}><FileUp size={16} aria-hidden />{intl.formatMessage({ id: 'nav.import' })}</Link>{SETTINGS.filter(seen).map(link)}</>}
     </>
   );
 }

@@ -12,7 +12,7 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// Is this what the heading says, by the field's name, its usual headings, or its label in any language?
 pub(crate) fn answers(labels: &Labels, object: &ObjectDef, field: &FieldDef, heading: &str) -> bool {
-    let called = |lang: &&str| plain(&labels.field(lang, &object.name, &field.name)) == heading;
+    let called = |lang: &&str| plain(&labels.field(lang, &object.name, field)) == heading;
     plain(&field.name) == heading || field.headings.iter().any(|h| plain(h) == heading) || LANGUAGES.iter().any(called)
 }
 
@@ -21,7 +21,7 @@ pub fn guess(model: &Model, labels: &Labels, file: &str, headings: &[String]) ->
     let name = plain(file);
     let score = |object: &ObjectDef| {
         let matched = headings.iter().filter(|h| object.stored_fields().any(|f| answers(labels, object, f, &plain(h)))).count();
-        let called = LANGUAGES.iter().map(|lang| plain(&labels.text(lang, &format!("object.{}", object.name))));
+        let called = LANGUAGES.iter().map(|lang| plain(&labels.object(lang, object)));
         let named = [plain(&object.plural), plain(&object.name)].into_iter().chain(called).any(|word| name.contains(&word));
         (matched + if named { 3 } else { 0 }, matched)
     };
