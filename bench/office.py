@@ -102,7 +102,7 @@ class Person(threading.Thread):
                 self.call("search", "GET", f"/api/search?q={quote(pick([f'{pick(LAST)} {n}', str(600000000 + n), 'wisneiwski', 'lukasz', f'p{n}@']))}")
             elif work == "export" and r.random() < 0.2:
                 self.call("export a filtered list (25,000 rows)", "GET", f"/api/records/customers/export?filter={quote(f'country = {chr(39)}k{n % 40}{chr(39)}')}")
-            time.sleep(r.uniform(0.5, 1.5))
+            time.sleep(r.uniform(1, 3))
 
 
 def at_work(n, people, customers, title):

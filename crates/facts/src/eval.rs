@@ -5,7 +5,8 @@
 
 use crate::column::{Column, NONE, NULL};
 use crate::snapshot::Snapshot;
-use crate::table::{CHUNK, Table};
+use crate::search::Form;
+use crate::table::{CHUNK, ColumnMeta, Table};
 use northing_model::expr::{Expr, Literal, Op, clock_literal};
 use northing_model::money::parse_fixed;
 use northing_model::{FieldType, Physical, Value};
@@ -32,7 +33,8 @@ pub enum Node {
     Number(Path),
     Constant(i64),
     /// The rows whose code is in the set are true; unknown where null.
-    Codes(Path, Vec<bool>),
+    /// What is true of each code.
+    Codes(Path, Vec<u8>),
     Compare(Op, Box<Node>, Box<Node>),
     Arithmetic(Op, Box<Node>, Box<Node>),
     OneOf(Box<Node>, Vec<i64>),
@@ -185,7 +187,7 @@ pub fn bind(snapshot: &Snapshot, table: usize, expr: &Expr, now: i64) -> Result<
         Expr::Contains(a, text) => match &**a {
             Expr::Path(path) => {
                 let path = Path::resolve(snapshot, table, path)?;
-                let set = text_set(snapshot, &path, |t| t.to_lowercase().contains(text))?;
+                let set = holding(snapshot, &path, text)?;
                 Node::Codes(path, set)
             }
             _ => return Err("contains() needs a field".into()),
@@ -249,7 +251,10 @@ fn compare(snapshot: &Snapshot, table: usize, op: Op, path: &[String], literal: 
             Op::Gt => t > text.as_str(),
             _ => t >= text.as_str(),
         };
-        let set = text_set(snapshot, &path, test)?;
+        let set = match op {
+            Op::Eq | Op::Ne => one_text(snapshot, &path, text, op == Op::Eq)?,
+            _ => text_set(snapshot, &path, test)?,
+        };
         return Ok(Node::Codes(path, set));
     }
     let value = constant(snapshot, &path, literal)?;
@@ -292,13 +297,45 @@ fn constant(snapshot: &Snapshot, path: &Path, literal: &Literal) -> Result<i64, 
     }
 }
 
-fn text_set(snapshot: &Snapshot, path: &Path, test: impl Fn(&str) -> bool + Sync) -> Result<Vec<bool>, String> {
-    let Some((at, column)) = path.steps.last() else { return Err("not a text".into()) };
-    let meta = &snapshot.tables[*at].schema.columns[*column];
+fn verdict(fits: bool) -> u8 {
+    if fits { TRUE } else { FALSE }
+}
+
+fn meta<'a>(snapshot: &'a Snapshot, path: &Path) -> Result<&'a ColumnMeta, String> {
+    let (at, column) = path.steps.last().ok_or("not a text")?;
+    Ok(&snapshot.tables[*at].schema.columns[*column])
+}
+
+/// What a test says of each text of a column.
+fn text_set(snapshot: &Snapshot, path: &Path, test: impl Fn(&str) -> bool + Sync) -> Result<Vec<u8>, String> {
+    let meta = meta(snapshot, path)?;
     Ok(match &meta.dict {
-        Some(dict) => dict.all().par_iter().with_min_len(4_096).map(|t| test(t)).collect(),
-        None => meta.options.iter().map(|t| test(t)).collect(),
+        Some(dict) => dict.all().par_iter().with_min_len(4_096).map(|t| verdict(test(t))).collect(),
+        None => meta.options.iter().map(|t| verdict(test(t))).collect(),
     })
+}
+
+/// Which texts are this one, or any other; a look-up, as a column may hold a million.
+fn one_text(snapshot: &Snapshot, path: &Path, text: &str, same: bool) -> Result<Vec<u8>, String> {
+    let Some(dict) = &meta(snapshot, path)?.dict else { return text_set(snapshot, path, |t| (t == text) == same) };
+    let mut set = vec![verdict(!same); dict.len()];
+    if let Some(one) = dict.code(text).and_then(|code| set.get_mut(code as usize)) {
+        *one = verdict(same);
+    }
+    Ok(set)
+}
+
+/// Which texts hold others, given in small letters.
+fn holding(snapshot: &Snapshot, path: &Path, text: &str) -> Result<Vec<u8>, String> {
+    let test = |t: &str| t.to_lowercase().contains(text);
+    let Some(dict) = &meta(snapshot, path)?.dict else { return text_set(snapshot, path, test) };
+    if text.is_empty() || text.contains('\n') {
+        return text_set(snapshot, path, test);
+    }
+    let laid = dict.laid(Form::Lower);
+    let mut set = vec![FALSE; laid.len()];
+    laid.holding(text, |code| set[code] = TRUE);
+    Ok(set)
 }
 
 impl Node {
@@ -308,15 +345,14 @@ impl Node {
         match self {
             Node::Known(t) => vec![*t; n],
             Node::Codes(path, set) => {
-                let verdicts: Vec<u8> = set.iter().map(|b| if *b { TRUE } else { FALSE }).collect();
                 if let Some(Column::Byte(bytes)) = path.column(s, table, chunk) {
                     // Few codes: one look-up a row, null last.
                     let mut by_byte = [FALSE; 256];
-                    by_byte[..verdicts.len().min(255)].copy_from_slice(&verdicts[..verdicts.len().min(255)]);
+                    by_byte[..set.len().min(255)].copy_from_slice(&set[..set.len().min(255)]);
                     by_byte[255] = 0;
                     return bytes[from..to].iter().map(|b| by_byte[*b as usize]).collect();
                 }
-                path.codes(s, table, chunk, from, to).iter().map(|c| verdicts.get(*c as usize).copied().unwrap_or(if *c == NONE { 0 } else { FALSE })).collect()
+                path.codes(s, table, chunk, from, to).iter().map(|c| set.get(*c as usize).copied().unwrap_or(if *c == NONE { 0 } else { FALSE })).collect()
             }
             Node::Truth(path) => {
                 if let Some(Column::Byte(bytes)) = path.column(s, table, chunk) {

@@ -5,12 +5,11 @@
 use crate::column::NULL;
 use crate::eval::{self, Path, TRUE};
 use crate::snapshot::Snapshot;
-use crate::table::{CHUNK, Dict, EXISTS};
+use crate::table::{CHUNK, EXISTS};
 use northing_model::expr::Type;
 use northing_model::Expr;
 use rayon::prelude::*;
-use std::cmp::Ordering;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
 
 /// What to list.
 #[derive(Debug, Clone, Default)]
@@ -27,30 +26,6 @@ pub struct ListPage {
     pub total: usize,
     pub rows: Vec<u32>,
 }
-
-/// What rows are ordered by: numbers, codes of texts that stay in their dictionary, or titles of other records.
-enum Key {
-    Numbers(Vec<i64>),
-    /// Codes, and which of the open dictionaries they are of.
-    Codes(Vec<i64>, usize),
-    Titles(Vec<Option<Arc<str>>>),
-}
-
-impl Key {
-    /// Records without a value come last in both directions.
-    fn compare(&self, a: usize, b: usize, descending: bool, open: &[Arc<Vec<Arc<str>>>]) -> Ordering {
-        let turn = |o: Ordering| if descending { o.reverse() } else { o };
-        match self {
-            Key::Numbers(v) => (v[a] == NULL).cmp(&(v[b] == NULL)).then_with(|| turn(v[a].cmp(&v[b]))),
-            Key::Codes(v, _) if v[a] == v[b] => Ordering::Equal,
-            Key::Codes(v, dict) => (v[a] == NULL).cmp(&(v[b] == NULL)).then_with(|| turn(open[*dict].get(v[a] as usize).cmp(&open[*dict].get(v[b] as usize)))),
-            Key::Titles(v) => v[a].is_none().cmp(&v[b].is_none()).then_with(|| turn(v[a].cmp(&v[b]))),
-        }
-    }
-}
-
-/// Rows that one thread looks through for the first of a page.
-const PART: usize = 65_536;
 
 pub fn list(snapshot: &Snapshot, object: &str, query: &ListQuery, now: i64) -> Result<ListPage, String> {
     let table = snapshot.table_index(object).ok_or_else(|| format!("there is no object '{object}'"))?;
@@ -87,47 +62,35 @@ fn sort(snapshot: &Snapshot, table: usize, rows: &mut Vec<u32>, query: &ListQuer
         return Ok(());
     }
     let mut keys = Vec::new();
-    let mut dicts: Vec<&Dict> = Vec::new();
     for text in &query.sort {
-        let descending = text.starts_with('-');
         let names: Vec<String> = text.trim_start_matches('-').split('.').map(str::to_string).collect();
         let path = Path::resolve(snapshot, table, &names)?;
-        keys.push((sort_key(snapshot, &path, rows, &mut dicts), descending));
+        keys.push(places(snapshot, &path, rows, text.starts_with('-')));
     }
-    let open: Vec<Arc<Vec<Arc<str>>>> = dicts.iter().map(|d| d.all()).collect();
-    let mut order: Vec<u32> = (0..rows.len() as u32).collect();
-    let compare = |a: &u32, b: &u32| {
-        for (key, descending) in &keys {
-            let ordering = key.compare(*a as usize, *b as usize, *descending, &open);
-            if ordering.is_ne() {
-                return ordering;
-            }
-        }
-        rows[*a as usize].cmp(&rows[*b as usize])
+    let Some((first, others)) = keys.split_first() else { return Ok(()) };
+    // The first key lies beside the place it is of: it mostly decides, and is then all that is read.
+    let mut order: Vec<(u64, u32)> = first.iter().copied().zip(0..).collect();
+    let compare = |a: &(u64, u32), b: &(u64, u32)| {
+        let further = || others.iter().map(|key| key[a.1 as usize].cmp(&key[b.1 as usize])).find(|o| o.is_ne());
+        a.0.cmp(&b.0).then_with(|| further().unwrap_or_else(|| rows[a.1 as usize].cmp(&rows[b.1 as usize])))
     };
-    let wanted = query.offset.saturating_add(query.limit);
-    if wanted < order.len() {
-        // The first of all are among the first of each part.
-        order = order
-            .par_chunks(PART)
-            .flat_map_iter(|part| {
-                let mut part = part.to_vec();
-                if wanted < part.len() {
-                    part.select_nth_unstable_by(wanted, compare);
-                    part.truncate(wanted);
-                }
-                part
-            })
-            .collect();
+    let start = query.offset.min(order.len());
+    let end = query.offset.saturating_add(query.limit).min(order.len());
+    // What comes before and after the page needs no order of its own.
+    if end < order.len() {
+        order.select_nth_unstable_by(end, compare);
+        order.truncate(end);
     }
-    order.par_sort_unstable_by(compare);
-    order.truncate(wanted);
-    *rows = order.into_iter().map(|i| rows[i as usize]).collect();
+    if start > 0 && start < order.len() {
+        order.select_nth_unstable_by(start, compare);
+    }
+    order[start..].par_sort_unstable_by(compare);
+    *rows = order.into_iter().map(|(_, i)| rows[i as usize]).collect();
     Ok(())
 }
 
-/// Sort keys of the rows: numbers, or texts (of a reference, the title of its record).
-fn sort_key<'a>(snapshot: &'a Snapshot, path: &Path, rows: &[u32], dicts: &mut Vec<&'a Dict>) -> Key {
+/// Where each row stands by what a path leads to, as numbers that rise; what has no value comes last either way.
+fn places(snapshot: &Snapshot, path: &Path, rows: &[u32], descending: bool) -> Vec<u64> {
     let value = |row: u32| {
         let mut at = row;
         let last = path.steps.len().saturating_sub(1);
@@ -140,16 +103,39 @@ fn sort_key<'a>(snapshot: &'a Snapshot, path: &Path, rows: &[u32], dicts: &mut V
         }
         i64::from(at)
     };
+    let place = |v: i64| {
+        let up = (v as u64) ^ (1 << 63);
+        if v == NULL { u64::MAX } else if descending { !up } else { up }
+    };
+    let ranked = |ranks: &[u32], code: i64| usize::try_from(code).ok().and_then(|c| ranks.get(c)).map_or(NULL, |r| i64::from(*r));
     if let Some(target) = path.target {
-        return Key::Titles(rows.iter().map(|r| u32::try_from(value(*r)).ok().map(|t| snapshot.title(target, t).into())).collect());
+        let titles = title_ranks(snapshot, target, rows.iter().map(|r| value(*r)));
+        return rows.par_iter().map(|r| place(titles(value(*r)))).collect();
     }
-    let Some((t, c)) = path.steps.last() else { return Key::Numbers(Vec::new()) };
-    let meta = &snapshot.tables[*t].schema.columns[*c];
-    let values = rows.par_iter().map(|r| value(*r)).collect();
-    let Some(dict) = &meta.dict else { return Key::Numbers(values) };
-    let known = dicts.iter().position(|d| std::ptr::eq(*d, &**dict));
-    Key::Codes(values, known.unwrap_or_else(|| {
-        dicts.push(dict);
-        dicts.len() - 1
-    }))
+    let Some((t, c)) = path.steps.last() else { return vec![0; rows.len()] };
+    match &snapshot.tables[*t].schema.columns[*c].dict {
+        Some(dict) => {
+            let ranks = dict.ranks();
+            rows.par_iter().map(|r| place(ranked(&ranks, value(*r)))).collect()
+        }
+        None => rows.par_iter().map(|r| place(value(*r))).collect(),
+    }
+}
+
+/// The order of records by what they are called: by the ranks of their names, or, where others name them, by the
+/// titles of those that are asked for.
+fn title_ranks<'a>(snapshot: &'a Snapshot, target: usize, asked: impl Iterator<Item = i64>) -> Box<dyn Fn(i64) -> i64 + Sync + 'a> {
+    let table = &snapshot.tables[target];
+    let named = table.schema.column(&table.schema.title).and_then(|c| Some((c, table.schema.columns[c].dict.as_ref()?.ranks())));
+    if let Some((column, ranks)) = named {
+        return Box::new(move |row| {
+            let code = u32::try_from(row).map_or(NULL, |row| table.get(column, row));
+            usize::try_from(code).ok().and_then(|c| ranks.get(c)).map_or(NULL, |r| i64::from(*r))
+        });
+    }
+    let distinct: BTreeSet<u32> = asked.filter_map(|row| u32::try_from(row).ok()).collect();
+    let mut titles: Vec<(String, u32)> = distinct.into_iter().map(|row| (snapshot.title(target, row), row)).collect();
+    titles.sort();
+    let ranks: HashMap<i64, i64> = titles.iter().enumerate().map(|(rank, (_, row))| (i64::from(*row), rank as i64)).collect();
+    Box::new(move |row| ranks.get(&row).copied().unwrap_or(NULL))
 }

@@ -56,7 +56,16 @@ fn digits(text: &str) -> String {
     fold(text).chars().filter(char::is_ascii_digit).collect()
 }
 
-/// The folded texts of a dictionary, each ended by a line break; grows as the dictionary does.
+/// In what form texts are laid one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Folded,
+    Digits,
+    /// In small letters, otherwise as they are.
+    Lower,
+}
+
+/// The texts of a dictionary in one form, each ended by a line break; grows as the dictionary does.
 #[derive(Debug, Default, Clone)]
 pub struct Folded {
     text: String,
@@ -68,14 +77,29 @@ impl Folded {
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
-    pub(crate) fn push(&mut self, text: &str, phone: bool) {
-        self.text.push_str(&if phone { digits(text) } else { fold(text) });
+    pub(crate) fn push(&mut self, text: &str, form: Form) {
+        self.text.push_str(&match form {
+            Form::Folded => fold(text),
+            Form::Digits => digits(text),
+            Form::Lower => text.to_lowercase(),
+        });
         self.ends.push(self.text.len());
         self.text.push('\n');
     }
     fn entry(&self, code: usize) -> (usize, &str) {
         let start = if code == 0 { 0 } else { self.ends[code - 1] + 1 };
         (start, &self.text[start..self.ends[code]])
+    }
+
+    /// Calls `f` with the code of every text that holds these letters, which hold no line break.
+    pub(crate) fn holding(&self, wanted: &str, mut f: impl FnMut(usize)) {
+        let mut from = 0;
+        let finder = memchr::memmem::Finder::new(wanted.as_bytes());
+        while let Some(at) = finder.find(&self.text.as_bytes()[from..]) {
+            let code = self.ends.partition_point(|end| *end < from + at);
+            f(code);
+            from = self.ends.get(code).map_or(self.text.len(), |end| end + 1);
+        }
     }
 
     /// Codes of texts that hold the words as they were typed, the better the earlier they stand: (rank, code).
@@ -158,7 +182,7 @@ pub fn search(snapshot: &Snapshot, words: &str, limit: usize) -> Result<Vec<Foun
                 continue;
             }
             let wanted = if phone { &number } else { &text };
-            let folded = dict.folded(phone);
+            let folded = dict.laid(if phone { Form::Digits } else { Form::Folded });
             let mut values = folded.exactly(wanted);
             if values.is_empty() && !phone {
                 values = folded.nearly(wanted);
@@ -232,7 +256,7 @@ mod tests {
     fn what_stands_first_is_better_and_near_texts_are_found() {
         let mut folded = Folded::default();
         for text in ["Anna Nowak", "Nowak Anna", "Janowak", "北京公司", "Müller"] {
-            folded.push(text, false);
+            folded.push(text, Form::Folded);
         }
         let mut exact = folded.exactly("nowak");
         exact.sort_unstable();

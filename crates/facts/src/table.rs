@@ -3,9 +3,10 @@
 //! Chunks are shared with snapshots and copied when written; must not know how values are derived.
 
 use crate::column::{Column, NULL, Width};
-use crate::search::Folded;
+use crate::search::{Folded, Form};
 use northing_model::money::TICKS;
 use northing_model::{FieldType, Model, ObjectDef, Physical};
+use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -33,7 +34,17 @@ pub const SEEN: u8 = 8;
 pub struct Dict {
     inner: RwLock<DictInner>,
     /// The texts as they are searched; made when first asked for.
+    /// For searching: of a phone's column its digits, of others the folded texts.
     folded: RwLock<Arc<Folded>>,
+    lower: RwLock<Arc<Folded>>,
+    ranks: RwLock<Ranks>,
+}
+
+/// The place of each code among all texts in their order, as far as that was asked for.
+#[derive(Debug, Default)]
+struct Ranks {
+    order: Vec<u32>,
+    ranks: Arc<Vec<u32>>,
 }
 
 #[derive(Debug, Default)]
@@ -67,17 +78,43 @@ impl Dict {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// The folded texts, new ones included.
-    pub fn folded(&self, phone: bool) -> Arc<Folded> {
+    /// The texts laid one after another, new ones included.
+    pub fn laid(&self, form: Form) -> Arc<Folded> {
         let texts = self.all();
-        if let Ok(mut folded) = self.folded.write() {
-            if folded.len() < texts.len() {
-                let own = Arc::make_mut(&mut folded);
-                texts[own.len()..].iter().for_each(|text| own.push(text, phone));
+        let place = if form == Form::Lower { &self.lower } else { &self.folded };
+        if let Ok(mut laid) = place.write() {
+            if laid.len() < texts.len() {
+                let own = Arc::make_mut(&mut laid);
+                texts[own.len()..].iter().for_each(|text| own.push(text, form));
             }
-            return folded.clone();
+            return laid.clone();
         }
         Arc::default()
+    }
+    /// By code, which place a text has among all in their order. New texts are put between the others.
+    pub fn ranks(&self) -> Arc<Vec<u32>> {
+        let texts = self.all();
+        let Ok(mut held) = self.ranks.write() else { return Arc::default() };
+        let known = held.order.len();
+        if known < texts.len() {
+            let text = |code: u32| &texts[code as usize];
+            let mut new: Vec<u32> = (known as u32..texts.len() as u32).collect();
+            new.par_sort_unstable_by(|a, b| text(*a).cmp(text(*b)));
+            let old = std::mem::take(&mut held.order);
+            let mut order = Vec::with_capacity(texts.len());
+            let mut taken = 0;
+            for code in new {
+                let place = taken + old[taken..].partition_point(|o| text(*o) < text(code));
+                order.extend_from_slice(&old[taken..place]);
+                order.push(code);
+                taken = place;
+            }
+            order.extend_from_slice(&old[taken..]);
+            let mut ranks = vec![0; order.len()];
+            order.iter().enumerate().for_each(|(rank, code)| ranks[*code as usize] = rank as u32);
+            *held = Ranks { order, ranks: Arc::new(ranks) };
+        }
+        held.ranks.clone()
     }
     /// All texts by their code, as they are now.
     pub fn all(&self) -> Arc<Vec<Arc<str>>> {

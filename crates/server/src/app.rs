@@ -72,7 +72,11 @@ impl Caller {
         if self.place.view.is_none() {
             return true;
         }
-        let own = self.place.feed.at_least(app.store.seq(), CATCH_UP);
+        self.sees(&self.place.feed.at_least(app.store.seq(), CATCH_UP), object, id)
+    }
+
+    /// Is a record among these facts of theirs?
+    pub fn sees(&self, own: &Snapshot, object: &str, id: Uuid) -> bool {
         own.place_of(object, id).is_some_and(|(table, row)| own.tables[table].flags(row) & (EXISTS | SEEN) == EXISTS | SEEN)
     }
 

@@ -3,7 +3,7 @@
 use crate::row::{column_sql, quote, table_columns};
 use crate::{Result, StoreError};
 use northing_model::object::Definition;
-use northing_model::{Model, ObjectDef};
+use northing_model::{FieldType, Model, ObjectDef};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeSet;
 
@@ -68,11 +68,17 @@ fn exclusive_index(object: &ObjectDef) -> Option<String> {
     Some(format!("create index if not exists {} on {} ({}, {})", quote(&format!("{}__exclusive", object.name)), quote(&object.name), quote(&x.of), quote(&x.from)))
 }
 
+/// Finds titles that facts do not hold (order numbers) by how they begin.
+fn title_index(object: &ObjectDef) -> Option<String> {
+    let title = object.field(&object.title).filter(|f| f.kind == FieldType::Text && !f.facts)?;
+    Some(format!("create index if not exists {} on {} ({} collate nocase)", quote(&format!("{}__title", object.name)), quote(&object.name), quote(&title.name)))
+}
+
 pub(crate) fn tables(connection: &mut Connection, model: &Model) -> Result<()> {
     let tx = connection.transaction()?;
     for object in model.objects.iter().filter(|o| !o.derived) {
         table(&tx, object)?;
-        if let Some(index) = exclusive_index(object) {
+        for index in exclusive_index(object).into_iter().chain(title_index(object)) {
             tx.execute_batch(&index)?;
         }
     }

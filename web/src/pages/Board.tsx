@@ -117,6 +117,9 @@ function Card({ item, stages, onMove }: { item: Item; stages: Stage[]; onMove(st
   const money = item.fields.amount as { amount: string; currency: string } | undefined;
   const due = item.fields.expected_close as string | undefined;
   const late = due !== undefined && due < workspace.today;
+  const { staged_at, stalls_at, next_step } = item.fields as { staged_at?: string; stalls_at?: string; next_step?: string };
+  const stalled = stalls_at !== undefined && stalls_at.slice(0, 10) <= workspace.today;
+  const days = staged_at === undefined ? undefined : Math.max(0, Math.floor((Date.parse(`${workspace.today}T23:59:59Z`) - Date.parse(staged_at)) / 86_400_000));
   return (
     <article className={css.card} draggable onDragStart={(e) => { e.dataTransfer.setData('text/plain', item.id); e.dataTransfer.effectAllowed = 'move'; }}>
       <Link to="/records/$object/$id" params={{ object: 'deals', id: item.id }} className={css.name}>{String(item.fields.name)}</Link>
@@ -124,6 +127,11 @@ function Card({ item, stages, onMove }: { item: Item; stages: Stage[]; onMove(st
       <span className={css.line}>
         {money && <span className="num">{format.number(Number(money.amount), { style: 'currency', currency: money.currency, currencyDisplay: 'narrowSymbol', maximumFractionDigits: 0 })}</span>}
         {due && <span className={`${late ? css.late : ui.quiet} num`}>{late && <span className="sr">{intl.formatMessage({ id: 'board.late' })} </span>}{format.day(due, { day: 'numeric', month: 'short' })}</span>}
+      </span>
+      {next_step && <span className={css.next} dir="auto">{next_step}</span>}
+      <span className={css.line}>
+        {days !== undefined && <span className={`${ui.quiet} num`}>{intl.formatMessage({ id: 'board.days' }, { days })}</span>}
+        {stalled && <span className={css.late}>{intl.formatMessage({ id: 'board.stalled' })}</span>}
       </span>
       <label className={css.move}>
         <span className="sr">{intl.formatMessage({ id: 'board.move' }, { title: String(item.fields.name) })}</span>

@@ -9,6 +9,7 @@ import { get, send, type Page as ListPage } from '../lib/api';
 import { useLabel, useModel } from '../lib/data';
 import { useFormat } from '../lib/format';
 import { usePrefs, type Language } from '../lib/prefs';
+import { table as cardTable } from '../lib/vcard';
 import { Failure, Panel, Select } from '../ui/Parts';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
@@ -52,12 +53,14 @@ export function Import() {
     return next;
   };
   const read = async (name: string, bytes: ArrayBuffer, wanted?: string) => {
+    const card = /\.vcf$/i.test(name);
     const text = decoded(bytes, wanted ?? 'utf-8');
     const used = wanted ?? (text === null ? ENCODINGS[lang] : 'utf-8');
     setFile({ name, bytes });
     setEncoding(used);
     setRunning(false);
-    await take(name, text ?? decoded(bytes, used) ?? '');
+    const whole = text ?? decoded(bytes, used) ?? '';
+    await take(name, card ? cardTable(whole) : whole);
   };
   const choose = (chosen?: File | null) => { if (chosen) attempt(chosen.arrayBuffer().then((bytes) => read(chosen.name, bytes))); };
   const into = (object: string) => { if (upload) attempt(send<{ mapping: Mapping }>(`/api/imports/${upload.id}/mapping`, 'POST', { object }).then((m) => setMapping(m.mapping))); };
@@ -78,7 +81,7 @@ export function Import() {
       <div className={`${ui.panel} ${css.drop}`} data-over={over || undefined} {...drop}>
         <p className={ui.quiet}>{upload ? upload.name : t('import.hint')}</p>
         <span className={table.actions}>
-          <label className={`${ui.button} ${upload ? '' : ui.primary} ${css.file}`}><FileUp size={15} aria-hidden />{t(upload ? 'import.another' : 'import.choose')}<input type="file" accept=".csv,.tsv,.txt,text/csv" onChange={(e) => { choose(e.target.files?.[0]); e.target.value = ''; }} /></label>
+          <label className={`${ui.button} ${upload ? '' : ui.primary} ${css.file}`}><FileUp size={15} aria-hidden />{t(upload ? 'import.another' : 'import.choose')}<input type="file" accept=".csv,.tsv,.txt,.vcf,text/csv,text/vcard" onChange={(e) => { choose(e.target.files?.[0]); e.target.value = ''; }} /></label>
           {file && encoding !== 'utf-8' && <Select label={t('import.encoding')} value={encoding} onChange={(next) => attempt(read(file.name, file.bytes, next))} options={[...new Set(Object.values(ENCODINGS))].map((value) => ({ value, label: value }))} />}
         </span>
       </div>

@@ -1,7 +1,7 @@
 // One record: its fields and everything that happened to it.
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams } from '@tanstack/react-router';
-import { CornerDownRight, Merge, Pencil, Trash2 } from 'lucide-react';
+import { ContactRound, CornerDownRight, Merge, Pencil, Trash2 } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
 import { Convert } from '../forms/Convert';
@@ -13,6 +13,7 @@ import { get, send, type Entry, type FieldInfo, type Item } from '../lib/api';
 import { titleOf, useCell } from '../lib/cell';
 import { useLabel, useMay, useModel, useSession } from '../lib/data';
 import { useFormat } from '../lib/format';
+import { cardOf } from '../lib/vcard';
 import { Failure, Loading, Panel } from '../ui/Parts';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
@@ -55,7 +56,8 @@ export function Record() {
   };
   const survivor = item.fields.merged_into as string | undefined;
   const mergeable = ['customer', 'lead', 'contact', 'ticket'].includes(object.name) && object.fields.some((f) => f.name === 'merged_into');
-  const controls = <>{object.name === 'lead' && <Convert lead={item} onDone={(customer) => void navigate({ to: '/records/$object/$id', params: { object: 'customers', id: customer } })} />}{object.name === 'user' && settings && <Invite user={id} />}{object.name === 'ticket' && may.create && <button type="button" className={ui.button} onClick={() => setFollowing(true)}><CornerDownRight size={15} aria-hidden />{intl.formatMessage({ id: 'desk.follow' })}</button>}{mergeable && !survivor && may.change && <button type="button" className={ui.button} onClick={() => setMerging(true)}><Merge size={15} aria-hidden />{intl.formatMessage({ id: 'merge.open' })}</button>}{may.delete && <button type="button" className={ui.button} onClick={remove}><Trash2 size={15} aria-hidden />{intl.formatMessage({ id: 'form.delete' })}</button>}{may.change && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setEditing(true)}><Pencil size={15} aria-hidden />{intl.formatMessage({ id: 'form.change' })}</button>}</>;
+  const card = ['customer', 'contact', 'lead'].includes(object.name) && (item.fields.email || item.fields.phone);
+  const controls = <>{object.name === 'lead' && <Convert lead={item} onDone={(customer) => void navigate({ to: '/records/$object/$id', params: { object: 'customers', id: customer } })} />}{object.name === 'user' && settings && <Invite user={id} />}{card && <a className={ui.button} download={`${title.replace(/[^\p{L}\p{N} ._-]/gu, '')}.vcf`} href={`data:text/vcard;charset=utf-8,${encodeURIComponent(cardOf(item, title))}`} aria-label={intl.formatMessage({ id: 'vcard.save' })} title={intl.formatMessage({ id: 'vcard.save' })}><ContactRound size={15} aria-hidden /></a>}{object.name === 'ticket' && may.create && <button type="button" className={ui.button} onClick={() => setFollowing(true)}><CornerDownRight size={15} aria-hidden />{intl.formatMessage({ id: 'desk.follow' })}</button>}{mergeable && !survivor && may.change && <button type="button" className={ui.button} onClick={() => setMerging(true)}><Merge size={15} aria-hidden />{intl.formatMessage({ id: 'merge.open' })}</button>}{may.delete && <button type="button" className={ui.button} onClick={remove}><Trash2 size={15} aria-hidden />{intl.formatMessage({ id: 'form.delete' })}</button>}{may.change && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => setEditing(true)}><Pencil size={15} aria-hidden />{intl.formatMessage({ id: 'form.change' })}</button>}</>;
   return (
     <Page title={title} note={<Link className={ui.quiet} to="/records/$object" params={{ object: plural }}>{object.label}</Link>} controls={controls}>
       {editing && <RecordForm key={item.id} object={object} item={item} onDone={() => setEditing(false)} />}

@@ -26,9 +26,11 @@ impl Facts {
 
         let states = self.states(row);
         self.write_versions(row, counted, &states);
-        self.write_stalls(row, counted, &states);
+        let stalls_at = self.write_stalls(row, counted, &states);
+        self.set(self.known.deal.table, self.known.deal.stalls_at, row, stalls_at);
         let visits = self.write_visits(row, counted, &states);
 
+        self.set(d.table, d.staged_at, row, visits.last().map_or(NULL, |visit| visit.1));
         let (outcome, closed_at) = self.outcome(&visits);
         self.set(d.table, d.outcome, row, outcome);
         self.set(d.table, d.closed_at, row, closed_at);

@@ -5,8 +5,8 @@ use crate::Facts;
 use crate::column::NULL;
 
 impl Facts {
-    /// `states` are the deal's from each instant on.
-    pub(crate) fn write_stalls(&mut self, row: u32, counted: bool, states: &[(i64, State)]) {
+    /// `states` are the deal's from each instant on. Answers from when on it stalls unless somebody moves.
+    pub(crate) fn write_stalls(&mut self, row: u32, counted: bool, states: &[(i64, State)]) -> i64 {
         let (k, v) = (self.known, self.known.deal_stall);
         let patience = self.settings.days("stall_days");
         let mut seen: Vec<i64> = self.children(k.interaction.table, k.interaction.deal, &[row]).into_iter().map(|i| self.contact_at(i)).collect();
@@ -22,6 +22,7 @@ impl Facts {
         seen.sort_unstable();
         seen.dedup();
         let mut rows = Vec::new();
+        let mut open_since = NULL;
         for (i, at) in seen.iter().enumerate() {
             let since = at.saturating_add(patience);
             let next = seen.get(i + 1).copied();
@@ -35,8 +36,12 @@ impl Facts {
             }
             let mut values = self.state_values(state, [v.stage, v.owner, v.amount, v.amount__raw, v.amount__cur]);
             values.extend([(v.since, since), (v.until, next.unwrap_or(NULL))]);
+            if next.is_none() {
+                open_since = since;
+            }
             rows.push(values);
         }
         self.replace(v.table, v.deal, row, counted, &rows);
+        open_since
     }
 }

@@ -6,6 +6,7 @@ mod crash;
 mod exports;
 mod http;
 mod imports;
+mod lists;
 mod oracle;
 mod real_data;
 mod real_life;
