@@ -90,6 +90,37 @@ export async function work({ page, origin, name, check, look }) {
   check(`${name}: and lowers what the order is worth`, await wait(page, async ([id, was]) => { const o = await (await fetch(`/api/records/orders/${id}`)).json(); return Math.abs(Number(o.fields.purchase_value.amount) - (Number(was) - 10)) < 0.001; }, [won.id, won.fields.purchase_value.amount]));
   await look(page, `order-${name}`);
 
+  // Who is there twice is shown, and made one.
+  for (const email of ['twice@example.org', 'Twice@Example.org']) await api(page, 'records/customers', 'POST', { name: `Twice ${email}`, email });
+  await page.goto(`${origin}/duplicates`);
+  await page.locator('main tbody a', { hasText: 'Twice twice' }).first().waitFor();
+  await look(page, `duplicates-${name}`);
+  await page.locator('main section', { hasText: 'Twice twice' }).first().locator('button').click();
+  check(`${name}: two are made one`, await wait(page, () => ![...document.querySelectorAll('tbody a')].some((a) => a.innerText.includes('Twice twice'))));
+
+  // A field of one's own is there at once, with its own words, and so is what is put into it.
+  await page.goto(`${origin}/customize`);
+  const declare = page.locator('main form').first();
+  await declare.locator('input').first().fill('Szerokość "ż" <i>');
+  await declare.locator('button[type=submit]').click();
+  await page.waitForFunction(() => [...document.querySelectorAll('main code')].some((c) => c.textContent.includes('Szerokość')));
+  await look(page, `customize-${name}`);
+  const declared = await wait(page, async () => (await (await fetch('/api/model?lang=en')).json()).objects.find((o) => o.name === 'customer').fields.some((f) => f.label === 'Szerokość "ż" <i>'));
+  check(`${name}: a field of one's own is there`, declared);
+
+  // A file put to a customer comes back as something to save.
+  const { fields: { customer: whose } } = solved;
+  await page.goto(`${origin}/records/customers/${whose}`);
+  await page.waitForSelector('dl');
+  await page.locator('main input[type=file]').setInputFiles({ name: 'offer.svg', mimeType: 'image/svg+xml', buffer: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" onload="document.title=1"/>') });
+  const kept = page.locator('main a[href^="/records/attachments/"]', { hasText: 'offer.svg' }).first();
+  await kept.waitFor();
+  await kept.click();
+  const link = page.locator('main header a[download]');
+  await link.waitFor();
+  const [saved] = await Promise.all([page.waitForEvent('download'), link.click()]);
+  check(`${name}: a file is saved, not shown`, saved.suggestedFilename() === 'offer.svg', saved.suggestedFilename());
+
   // A customer's timeline holds what has just happened with them.
   const { fields: { customer } } = solved;
   await page.goto(`${origin}/records/customers/${customer}`);

@@ -16,6 +16,7 @@ import { Customize } from './pages/Customize';
 import { Day } from './pages/Day';
 import { Declare } from './pages/Declare';
 import { Import } from './pages/Import';
+import { Duplicates } from './pages/Duplicates';
 import { Inbox, type InboxSearch } from './pages/Inbox';
 import { Metric, type MetricSearch } from './pages/Metric';
 import { Metrics } from './pages/Metrics';
@@ -65,6 +66,7 @@ const routes = inside.addChildren([
   createRoute({ getParentRoute: () => inside, path: '/metrics/$id', component: Metric, validateSearch: metricSearch }),
   createRoute({ getParentRoute: () => inside, path: '/board', component: Board }),
   createRoute({ getParentRoute: () => inside, path: '/customize', component: Customize }),
+  createRoute({ getParentRoute: () => inside, path: '/duplicates', component: Duplicates, validateSearch: (input: { [key: string]: unknown }): { of?: string } => ({ ...(text(input.of) && { of: text(input.of) }) }) }),
   createRoute({ getParentRoute: () => inside, path: '/day', component: Day }),
   createRoute({ getParentRoute: () => inside, path: '/calendar', component: Calendar, validateSearch: calendarSearch }),
   createRoute({ getParentRoute: () => inside, path: '/inbox', component: Inbox, validateSearch: inboxSearch }),

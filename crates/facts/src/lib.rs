@@ -19,6 +19,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod table;
 mod touch;
+pub mod twins;
 pub mod view;
 
 pub use build::Facts;

@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use crate::password::Tries;
 use crate::place::{Place, Places};
-use crate::{Config, ServeError, assets, changes, events, export, guard, imports, metrics, openapi, people, records, session};
+use crate::{Config, ServeError, assets, changes, events, export, files, guard, imports, metrics, openapi, people, records, session};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
@@ -159,6 +159,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/search", get(records::search))
         .route("/api/records/{object}", get(records::list).post(records::create))
         .route("/api/records/{object}/export", get(export::file))
+        .route("/api/records/{object}/twins", get(records::twins))
         .route("/api/records/{object}/{id}", get(records::get).patch(records::change).delete(records::delete))
         .route("/api/records/{object}/{id}/history", get(records::history))
         .route("/api/records/{object}/{id}/merge", post(records::merge))
@@ -170,6 +171,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/metrics/{id}/cohorts", get(metrics::cohorts))
         .route("/api/events", get(events::stream))
         .route("/api/changes", post(changes::change))
+        .route("/api/files", post(files::take).layer(DefaultBodyLimit::max(files::LARGEST)))
+        .route("/api/records/attachments/{id}/file", get(files::give))
         .route("/api/imports", post(imports::upload).layer(DefaultBodyLimit::max(imports::LARGEST_BODY)))
         .route("/api/imports/undo", post(imports::take_back))
         .route("/api/imports/{id}", get(imports::progress).delete(imports::cancel))

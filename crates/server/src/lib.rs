@@ -8,6 +8,7 @@ mod assets;
 mod changes;
 mod events;
 mod export;
+mod files;
 mod guard;
 mod imports;
 mod metrics;

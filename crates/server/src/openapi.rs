@@ -66,6 +66,10 @@ pub fn openapi(model: &Model) -> Js {
     let one = object(&[("op", "string"), ("object", "string"), ("id", "string"), ("fields", "object"), ("version", "integer")], &["op", "object"]);
     let together = json!({"type": "object", "required": ["changes"], "additionalProperties": false, "properties": {"changes": {"type": "array", "minItems": 1, "maxItems": 1000, "items": one}}});
     paths.insert("/api/changes".into(), json!({"post": operation("Several changes together or not at all", &[], Some(together))}));
+    let mut take = operation("Take in the content of a file", &[], None);
+    take["requestBody"] = json!({"required": true, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}});
+    paths.insert("/api/files".into(), json!({"post": take}));
+    paths.insert("/api/records/attachments/{id}/file".into(), json!({"get": operation("The content of an attachment", &[id_parameter()], None)}));
     let mapping = object(&[("mapping", "object")], &["mapping"]);
     for (path, summary, body) in [
         ("", "Take a file; tell what it seems to hold", object(&[("name", "string"), ("text", "string"), ("again", "string")], &["name", "text"])),
@@ -125,6 +129,7 @@ fn record_paths(paths: &mut Map<String, Js>, object: &ObjectDef) {
     }));
     let file = [query("filter", "string"), query("sort", "string"), query("lang", "string"), query("format", "string")];
     paths.insert(format!("{base}/export"), json!({"get": operation(&format!("{} as a CSV or XLSX file", object.plural), &file, None)}));
+    paths.insert(format!("{base}/twins"), json!({"get": operation(&format!("{} that may be the same", object.plural), &[], None)}));
     paths.insert(format!("{base}/{{id}}"), json!({
         "get": operation(&format!("Get a {}", object.name), &id, None),
         "patch": operation(&format!("Change a {}", object.name), &id, Some(reference)),

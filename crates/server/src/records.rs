@@ -88,6 +88,24 @@ pub async fn search(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     .await
 }
 
+/// Groups shown at a time; when some are merged, the next come.
+const TWINS: usize = 60;
+
+/// Records that may be the same, and by what.
+pub async fn twins(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>) -> Result<Json<Js>, Problem> {
+    blocking(move || {
+        let snapshot = caller.place.feed.now();
+        let def = caller.object(&snapshot.model, &name)?;
+        let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name))?;
+        let mut groups = Vec::new();
+        for group in northing_facts::twins::twins(&snapshot, &def.name, TWINS) {
+            groups.push(json!({"field": group.field, "items": rows(&app, &snapshot, def, table, &group.rows)?}));
+        }
+        Ok(Json(json!({"seq": snapshot.shown, "groups": groups})))
+    })
+    .await
+}
+
 /// Those found by a title that facts do not hold, as far as the caller sees them.
 fn numbered(app: &App, snapshot: &Snapshot, caller: &Caller, words: &str) -> Result<Vec<Js>, Problem> {
     let mut found = Vec::new();

@@ -3,6 +3,7 @@ import { keepPreviousData, useQueries } from '@tanstack/react-query';
 import { Plus } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
+import { AddFile } from '../forms/AddFile';
 import { RecordForm } from '../forms/RecordForm';
 import { get, type FieldInfo, type Item, type ObjectInfo, type Page } from '../lib/api';
 import { Opening, useCell } from '../lib/cell';
@@ -48,7 +49,7 @@ export function Related({ object, item, title }: { object: ObjectInfo; item: Ite
       {addable.length > 0 && (
         <Panel title={intl.formatMessage({ id: 'related.add' })}>
           <div className={table.actions}>
-            {addable.map((r) => <button key={r.object.name} type="button" className={ui.button} onClick={() => setAdding(r)}><Plus size={14} aria-hidden />{label(`one.${r.object.name}`, r.object.label)}</button>)}
+            {addable.map((r) => r.object.name === 'attachment' ? <AddFile key="attachment" field={r.field.name} id={item.id} /> : <button key={r.object.name} type="button" className={ui.button} onClick={() => setAdding(r)}><Plus size={14} aria-hidden />{label(`one.${r.object.name}`, r.object.label)}</button>)}
           </div>
         </Panel>
       )}

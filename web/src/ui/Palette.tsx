@@ -50,7 +50,7 @@ function Finder({ onDone }: { onDone(): void }) {
   const pages: Choice[] = [
     { key: 'overview', title: intl.formatMessage({ id: 'nav.overview' }), note: '', go: go(() => navigate({ to: '/' })) },
     { key: 'metrics', title: intl.formatMessage({ id: 'nav.metrics' }), note: '', go: go(() => navigate({ to: '/metrics' })) },
-    ...(['board', 'day', 'calendar', 'inbox', 'import', 'customize', 'account'] as const).map((page) => ({ key: page, title: intl.formatMessage({ id: `nav.${page}` }), note: '', go: go(() => navigate({ to: `/${page}` })) })),
+    ...(['board', 'day', 'calendar', 'inbox', 'duplicates', 'import', 'customize', 'account'] as const).map((page) => ({ key: page, title: intl.formatMessage({ id: `nav.${page}` }), note: '', go: go(() => navigate({ to: `/${page}` })) })),
     ...(model?.objects ?? []).filter((o) => !o.derived).map((o) => ({ key: o.name, title: o.label, note: intl.formatMessage({ id: 'nav.records' }), go: go(() => navigate({ to: '/records/$object', params: { object: o.plural } })) })),
     ...(words ? (catalogue ?? []).map((m) => ({ key: `m.${m.id}`, title: m.name, note: intl.formatMessage({ id: 'nav.metrics' }), go: go(() => navigate({ to: '/metrics/$id', params: { id: m.id } })) })) : []),
   ].filter((c) => fits(c.title));

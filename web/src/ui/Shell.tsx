@@ -1,6 +1,6 @@
 // The frame of every page: side bar, or tabs on a phone; language, theme, live mark.
 import { Link, Outlet } from '@tanstack/react-router';
-import { ArrowLeftRight, Blocks, Box, CalendarDays, CalendarRange, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, Columns3, FileText, FileUp, Flag, Inbox, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, MessageSquareText, Moon, Package, ShoppingCart, Sigma, Sun, Sunrise, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
+import { ArrowLeftRight, Blocks, Box, CalendarDays, CalendarRange, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, Combine, Columns3, FileText, FileUp, Flag, Inbox, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, MessageSquareText, Moon, Package, ShoppingCart, Sigma, Sun, Sunrise, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
 import { createContext, useContext, useState, type ReactNode } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
@@ -72,6 +72,7 @@ function Places({ onGo, className = css.link }: { onGo?: () => void; className?:
       <div className={css.group}>{intl.formatMessage({ id: 'nav.records' })}</div>
       {RECORDS.filter(seen).map(link)}
       {own.map((o) => link([o.plural, o.name, Box]))}
+      {'customer' in may && <Link to="/duplicates" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Combine size={16} aria-hidden />{intl.formatMessage({ id: 'nav.duplicates' })}</Link>}
       {settings && <><div className={css.group}>{intl.formatMessage({ id: 'nav.settings' })}</div><Link to="/customize" className={className} onClick={onGo}><Blocks size={16} aria-hidden />{intl.formatMessage({ id: 'nav.customize' })}</Link><Link to="/import" className={className} onClick={onGo}><FileUp size={16} aria-hidden />{intl.formatMessage({ id: 'nav.import' })}</Link>{SETTINGS.filter(seen).map(link)}</>}
     </>
   );

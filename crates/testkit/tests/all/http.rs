@@ -60,6 +60,9 @@ pub fn start_with(fill: impl FnOnce(&Store, &Env)) -> Server {
 
 impl Server {
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Js>) -> Reply {
+        self.send_text(method, path, headers, &body.map(Js::to_string).unwrap_or_default())
+    }
+    pub fn send_text(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let host = format!("localhost:{}", self.port);
         let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
@@ -69,7 +72,6 @@ impl Server {
         for (k, v) in headers {
             text.push_str(&format!("{k}: {v}\r\n"));
         }
-        let body = body.map(Js::to_string).unwrap_or_default();
         text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
         stream.write_all(text.as_bytes()).unwrap();
         let mut reply = String::new();

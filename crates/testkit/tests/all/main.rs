@@ -4,6 +4,7 @@
 mod cases;
 mod crash;
 mod exports;
+mod files;
 mod http;
 mod imports;
 mod lists;

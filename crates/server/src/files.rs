@@ -1,0 +1,81 @@
+//! Files of records: taken in under the hash of their content, given out only as something to be saved.
+//!
+//! Nothing that people send is ever shown by the browser as a page of ours: whatever the file says that it is, it comes
+//! back as bytes to save, sandboxed. Names are never paths.
+
+use crate::app::{App, Caller, blocking};
+use crate::problem::Problem;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use northing_crm::access::Action;
+use serde_json::{Value as Js, json};
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// 25 MiB.
+pub const LARGEST: usize = 25 << 20;
+
+fn place(app: &App, sha: &str) -> Option<PathBuf> {
+    let fine = sha.len() == 64 && sha.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    fine.then(|| app.store.folder().join("files").join(&sha[..2]).join(sha))
+}
+
+/// Takes a content in; the record that it belongs to is written after, with the hash.
+pub async fn take(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Result<Bytes, axum::extract::rejection::BytesRejection>) -> Result<(StatusCode, Json<Js>), Problem> {
+    let body = body.map_err(|e| {
+        if e.status() == StatusCode::PAYLOAD_TOO_LARGE { Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The file is too large", "Files of up to 25 MiB are kept here.") } else { Problem::bad(e.body_text()) }
+    })?;
+    blocking(move || {
+        let model = app.store.model();
+        if model.object("attachment").is_none_or(|o| !caller.rights.may(o, Action::Create)) {
+            return Err(Problem::forbidden("your role does not let you add files"));
+        }
+        let sha: String = Sha256::digest(&body).iter().map(|b| format!("{b:02x}")).collect();
+        let path = place(&app, &sha).ok_or_else(|| Problem::internal("a hash that is none"))?;
+        if !path.exists() {
+            let folder = path.parent().ok_or_else(|| Problem::internal("no folder"))?;
+            std::fs::create_dir_all(folder).map_err(Problem::internal)?;
+            // Whole or not at all: a name is only given to what is on the disk.
+            let part = folder.join(format!("{}.part", app.env.id()));
+            let write = || -> std::io::Result<()> {
+                let mut file = std::fs::File::create(&part)?;
+                std::io::Write::write_all(&mut file, &body)?;
+                file.sync_all()?;
+                std::fs::rename(&part, &path)
+            };
+            write().map_err(Problem::internal)?;
+        }
+        Ok((StatusCode::CREATED, Json(json!({"sha": sha, "size": body.len()}))))
+    })
+    .await
+}
+
+/// The content of an attachment that the caller sees.
+pub async fn give(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>) -> Result<Response, Problem> {
+    blocking(move || {
+        let gone = || Problem::not_found(format!("attachment {id} does not exist"));
+        let snapshot = caller.place.feed.now();
+        let def = caller.object(&snapshot.model, "attachments")?;
+        let hidden = |field: &str| caller.place.view.as_ref().is_some_and(|v| v.hides(&def.name, field));
+        if !caller.knows(&app, &def.name, id) || hidden("sha") {
+            return Err(gone());
+        }
+        let (record, _) = app.store.get(&def.name, id)?;
+        let text = |name: &str| record.get(name).and_then(|v| v.as_text()).unwrap_or_default().to_string();
+        let path = place(&app, &text("sha")).ok_or_else(gone)?;
+        let bytes = std::fs::read(&path).map_err(|_| Problem::not_found("the content of this file is missing; restore it from a backup"))?;
+        let name: String = text("name").bytes().map(|b| if b.is_ascii_alphanumeric() || b"._-".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();
+        let headers = [
+            (header::CONTENT_TYPE, "application/octet-stream".to_string()),
+            (header::CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}")),
+            (header::CACHE_CONTROL, "private, no-store".to_string()),
+        ];
+        Ok((headers, Body::from(bytes)).into_response())
+    })
+    .await
+}
