@@ -30,18 +30,24 @@ FIRST = ["Anna", "Łukasz", "Zsófia", "Ольга", "Дмитрий", "زهرا
 LAST = ["Nowak", "Wiśniewski", "Kovács", "Иванова", "Соколов", "کریمی", "رحیمی", "张", "陈", "Tóth", "Lind", "Zieliński", "Szabó", "Петров", "احمدی", "Horváth"]
 
 
+def people(folder, customers):
+    """Writes customers.csv; which first and last names they have, and where chance goes on."""
+    r = np.random.default_rng(5)
+    first, last = r.integers(0, len(FIRST), customers), r.integers(0, len(LAST), customers)
+    with open(folder / "customers.csv", "w") as f:
+        f.write("id,name,email,phone,segment,country,created\n")
+        for i in range(customers):
+            f.write(f"c{i},{FIRST[first[i]]} {LAST[last[i]]} {i},p{i}@example.org,+48{600000000 + i},s{i % 3},k{i % 40},2024-0{i % 9 + 1}-11\n")
+    return first, last, r
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--northing", default="target/release/northing")
     parser.add_argument("--customers", type=int, default=1_000_000)
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="northing-bench-"))
-    r = np.random.default_rng(5)
-    first, last = r.integers(0, len(FIRST), args.customers), r.integers(0, len(LAST), args.customers)
-    with open(folder / "customers.csv", "w") as f:
-        f.write("id,name,email,phone,segment,country,created\n")
-        for i in range(args.customers):
-            f.write(f"c{i},{FIRST[first[i]]} {LAST[last[i]]} {i},p{i}@example.org,+48{600000000 + i},s{i % 3},k{i % 40},2024-0{i % 9 + 1}-11\n")
+    first, last, r = people(folder, args.customers)
     n = run.Northing(Path(args.northing).resolve(), folder, PLAN)
     print(f"import: {args.customers:,} customers in {n.imports('customers.csv'):.1f} s", flush=True)
     print(f"start: {n.start():.1f} s, {n.rss:,.0f} MiB resident", flush=True)

@@ -10,24 +10,11 @@ from urllib.parse import quote
 
 import numpy as np
 
+import lists
 import run
-from lists import FIRST, LAST
+from lists import LAST
 
-PLAN = """
-workspace = { name = "Bench", currency = "EUR", zone = "UTC" }
-[[file]]
-name = "customers.csv"
-[[file.make]]
-object = "customer"
-key = "id"
-[file.make.fields]
-name = "name"
-email = "email"
-phone = "phone"
-segment = "segment"
-country = "country"
-created_at = "created"
-[[file]]
+PLAN = lists.PLAN + """[[file]]
 name = "orders.csv"
 [[file.make]]
 object = "order"
@@ -44,12 +31,7 @@ SECONDS = 60
 
 
 def make(folder, customers, orders):
-    r = np.random.default_rng(5)
-    first, last = r.integers(0, len(FIRST), customers), r.integers(0, len(LAST), customers)
-    with open(folder / "customers.csv", "w") as f:
-        f.write("id,name,email,phone,segment,country,created\n")
-        for i in range(customers):
-            f.write(f"c{i},{FIRST[first[i]]} {LAST[last[i]]} {i},p{i}@example.org,+48{600000000 + i},s{i % 3},k{i % 40},2024-0{i % 9 + 1}-11\n")
+    _, _, r = lists.people(folder, customers)
     who, day, cents = r.integers(0, customers, orders), r.integers(0, 700, orders), r.integers(500, 90_000, orders)
     days = [str(np.datetime64("2024-01-15") + int(d)) for d in range(700)]
     with open(folder / "orders.csv", "w") as f:

@@ -210,9 +210,18 @@ async function day(page, context, origin, name) {
 
 async function walk(lang, theme, width, height) {
   const name = `${lang}-${width < 500 ? 'phone' : 'desktop'}${theme === 'dark' ? '-dark' : ''}`;
-  const { link, stop } = await serve('2026-03-18T12:00:00Z');
+  const now = '2026-03-18T12:00:00Z';
+  const { link, stop } = await serve(now);
   const context = await browser.newContext({ viewport: { width, height }, hasTouch: width < 500 });
   await context.addInitScript(([l, t]) => { localStorage.setItem('northing.lang', l); localStorage.setItem('northing.theme', t); }, [lang, theme]);
+  // The browser's day is the server's.
+  await context.addInitScript((ahead) => {
+    const Real = Date;
+    globalThis.Date = class extends Real {
+      constructor(...given) { if (given.length > 0) super(...given); else super(Real.now() + ahead); }
+      static now() { return Real.now() + ahead; }
+    };
+  }, Date.parse(now) - Date.now());
   const page = await context.newPage();
   const errors = [];
   page.on('console', (m) => { if (m.type() === 'error' && !m.text().includes('401')) errors.push(m.text()); });

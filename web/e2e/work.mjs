@@ -121,6 +121,29 @@ export async function work({ page, origin, name, check, look }) {
   const [saved] = await Promise.all([page.waitForEvent('download'), link.click()]);
   check(`${name}: a file is saved, not shown`, saved.suggestedFilename() === 'offer.svg', saved.suggestedFilename());
 
+  // Opening hours are lines; what cannot be understood is not saved.
+  const { items: [schedule] } = await api(page, 'records/schedules?limit=1');
+  await page.goto(`${origin}/records/schedules/${schedule.id}`);
+  await page.waitForSelector('dl');
+  await page.locator('main header button').last().click();
+  const dialog = page.locator('[role=dialog] form');
+  const monday = dialog.locator('[role=group] input').first();
+  await monday.fill('nine to five');
+  await look(page, `hours-${name}`);
+  check(`${name}: hours that say nothing are not saved`, await dialog.locator('button[type=submit]').isDisabled());
+  await monday.fill('9-12, 13:00 – 17:30');
+  await dialog.locator('button[type=submit]').click();
+  check(`${name}: hours are kept`, await wait(page, async (id) => (await (await fetch(`/api/records/schedules/${id}`)).json()).fields.hours.includes('[["09:00","12:00"],["13:00","17:30"]]'), schedule.id));
+
+  // A contract renewed from its page: the next one opens.
+  const { items: [contract] } = await api(page, `records/contracts?limit=1&filter=${encodeURIComponent('successor is null and ended_at is null and term_end is not null')}`);
+  await page.goto(`${origin}/records/contracts/${contract.id}`);
+  await page.waitForSelector('dl');
+  await page.locator('main header button').first().click();
+  await page.locator('[role=dialog] input').fill('6');
+  await page.locator('[role=dialog] button[type=submit]').click();
+  check(`${name}: a contract is renewed`, await wait(page, (id) => /contracts\/[0-9a-f-]{36}$/.test(location.pathname) && !location.pathname.endsWith(id), contract.id));
+
   // A customer's timeline holds what has just happened with them.
   const { fields: { customer } } = solved;
   await page.goto(`${origin}/records/customers/${customer}`);

@@ -1,10 +1,11 @@
 // A lead becomes a customer, new or known already, with a deal: all of it or nothing.
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { UserRoundCheck } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
-import { ApiError, get, send, type Item, type Page } from '../lib/api';
+import { ApiError, get, type Item, type Page } from '../lib/api';
 import { useLabel, useMay } from '../lib/data';
+import { useWrite, type Change } from '../lib/write';
 import { Select } from '../ui/Parts';
 import { Ask } from './Ask';
 import ui from '../ui/ui.module.css';
@@ -16,7 +17,7 @@ const text = (v: unknown) => (typeof v === 'string' ? v : '');
 export function Convert({ lead, onDone }: { lead: Item; onDone(customer: string): void }) {
   const intl = useIntl();
   const label = useLabel();
-  const client = useQueryClient();
+  const write = useWrite();
   const [open, setOpen] = useState(false);
   const [known, setKnown] = useState('');
   const [problem, setProblem] = useState('');
@@ -37,14 +38,13 @@ export function Convert({ lead, onDone }: { lead: Item; onDone(customer: string)
     const customer = known || 'new:customer';
     const copy = (fields: string[]) => Object.fromEntries(fields.filter((f) => lead.fields[f] != null).map((f) => [f, lead.fields[f]]));
     const kind = lead.fields.company ? 'company' : 'person';
-    const changes = [
-      ...(known ? [] : [{ op: 'create', object: 'customers', id: 'new:customer', fields: { name: typed.customer ?? name, kind, ...copy(['email', 'phone', 'country', 'segment', 'owner']), ...(lead.fields.source != null && { acquisition_source: lead.fields.source }), ...(lead.fields.channel != null && { acquisition_channel: lead.fields.channel }) } }]),
-      ...(may.deal && stage ? [{ op: 'create', object: 'deals', fields: { name: typed.deal ?? name, customer, lead: lead.id, stage, ...(typed.amount && { amount: typed.amount }), ...copy(['owner', 'source', 'channel', 'campaign', 'product']) } }] : []),
+    const changes: Change[] = [
+      ...(known ? [] : [{ op: 'create' as const, object: 'customers', id: 'new:customer', fields: { name: typed.customer ?? name, kind, ...copy(['email', 'phone', 'country', 'segment', 'owner']), ...(lead.fields.source != null && { acquisition_source: lead.fields.source }), ...(lead.fields.channel != null && { acquisition_channel: lead.fields.channel }) } }]),
+      ...(may.deal && stage ? [{ op: 'create' as const, object: 'deals', fields: { name: typed.deal ?? name, customer, lead: lead.id, stage, ...(typed.amount && { amount: typed.amount }), ...copy(['owner', 'source', 'channel', 'campaign', 'product']) } }] : []),
       { op: 'update', object: 'leads', id: lead.id, version: lead.version, fields: { customer, status: 'converted', ...(lead.fields.qualified_at == null && { qualified_at: new Date().toISOString() }) } },
     ];
     try {
-      const done = await send<{ new: Record<string, string> }>('/api/changes', 'POST', { changes }, { 'idempotency-key': crypto.randomUUID() });
-      await client.invalidateQueries({ queryKey: ['live'] });
+      const done = await write(changes);
       onDone(known || done.new['new:customer'] || '');
     } catch (error) {
       setProblem(error instanceof ApiError ? error.problem.detail || t('form.offline') : String(error));

@@ -6,6 +6,7 @@ import { useIntl } from 'react-intl';
 import type { FieldInfo } from '../lib/api';
 import { useLabel, useSession } from '../lib/data';
 import { useFormat } from '../lib/format';
+import { Days, Week } from './Hours';
 import { Pick } from './Pick';
 import { Rights } from './Rights';
 import ui from '../ui/ui.module.css';
@@ -42,7 +43,10 @@ function Control({ id, labelled, wrong, field, value, title, autoFocus, onChange
       </select>
     );
     case 'bool': return <input id={id} type="checkbox" className={css.check} checked={value === true} onChange={(e) => onChange(e.target.checked)} />;
-    case 'json': if (field.name === 'rights') return <Rights labelled={labelled} value={text} onChange={onChange} />;
+    case 'json':
+      if (field.name === 'rights') return <Rights labelled={labelled} value={text} onChange={onChange} />;
+      if (field.name === 'hours') return <Week labelled={labelled} value={text} onChange={onChange} />;
+      if (field.name === 'holidays') return <Days labelled={labelled} value={text} onChange={onChange} />;
     // eslint-disable-next-line no-fallthrough -- other JSON is text
     case 'long_text': return <textarea {...common} className={`${ui.field} ${css.area}`} rows={4} value={text} onChange={(e) => onChange(e.target.value)} />;
     case 'int': case 'percent': case 'duration': return <input {...common} className={`${ui.field} num`} inputMode="numeric" value={text} onChange={(e) => onChange(e.target.value)} />;

@@ -3,8 +3,12 @@ import { Link } from '@tanstack/react-router';
 import type { FieldInfo, Item, ObjectInfo } from './api';
 import { useLabel, useModel } from './data';
 import { useFormat } from './format';
+import { lineOf, read, WEEK } from './hours';
 import { RightsWords } from '../forms/RightsWords';
 import table from '../ui/table.module.css';
+
+/** Weekdays in their order, then days. */
+const place = (day: string) => { const at = (WEEK as readonly string[]).indexOf(day); return at < 0 ? 7 + Date.parse(day) / 86_400_000 : at; };
 
 export const isNumeric = (field: FieldInfo) => ['money', 'int', 'decimal', 'percent', 'duration'].includes(field.type);
 
@@ -39,7 +43,13 @@ export function useCell() {
       case 'date': return <span className="num">{format.day(String(value))}</span>;
       case 'duration': return <span className="num">{format.duration(Number(value))}</span>;
       case 'int': case 'percent': case 'decimal': return <span className="num">{format.plain(Number(value))}</span>;
-      case 'json': return field.name === 'rights' ? <RightsWords value={String(value)} /> : String(value);
+      case 'json': {
+        if (field.name === 'rights') return <RightsWords value={String(value)} />;
+        if (field.name !== 'hours' && field.name !== 'holidays') return String(value);
+        const days = Object.entries(read(value)).sort(([a], [b]) => place(a) - place(b));
+        const name = (day: string) => (place(day) < 7 ? format.day(`2024-01-0${place(day) + 1}`, { weekday: 'short' }) : format.day(day));
+        return days.map(([day, spans]) => `${name(day)} ${lineOf(spans) || '–'}`).join(' · ');
+      }
       case 'bool': return label(`option.${String(value)}`);
       case 'choice': return label(`option.${String(value)}`, String(value));
       case 'tags': case 'refs': return (value as string[]).join(', ');

@@ -5,7 +5,7 @@ import { Link } from '@tanstack/react-router';
 import { FileUp, Undo2 } from 'lucide-react';
 import { useDeferredValue, useState, type DragEvent } from 'react';
 import { useIntl } from 'react-intl';
-import { get, send, type Page as ListPage } from '../lib/api';
+import { ApiError, get, send, type Page as ListPage } from '../lib/api';
 import { useLabel, useModel } from '../lib/data';
 import { useFormat } from '../lib/format';
 import { usePrefs, type Language } from '../lib/prefs';
@@ -62,7 +62,10 @@ export function Import() {
     const whole = text ?? decoded(bytes, used) ?? '';
     await take(name, card ? cardTable(whole) : whole);
   };
-  const choose = (chosen?: File | null) => { if (chosen) attempt(chosen.arrayBuffer().then((bytes) => read(chosen.name, bytes))); };
+  const choose = (chosen?: File | null) => {
+    if (chosen && /\.(xlsx?|xlsm|ods|numbers)$/i.test(chosen.name)) setProblem(new ApiError({ title: '', detail: t('import.sheet'), status: 415 }));
+    else if (chosen) attempt(chosen.arrayBuffer().then((bytes) => read(chosen.name, bytes)));
+  };
   const into = (object: string) => { if (upload) attempt(send<{ mapping: Mapping }>(`/api/imports/${upload.id}/mapping`, 'POST', { object }).then((m) => setMapping(m.mapping))); };
   const run = (id: string) => attempt(send(`/api/imports/${id}/run`, 'POST', { mapping }).then(() => setRunning(true)));
   const mended = (rows: string[][], headings: string[]) => {

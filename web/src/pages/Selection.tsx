@@ -1,21 +1,19 @@
 // What is done with the chosen rows of a list: a field set in all of them, or all deleted; either is taken back.
-import { useQueryClient } from '@tanstack/react-query';
 import { Pencil, Trash2, Undo2, X } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
 import { Ask } from '../forms/Ask';
 import { Field } from '../forms/Field';
-import { ApiError, send, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
+import { ApiError, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
 import { useMay } from '../lib/data';
+import { useWrite, type Change } from '../lib/write';
 import { Select } from '../ui/Parts';
 import ui from '../ui/ui.module.css';
 import css from './selection.module.css';
 
-type Change = { op: string; object: string; id: string; fields?: Record<string, unknown>; version?: number };
-
 export function Selection({ object, items, onDone }: { object: ObjectInfo; items: Item[]; onDone(): void }) {
   const intl = useIntl();
-  const client = useQueryClient();
+  const write = useWrite();
   const may = useMay(object.name);
   const [editing, setEditing] = useState(false);
   const [name, setName] = useState('');
@@ -27,8 +25,7 @@ export function Selection({ object, items, onDone }: { object: ObjectInfo; items
   const field: FieldInfo | undefined = settable.find((f) => f.name === name) ?? settable[0];
   const run = async (changes: Change[], back?: Change[]) => {
     try {
-      await send('/api/changes', 'POST', { changes }, { 'idempotency-key': crypto.randomUUID() });
-      await client.invalidateQueries({ queryKey: ['live'] });
+      await write(changes);
       setProblem('');
       setEditing(false);
       setUndo(back && { changes: back, count: changes.length });
@@ -37,7 +34,7 @@ export function Selection({ object, items, onDone }: { object: ObjectInfo; items
       setProblem(error instanceof ApiError ? error.problem.detail || t('form.offline') : String(error));
     }
   };
-  const each = (op: string, more: (item: Item) => Partial<Change>) => items.map((item) => ({ op, object: object.plural, id: item.id, ...more(item) }));
+  const each = (op: Change['op'], more: (item: Item) => Partial<Change>) => items.map((item) => ({ op, object: object.plural, id: item.id, ...more(item) }));
   const change = () => field && void run(each('update', (item) => ({ fields: { [field.name]: value }, version: item.version })), each('update', (item) => ({ fields: { [field.name]: item.fields[field.name] ?? null } })));
   const remove = () => { if (confirm(t('select.delete.sure', { count: items.length }))) void run(each('delete', (item) => ({ version: item.version })), each('restore', () => ({}))); };
   if (items.length === 0 && !undo && !problem) return null;
