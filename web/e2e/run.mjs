@@ -136,7 +136,9 @@ async function day(page, context, origin, name) {
   const option = page.locator('[role=option]').first();
   // What loads behind the form may scroll the page, which closes the choices: a finger would press again.
   if (!(await option.waitFor({ timeout: 1500 }).then(() => true, () => false))) await form.locator('span > button').first().click();
-  await option.click();
+  // By keyboard: on a phone the choices move with what loads behind them.
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
   await form.locator('input[inputmode=decimal]').first().fill('4321.00');
   await look(page, `deal-form-${name}`);
   await form.locator('button[type=submit]').click();

@@ -129,6 +129,8 @@ export async function work({ page, origin, name, check, look }) {
   const dialog = page.locator('[role=dialog] form');
   const monday = dialog.locator('[role=group] input').first();
   await monday.fill('nine to five');
+  // Once the page behind has settled: what is seen of it while it loads says nothing of the form.
+  await page.waitForTimeout(500);
   await look(page, `hours-${name}`);
   check(`${name}: hours that say nothing are not saved`, await dialog.locator('button[type=submit]').isDisabled());
   await monday.fill('9-12, 13:00 – 17:30');
@@ -147,5 +149,15 @@ export async function work({ page, origin, name, check, look }) {
   // A customer's timeline holds what has just happened with them.
   const { fields: { customer } } = solved;
   await page.goto(`${origin}/records/customers/${customer}`);
+  // A colleague named in a note finds it among their tasks.
+  const { items: [colleague] } = await api(page, `records/users?limit=1&sort=-name&filter=${encodeURIComponent("active and name <> 'Billing robot'")}`);
+  const note = page.locator('main textarea');
+  await note.fill(`They asked for an offer @${colleague.fields.name.slice(0, 4)}`);
+  await page.locator('main form [role=group] button').first().click();
+  check(`${name}: a name is completed`, (await note.inputValue()).includes(`@${colleague.fields.name} `), await note.inputValue());
+  await look(page, `note-${name}`);
+  await note.press('Control+Enter');
+  check(`${name}: who is named has a task`, await wait(page, async (id) => (await (await fetch(`/api/records/tasks?limit=1&filter=${encodeURIComponent(`owner = '${id}' and contains(name, 'asked for an offer')`)}`)).json()).total === 1, colleague.id));
+  check(`${name}: the timeline shows the note`, await wait(page, () => [...document.querySelectorAll('main ol li')].some((l) => l.innerText.includes('They asked for an offer'))));
   check(`${name}: the timeline shows the ticket`, await wait(page, (id) => !!document.querySelector(`main ol a[href="/records/tickets/${id}"]`), ticket));
 }

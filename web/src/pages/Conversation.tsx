@@ -9,6 +9,7 @@ import { quote } from '../lib/filter';
 import { useFormat } from '../lib/format';
 import { useWrite } from '../lib/write';
 import { Inline } from '../forms/Inline';
+import { Offers, tasksFor, useStaff } from '../forms/Note';
 import { Panel, Select } from '../ui/Parts';
 import ui from '../ui/ui.module.css';
 import css from './conversation.module.css';
@@ -61,6 +62,7 @@ function Composer({ ticket }: { ticket: Item }) {
   const [then, setThen] = useState('');
   const [problem, setProblem] = useState('');
   const t = (id: string) => intl.formatMessage({ id });
+  const staff = useStaff();
   const canned = useQuery({ queryKey: ['live', 'canned'], queryFn: () => get<Page>('/api/records/canned_replies', { sort: 'name', limit: 200 }), enabled: 'canned_reply' in may });
   const changeable = useMay('ticket').change;
   if (!may.message?.create) return null;
@@ -70,7 +72,8 @@ function Composer({ ticket }: { ticket: Item }) {
     const message = { ticket: ticket.id, at: new Date().toISOString(), author: 'staff', is_public: !inside, body: text.trim(), ...(user && { user }) };
     // Who answers a ticket that nobody has takes it.
     const more = { ...(then && then !== ticket.fields.status && { status: then }), ...(user && !ticket.fields.assignee && !inside && { assignee: user }) };
-    write([{ op: 'create', object: 'messages', fields: message }, ...(Object.keys(more).length > 0 && changeable ? [{ op: 'update' as const, object: 'tickets', id: ticket.id, fields: more }] : [])])
+    const named = inside && may.task?.create ? tasksFor(text, staff, user, { customer: ticket.fields.customer }) : [];
+    write([{ op: 'create', object: 'messages', fields: message }, ...named, ...(Object.keys(more).length > 0 && changeable ? [{ op: 'update' as const, object: 'tickets', id: ticket.id, fields: more }] : [])])
       .then(() => { type(''); setProblem(''); setThen(''); }, (error: unknown) => setProblem(error instanceof ApiError ? error.problem.detail || t('form.offline') : String(error)));
   };
   const insert = (id: string) => { const body = canned.data?.items.find((c) => c.id === id)?.fields.body; if (body) type(text ? `${text}\n${String(body)}` : String(body)); };
@@ -85,6 +88,7 @@ function Composer({ ticket }: { ticket: Item }) {
       </span>
       <textarea className={`${ui.field} ${css.text}`} dir="auto" rows={4} required aria-label={t(inside ? 'desk.note' : 'desk.reply')} placeholder={t(inside ? 'desk.note.hint' : 'desk.reply.hint')} value={text} onChange={(e) => type(e.target.value)}
         onKeyDown={(e) => { if (e.key === 'Enter' && (e.ctrlKey || e.metaKey)) e.currentTarget.form?.requestSubmit(); }} />
+      {inside && <Offers text={text} staff={staff} onChoose={type} />}
       {problem && <p role="alert" className={css.problem}>{problem}</p>}
       <span className={css.line}>
         {changeable ? <Select label={t('desk.then')} value={then} onChange={setThen} options={statuses.map((s) => ({ value: s, label: s ? label(`option.${s}`) : t('desk.asis') }))} /> : <span />}

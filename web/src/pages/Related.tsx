@@ -4,6 +4,7 @@ import { Plus } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
 import { AddFile } from '../forms/AddFile';
+import { Note } from '../forms/Note';
 import { RecordForm } from '../forms/RecordForm';
 import { get, type FieldInfo, type Item, type ObjectInfo, type Page } from '../lib/api';
 import { Opening, useCell } from '../lib/cell';
@@ -53,7 +54,7 @@ export function Related({ object, item, title }: { object: ObjectInfo; item: Ite
           </div>
         </Panel>
       )}
-      {WITH_TIMELINE.includes(object.name) && <Timeline all={relations.map((r, i) => ({ ...r, page: lists[i]?.data }))} onMore={() => setMost(most * 4)} />}
+      {WITH_TIMELINE.includes(object.name) && <Timeline note={object.name === 'contact' ? null : <Note object={object.name} item={item} />} all={relations.map((r, i) => ({ ...r, page: lists[i]?.data }))} onMore={() => setMost(most * 4)} />}
       {relations.map((r, i) => {
         const page = lists[i]?.data;
         return page && page.total > 0 ? <List key={`${r.object.name}.${r.field.name}`} relation={r} page={page} of={object.name} /> : null;

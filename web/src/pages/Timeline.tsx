@@ -1,5 +1,5 @@
 // Everything that happened with somebody, newest first, of whatever kind it is.
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { Link } from '@tanstack/react-router';
 import { useIntl } from 'react-intl';
 import type { Item, ObjectInfo, Page } from '../lib/api';
@@ -34,17 +34,17 @@ export function moments(parts: Part[]): { shown: Moment[]; more: boolean } {
   return { shown: all.filter((m) => m.at >= since), more: since !== '' };
 }
 
-export function Timeline({ all, onMore }: { all: Part[]; onMore(): void }) {
+export function Timeline({ all, note, onMore }: { all: Part[]; note: ReactNode; onMore(): void }) {
   const intl = useIntl();
   const label = useLabel();
   const format = useFormat();
   const [kind, setKind] = useState('');
   const kinds = [...new Map(all.filter((p) => (p.page?.total ?? 0) > 0 && !QUIET.includes(p.object.name)).map((p) => [p.object.name, p.object.label]))];
   const { shown, more } = moments(kind ? all.filter((p) => p.object.name === kind) : all);
-  if (kinds.length === 0) return null;
   const said = (m: Moment) => [m.item.fields.kind, m.item.fields.status, m.item.fields.outcome].filter((v): v is string => typeof v === 'string').map((v) => label(`option.${v}`, v)).slice(0, 2).join(' · ');
   return (
     <Panel title={intl.formatMessage({ id: 'timeline.title' })} aside={<Select hideLabel label={intl.formatMessage({ id: 'timeline.kind' })} value={kind} onChange={setKind} options={[{ value: '', label: intl.formatMessage({ id: 'timeline.all' }) }, ...kinds.map(([value, name]) => ({ value, label: name }))]} />}>
+      {note}
       <ol className={css.line}>
         {shown.map((m) => (
           <li key={m.item.id} className={css.moment}>
