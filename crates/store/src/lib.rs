@@ -61,6 +61,8 @@ struct Inner {
     writer: Mutex<Option<Sender<write::Job>>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     seq: Mutex<u64>,
+    /// Held from a commit until its `seq` and the model that it leaves are told: nobody sees one without the other.
+    telling: Mutex<()>,
     moved: Condvar,
 }
 
@@ -82,6 +84,7 @@ impl Store {
                 writer: Mutex::new(None),
                 thread: Mutex::new(None),
                 seq: Mutex::new(seq),
+                telling: Mutex::new(()),
                 moved: Condvar::new(),
             }),
         };
@@ -132,8 +135,10 @@ impl Store {
 
     /// Looks whether another process has written to this workspace.
     pub fn refresh(&self) -> Result<u64> {
+        let telling = self.inner.telling.lock();
         let seq = self.read(log::last_seq)?;
         self.inner.set_seq(seq);
+        drop(telling);
         Ok(seq)
     }
 

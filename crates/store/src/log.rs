@@ -66,12 +66,13 @@ pub(crate) fn append(
 const COLUMNS: &str = "seq, at, actor, object, id, op, version, before, after, moments";
 
 impl Store {
-    /// Entries after `seq`, oldest first, at most `limit`.
+    /// Entries after `seq`, oldest first, at most `limit`, as far as their commits have been told.
     pub fn changes_after(&self, seq: u64, limit: usize) -> Result<Vec<Logged>> {
+        let told = self.seq();
         let (model, currency) = (self.model(), self.currency());
         self.read(|c| {
-            let mut statement = c.prepare_cached(&format!("select {COLUMNS} from change where seq > ?1 order by seq limit ?2"))?;
-            let mut rows = statement.query(params![seq as i64, limit as i64])?;
+            let mut statement = c.prepare_cached(&format!("select {COLUMNS} from change where seq > ?1 and seq <= ?3 order by seq limit ?2"))?;
+            let mut rows = statement.query(params![seq as i64, limit as i64, told as i64])?;
             collect(&mut rows, &model, currency)
         })
     }

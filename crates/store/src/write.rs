@@ -58,6 +58,7 @@ fn write_group(connection: &mut Connection, group: Vec<Job>, inner: &Arc<Inner>)
     let mut seq = 0;
     let mut answers = Vec::new();
     let mut redefined = false;
+    let mut telling = None;
     let outcome: Result<()> = (|| {
         let mut tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         // Another process (an import beside the server) may have written since; the lock is ours from here on.
@@ -84,6 +85,7 @@ fn write_group(connection: &mut Connection, group: Vec<Job>, inner: &Arc<Inner>)
             point.commit()?;
             answers.push((answer, result));
         }
+        telling = inner.telling.lock().ok();
         tx.commit()?;
         Ok(())
     })();
@@ -103,6 +105,7 @@ fn write_group(connection: &mut Connection, group: Vec<Job>, inner: &Arc<Inner>)
         }
     }
     inner.set_seq(seq);
+    drop(telling);
     for (answer, result) in answers {
         // A caller that has gone away does not need its answer.
         let _ = answer.send(result);

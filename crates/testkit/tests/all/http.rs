@@ -332,3 +332,24 @@ fn a_list_is_exported_without_formulas() {
     let answer = server.send("GET", "/api/ask?metrics=revenue&from=2024-03-01&to=2024-04-01", &all, None).json();
     assert_eq!(answer["metrics"][0]["total"]["value"], 5.0, "{answer}");
 }
+
+/// Whoever has declared something finds it with the next request, however the commit falls in time.
+#[test]
+fn what_is_declared_is_there_with_the_answer() {
+    let server = start();
+    let cookie = server.sign_in();
+    let signed = [("Cookie", cookie.as_str()), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")];
+    let edition = || server.send("GET", "/api/session", &signed, None).json()["model"].as_str().unwrap().to_string();
+    let mut last = edition();
+    for n in 0..25 {
+        // Commits fall into every part of the half second in which other writers are looked for.
+        std::thread::sleep(std::time::Duration::from_millis(n * 23 % 130));
+        let body = format!("[own_{n}]\nname = \"Own {n}\"\nkind = \"flow\"\nunit = \"count\"\ngood = \"up\"\ngroup = \"own\"\nnum = [{{ from = \"order\", time = \"confirmed_at\" }}]\n");
+        let made = server.send("POST", "/api/records/definitions", &signed, Some(&json!({"kind": "metric", "name": format!("own {n}"), "body": body})));
+        assert_eq!(made.status, 201, "{}", made.body);
+        assert_eq!(server.send("GET", &format!("/api/metrics/own_{n}"), &signed, None).status, 200, "metric {n} is not there");
+        let now = edition();
+        assert_ne!(now, last, "the session tells of no new edition after metric {n}");
+        last = now;
+    }
+}
