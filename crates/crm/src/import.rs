@@ -8,11 +8,13 @@ mod known;
 pub mod mapping;
 pub mod plan;
 mod reader;
+mod report;
 mod run;
 mod undo;
 
 pub use mapping::Mapping;
 pub use plan::Plan;
 pub use reader::{headings, look};
-pub use run::{Reject, Report, Terms, import, import_on};
+pub use report::{Reject, Report, Terms};
+pub use run::{import, import_on};
 pub use undo::{Undone, undo};

@@ -52,7 +52,8 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
-fn digits(text: &str) -> String {
+/// The digits of a number in any script, as phones are compared.
+pub fn digits(text: &str) -> String {
     fold(text).chars().filter(char::is_ascii_digit).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Records that may be the same: they share an e-mail, a phone or a name, however it is written. People decide.
 
-use crate::search::fold;
+use crate::search::{digits, fold};
 use crate::snapshot::Snapshot;
 use crate::table::{EXISTS, SEEN};
 use crate::NULL;
@@ -25,7 +25,7 @@ fn same(kind: FieldType, text: &str) -> Option<String> {
     let folded = fold(text.trim());
     match kind {
         FieldType::Phone => {
-            let digits: String = folded.chars().filter(char::is_ascii_digit).collect();
+            let digits = digits(text);
             (digits.len() >= PHONE.0).then(|| digits[digits.len().saturating_sub(PHONE.1)..].to_string())
         }
         FieldType::Email => Some(folded).filter(|t| t.contains('@')),

@@ -75,9 +75,9 @@ impl Caller {
         self.sees(&self.place.feed.at_least(app.store.seq(), CATCH_UP), object, id)
     }
 
-    /// Is a record among these facts of theirs?
+    /// Is a record among these facts of theirs? Those who see everything see it.
     pub fn sees(&self, own: &Snapshot, object: &str, id: Uuid) -> bool {
-        own.place_of(object, id).is_some_and(|(table, row)| own.tables[table].flags(row) & (EXISTS | SEEN) == EXISTS | SEEN)
+        self.place.view.is_none() || own.place_of(object, id).is_some_and(|(table, row)| own.tables[table].flags(row) & (EXISTS | SEEN) == EXISTS | SEEN)
     }
 
     /// Did they ever see a record, deleted ones included?

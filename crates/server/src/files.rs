@@ -74,6 +74,7 @@ pub async fn give(State(app): State<Arc<App>>, Extension(caller): Extension<Call
             (header::CONTENT_TYPE, "application/octet-stream".to_string()),
             (header::CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}")),
             (header::CACHE_CONTROL, "private, no-store".to_string()),
+            (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_string()),
         ];
         Ok((headers, Body::from(bytes)).into_response())
     })

@@ -15,17 +15,16 @@ connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; for
 
 /// Host and cross-site checks before, security headers after.
 pub async fn every_request(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let sent = request.uri().path().ends_with("/file");
     let mut response = match check(&app, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
     let headers = response.headers_mut();
+    // What is no page of ours says its own.
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(CSP));
     let mut set = |name: HeaderName, value: &'static str| {
         headers.insert(name, HeaderValue::from_static(value));
     };
-    // What people have sent is nobody's page.
-    set(header::CONTENT_SECURITY_POLICY, if sent { "default-src 'none'; sandbox" } else { CSP });
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::REFERRER_POLICY, "no-referrer");
     set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");

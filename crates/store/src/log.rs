@@ -98,8 +98,13 @@ impl Store {
     }
 
     /// Calls `f` for every entry up to `seq` in order.
-    pub fn replay(&self, up_to: u64, mut f: impl FnMut(Logged)) -> Result<()> {
-        let mut at = 0;
+    pub fn replay(&self, up_to: u64, f: impl FnMut(Logged)) -> Result<()> {
+        self.replay_after(0, up_to, f)
+    }
+
+    /// Calls `f` for every entry after one and up to another, in order.
+    pub fn replay_after(&self, after: u64, up_to: u64, mut f: impl FnMut(Logged)) -> Result<()> {
+        let mut at = after;
         while at < up_to {
             let batch = self.changes_after(at, 10_000)?;
             if batch.is_empty() {

@@ -2,8 +2,8 @@
 import { Paperclip } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
-import { ApiError } from '../lib/api';
 import { useSession } from '../lib/data';
+import { useReason } from '../lib/reason';
 import { useWrite } from '../lib/write';
 import ui from '../ui/ui.module.css';
 import css from '../pages/import.module.css';
@@ -13,6 +13,7 @@ const LARGEST = 25 * 1024 * 1024;
 export function AddFile({ field, id }: { field: string; id: string }) {
   const intl = useIntl();
   const write = useWrite();
+  const reason = useReason();
   const { user } = useSession();
   const [problem, setProblem] = useState('');
   const add = async (file: File) => {
@@ -22,7 +23,7 @@ export function AddFile({ field, id }: { field: string; id: string }) {
     if (!response.ok) throw new Error(taken.detail);
     await write([{ op: 'create', object: 'attachments', fields: { name: file.name, size: taken.size, media: file.type || null, sha: taken.sha, [field]: id, ...(user && { user }) } }]);
   };
-  const choose = (file?: File) => { if (file) add(file).then(() => setProblem(''), (e: unknown) => setProblem(e instanceof ApiError ? e.problem.detail : e instanceof Error ? e.message : String(e))); };
+  const choose = (file?: File) => { if (file) add(file).then(() => setProblem(''), (e: unknown) => setProblem(reason(e))); };
   return (
     <>
       <label className={`${ui.button} ${css.file}`}><Paperclip size={14} aria-hidden />{intl.formatMessage({ id: 'files.add' })}<input type="file" onChange={(e) => { choose(e.target.files?.[0]); e.target.value = ''; }} /></label>

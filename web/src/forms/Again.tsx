@@ -3,8 +3,9 @@ import { parseAbsolute, parseDate, toZoned, toCalendarDateTime } from '@internat
 import { CalendarPlus, CalendarX, RefreshCw } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
-import { ApiError, type FieldInfo, type Item } from '../lib/api';
+import { type FieldInfo, type Item } from '../lib/api';
 import { useMay, useSession } from '../lib/data';
+import { useReason } from '../lib/reason';
 import { useWrite, type Change } from '../lib/write';
 import { Ask } from './Ask';
 import { Field } from './Field';
@@ -44,24 +45,25 @@ export function renewed(item: Item, months: number, zone: string): Change[] {
 export function Again({ object, item, fields, onMade }: { object: string; item: Item; fields: FieldInfo[]; onMade(id: string): void }) {
   const intl = useIntl();
   const write = useWrite();
+  const reason = useReason();
   const may = useMay(object);
   const { workspace } = useSession();
   const [asked, setAsked] = useState<'repeat' | 'renew' | 'end'>();
   const [months, setMonths] = useState('12');
-  const [reason, setReason] = useState<unknown>(null);
+  const [cause, setCause] = useState<unknown>(null);
   const [problem, setProblem] = useState('');
   const t = (id: string) => intl.formatMessage({ id });
   const count = Math.min(MOST, Math.max(1, Math.round(Number(months)) || 0));
   const go = async () => {
     const changes: Change[] = asked === 'repeat' ? repeated(item, count) : asked === 'renew' ? renewed(item, count, workspace.zone)
-      : [{ op: 'update', object: 'contracts', id: item.id, version: item.version, fields: { ended_at: new Date().toISOString(), cancel_reason: reason } }];
+      : [{ op: 'update', object: 'contracts', id: item.id, version: item.version, fields: { ended_at: new Date().toISOString(), cancel_reason: cause } }];
     try {
       const done = await write(changes);
       setAsked(undefined);
       setProblem('');
       if (done.new['new:next']) onMade(done.new['new:next']);
     } catch (error) {
-      setProblem(error instanceof ApiError ? error.problem.detail || t('form.offline') : String(error));
+      setProblem(reason(error));
     }
   };
   const button = (what: 'repeat' | 'renew' | 'end', Icon: typeof RefreshCw) => <button type="button" className={ui.button} onClick={() => setAsked(what)}><Icon size={15} aria-hidden />{t(`again.${what}`)}</button>;
@@ -73,7 +75,7 @@ export function Again({ object, item, fields, onMade }: { object: string; item: 
       {object === 'contract' && may.change && !item.fields.ended_at && button('end', CalendarX)}
       {asked && (
         <Ask title={t(`again.${asked}`)} problem={problem} onClose={() => setAsked(undefined)} onGo={() => void go()}>
-          {asked === 'end' ? why && <Field field={why} value={reason} autoFocus onChange={setReason} /> : (
+          {asked === 'end' ? why && <Field field={why} value={cause} autoFocus onChange={setCause} /> : (
             <label className={css.field}><span>{t(`again.${asked}.months`)}</span><input className={`${ui.field} num`} type="number" min={1} max={MOST} required autoFocus value={months} onChange={(e) => setMonths(e.target.value)} /></label>
           )}
         </Ask>

@@ -3,8 +3,9 @@ import { useQuery } from '@tanstack/react-query';
 import { UserRoundCheck } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
-import { ApiError, get, type Item, type Page } from '../lib/api';
+import { get, type Item, type Page } from '../lib/api';
 import { useLabel, useMay } from '../lib/data';
+import { useReason } from '../lib/reason';
 import { useWrite, type Change } from '../lib/write';
 import { Select } from '../ui/Parts';
 import { Ask } from './Ask';
@@ -18,6 +19,7 @@ export function Convert({ lead, onDone }: { lead: Item; onDone(customer: string)
   const intl = useIntl();
   const label = useLabel();
   const write = useWrite();
+  const reason = useReason();
   const [open, setOpen] = useState(false);
   const [known, setKnown] = useState('');
   const [problem, setProblem] = useState('');
@@ -47,7 +49,7 @@ export function Convert({ lead, onDone }: { lead: Item; onDone(customer: string)
       const done = await write(changes);
       onDone(known || done.new['new:customer'] || '');
     } catch (error) {
-      setProblem(error instanceof ApiError ? error.problem.detail || t('form.offline') : String(error));
+      setProblem(reason(error));
     }
   };
   if (lead.fields.customer || !may.customer || !may.lead) return null;

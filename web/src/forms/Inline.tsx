@@ -3,9 +3,10 @@ import { useQueryClient } from '@tanstack/react-query';
 import { Check, Pencil, X } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
-import { ApiError, send, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
+import { send, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
 import { isNumeric, useCell } from '../lib/cell';
 import { useMay } from '../lib/data';
+import { useReason } from '../lib/reason';
 import { show } from '../lib/write';
 import { Field } from './Field';
 import css from './inline.module.css';
@@ -18,6 +19,7 @@ export function Inline({ object, field, item, children }: { object: ObjectInfo; 
   const intl = useIntl();
   const cell = useCell();
   const client = useQueryClient();
+  const reason = useReason();
   const may = useMay(object.name);
   const [typed, setTyped] = useState<{ value: unknown }>();
   const [problem, setProblem] = useState('');
@@ -31,7 +33,7 @@ export function Inline({ object, field, item, children }: { object: ObjectInfo; 
       close();
     } catch (error) {
       show(client, item, { [field.name]: item.fields[field.name] });
-      setProblem(error instanceof ApiError ? error.problem.detail || intl.formatMessage({ id: 'form.offline' }) : String(error));
+      setProblem(reason(error));
     }
     await client.invalidateQueries({ queryKey: ['live'] });
   };

@@ -1,19 +1,17 @@
 // A text for colleagues in which they can be named: whoever is, finds it among their tasks.
-import { useQuery } from '@tanstack/react-query';
 import { StickyNote } from 'lucide-react';
 import { useState, type FormEvent } from 'react';
 import { useIntl } from 'react-intl';
-import { ApiError, get, type Item, type Page } from '../lib/api';
-import { useSession } from '../lib/data';
+import type { Item } from '../lib/api';
+import { useSession, useUsers } from '../lib/data';
 import { completed, mentioned, offered, type Colleague } from '../lib/mentions';
+import { useReason } from '../lib/reason';
 import { useWrite, type Change } from '../lib/write';
 import ui from '../ui/ui.module.css';
 import css from './note.module.css';
 
 export function useStaff(): Colleague[] {
-  const { may } = useSession();
-  const { data } = useQuery({ queryKey: ['live', 'staff'], queryFn: () => get<Page>('/api/records/users', { sort: 'name', limit: 200 }), enabled: 'user' in may });
-  return (data?.items ?? []).filter((u) => u.fields.active !== false).map((u) => ({ id: u.id, name: String(u.fields.name) }));
+  return useUsers().filter((u) => u.fields.active !== false).map((u) => ({ id: u.id, name: String(u.fields.name) }));
 }
 
 /** A task for everybody whom a text names; `about` says where it was written. */
@@ -33,6 +31,7 @@ export function Offers({ text, staff, onChoose }: { text: string; staff: Colleag
 export function Note({ object, item }: { object: string; item: Item }) {
   const intl = useIntl();
   const write = useWrite();
+  const reason = useReason();
   const staff = useStaff();
   const { user, may } = useSession();
   const [text, setText] = useState('');
@@ -45,7 +44,7 @@ export function Note({ object, item }: { object: string; item: Item }) {
     const about = { customer: object === 'customer' ? item.id : item.fields.customer, deal: object === 'deal' ? item.id : undefined };
     const note = { at: new Date().toISOString(), kind: 'note', subject: line.slice(0, 120), body: text.trim(), [object]: item.id, ...(user && { user }) };
     write([{ op: 'create', object: 'interactions', fields: note }, ...(may.task?.create ? tasksFor(text, staff, user, about) : [])])
-      .then(() => { setText(''); setProblem(''); }, (error: unknown) => setProblem(error instanceof ApiError ? error.problem.detail || t('form.offline') : String(error)));
+      .then(() => { setText(''); setProblem(''); }, (error: unknown) => setProblem(reason(error)));
   };
   return (
     <form className={css.note} onSubmit={save}>

@@ -1,7 +1,7 @@
 // What every screen reads: the session, the model with its words, and live invalidation.
 import { keepPreviousData, queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import { get, type Answer, type Definition, type ModelInfo, type Session } from './api';
+import { get, type Answer, type Definition, type Item, type ModelInfo, type Page, type Session } from './api';
 import { usePrefs, type Language } from './prefs';
 
 export const sessionQuery = queryOptions({ queryKey: ['session'], queryFn: () => get<Session>('/api/session'), staleTime: 60_000, retry: false });
@@ -24,6 +24,12 @@ const NOTHING = { create: false, change: false, delete: false, export: false, re
 /** What the signed-in person may do with records of an object. */
 export function useMay(object = '') {
   return useSession().may[object] ?? NOTHING;
+}
+
+/** Who works here, by name. */
+export function useUsers(): Item[] {
+  const { may } = useSession();
+  return useQuery({ queryKey: ['live', 'staff'], queryFn: () => get<Page>('/api/records/users', { sort: 'name', limit: 200 }), enabled: 'user' in may }).data?.items ?? [];
 }
 
 export function useModel() {

@@ -8,6 +8,8 @@ export interface Range { from: string; to: string }
 
 const iso = (date: CalendarDate) => toCalendar(date, new GregorianCalendar()).toString();
 
+export const addDays = (day: string, n: number) => parseDate(day).add({ days: n }).toString();
+
 export function rangeOf(search: PeriodSearch, today: string, calendar: 'gregorian' | 'solar_hijri'): Range {
   if (search.from && search.to) return { from: search.from, to: search.to };
   const now = toCalendar(parseDate(today), calendar === 'solar_hijri' ? new PersianCalendar() : new GregorianCalendar());

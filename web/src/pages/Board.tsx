@@ -11,6 +11,7 @@ import { get, send, type FieldInfo, type Item, type Page as ListPage } from '../
 import { askQuery, useLabel, useModel, useSession } from '../lib/data';
 import { quote } from '../lib/filter';
 import { useFormat } from '../lib/format';
+import { addDays } from '../lib/period';
 import { Failure, Loading, Select } from '../ui/Parts';
 import { Page } from '../ui/Shell';
 import ui from '../ui/ui.module.css';
@@ -37,7 +38,7 @@ export function Board() {
   const open = stages.filter((s) => s.kind === 'open');
   const closed = stages.filter((s) => s.kind === 'won' || s.kind === 'lost');
   const lists = useQueries({ queries: open.map((s) => ({ queryKey: ['live', 'board', s.id], queryFn: () => get<ListPage>('/api/records/deals', { filter: `stage = ${quote(s.id)}`, sort: '-created_at', limit: SHOWN }) })) });
-  const tomorrow = new Date(Date.parse(`${workspace.today}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
+  const tomorrow = addDays(workspace.today, 1);
   const sums = useQuery({ ...askQuery({ metrics: 'pipeline_value,pipeline_value:weighted', from: workspace.today, to: tomorrow, by: 'stage' }), enabled: open.length > 0 });
   const sum = (stage: Stage, i: number) => sums.data?.metrics[i]?.buckets.find((b) => b.by_id?.stage === stage.id)?.value ?? null;
 

@@ -7,10 +7,11 @@ import { ChevronLeft, ChevronRight, Plus } from 'lucide-react';
 import { useState, type DragEvent, type MouseEvent } from 'react';
 import { useIntl } from 'react-intl';
 import { RecordForm } from '../forms/RecordForm';
-import { ApiError, get, type Item, type Page as ListPage } from '../lib/api';
-import { useLabel, useMay, useModel, useSession } from '../lib/data';
+import { get, type Item, type Page as ListPage } from '../lib/api';
+import { useLabel, useMay, useModel, useSession, useUsers } from '../lib/data';
 import { quote } from '../lib/filter';
 import { useFormat } from '../lib/format';
+import { useReason } from '../lib/reason';
 import { useWrite } from '../lib/write';
 import { Failure, Loading, Select } from '../ui/Parts';
 import { Page } from '../ui/Shell';
@@ -49,6 +50,7 @@ export function Calendar() {
   const label = useLabel();
   const format = useFormat();
   const write = useWrite();
+  const reason = useReason();
   const navigate = useNavigate();
   const may = useMay('booking');
   const { workspace } = useSession();
@@ -57,15 +59,16 @@ export function Calendar() {
   const [adding, setAdding] = useState<Record<string, unknown>>();
   const [problem, setProblem] = useState('');
   const t = (id: string) => intl.formatMessage({ id });
-  const go = (next: CalendarSearch) => void navigate({ to: '/calendar', search: { ...search, ...next } });
+  const go = (more: CalendarSearch) => void navigate({ to: '/calendar', search: { ...search, ...more } });
   const at = parseDate(search.d ?? workspace.today);
   // The workspace counts from Monday.
   const weekday = (at.toDate('UTC').getUTCDay() + 6 - workspace.week_start + 7) % 7;
   const first = at.subtract({ days: weekday });
+  const next = first.add({ days: 7 }).toString();
   const days = Array.from({ length: 7 }, (_, i) => first.add({ days: i }).toString());
   const who = search.who ? ` and user = ${quote(search.who)}` : '';
-  const list = useQuery({ queryKey: ['live', 'calendar', days[0], search.who], queryFn: () => get<ListPage>('/api/records/bookings', { filter: `starts_at >= ${quote(days[0] ?? '')} and starts_at < ${quote(first.add({ days: 7 }).toString())}${who}`, sort: 'starts_at', limit: MOST }) });
-  const users = useQuery({ queryKey: ['live', 'staff'], queryFn: () => get<ListPage>('/api/records/users', { sort: 'name', limit: 200 }) });
+  const list = useQuery({ queryKey: ['live', 'calendar', days[0], search.who], queryFn: () => get<ListPage>('/api/records/bookings', { filter: `starts_at >= ${quote(days[0] ?? '')} and starts_at < ${quote(next)}${who}`, sort: 'starts_at', limit: MOST }) });
+  const staff = useUsers();
   const local = (iso: string) => fromDate(new Date(iso), workspace.zone);
   const blocks = (list.data?.items ?? []).filter((b) => !['cancelled', 'no_show'].includes(String(b.fields.status))).map((item) => {
     const from = local(String(item.fields.starts_at));
@@ -87,18 +90,17 @@ export function Calendar() {
     const length = block.item.fields.ends_at ? Date.parse(String(block.item.fields.ends_at)) - Date.parse(String(block.item.fields.starts_at)) : 0;
     const starts_at = instant(day, start);
     write([{ op: 'update', object: 'bookings', id: block.item.id, version: block.item.version, fields: { starts_at, ...(length && { ends_at: new Date(Date.parse(starts_at) + length).toISOString() }) } }])
-      .then(() => setProblem(''), (error: unknown) => setProblem(error instanceof ApiError ? error.problem.detail : String(error)));
+      .then(() => setProblem(''), (error: unknown) => setProblem(reason(error)));
   };
-  const staff = users.data?.items ?? [];
   const name = (day: string) => format.day(day, { weekday: 'short', day: 'numeric', month: 'short' });
   return (
-    <Page title={t('nav.calendar')} note={<span className={ui.quiet}>{format.range(days[0] ?? '', first.add({ days: 7 }).toString())}</span>} controls={
+    <Page title={t('nav.calendar')} note={<span className={ui.quiet}>{format.range(days[0] ?? '', next)}</span>} controls={
       <>
         <Select hideLabel label={t('calendar.who')} value={search.who ?? ''} onChange={(v) => go({ who: v || undefined })} options={[{ value: '', label: t('calendar.all') }, ...staff.map((u) => ({ value: u.id, label: String(u.fields.name) }))]} />
         <span className={css.steps}>
           <button type="button" className={ui.button} aria-label={t('calendar.before')} onClick={() => go({ d: first.subtract({ days: 7 }).toString() })}><ChevronLeft size={15} className={css.turn} aria-hidden /></button>
           <button type="button" className={ui.button} onClick={() => go({ d: undefined })}>{t('calendar.today')}</button>
-          <button type="button" className={ui.button} aria-label={t('calendar.after')} onClick={() => go({ d: first.add({ days: 7 }).toString() })}><ChevronRight size={15} className={css.turn} aria-hidden /></button>
+          <button type="button" className={ui.button} aria-label={t('calendar.after')} onClick={() => go({ d: next })}><ChevronRight size={15} className={css.turn} aria-hidden /></button>
         </span>
         {may.create && <button type="button" className={`${ui.button} ${ui.primary}`} onClick={() => add(days.includes(workspace.today) ? workspace.today : days[0] ?? workspace.today, 10 * 60)}><Plus size={15} aria-hidden />{t('form.add')}</button>}
       </>

@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useIntl } from 'react-intl';
 import { get, type Cohorts as Answer, type Definition } from '../lib/api';
 import { useFormat } from '../lib/format';
-import { Failure, Loading, Panel, Select } from '../ui/Parts';
+import { Failure, Loading, Panel, Select, Table } from '../ui/Parts';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
 import css from './cohorts.module.css';
@@ -45,22 +45,20 @@ function Triangle({ data, share, grain }: { data: Answer; share: boolean; grain:
   const options: Intl.DateTimeFormatOptions = grain === 'year' ? { year: 'numeric' } : { month: 'short', year: 'numeric' };
   if (rows.length === 0) return <p className={ui.quiet}>{intl.formatMessage({ id: 'cohort.none' })}</p>;
   return (
-    <div className={table.scroll} tabIndex={0} role="region" aria-label={intl.formatMessage({ id: 'cohort.title' })}>
-      <table className={`${table.table} ${css.triangle}`}>
-        <thead><tr><th scope="col">{intl.formatMessage({ id: 'cohort.first' })}</th><th scope="col" className={table.right}>{intl.formatMessage({ id: 'cohort.customers' })}</th>{rows[0]!.cells.map((_, k) => <th key={k} scope="col" className={`${table.right} num`}>{format.number(k, { signDisplay: 'exceptZero' })}</th>)}</tr></thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.start}>
-              <th scope="row">{format.day(row.start, options)}</th>
-              <td className={`${table.right} num`}>{format.number(row.customers)}</td>
-              {row.cells.map((cell, k) => {
-                const v = value(row, k);
-                return <td key={k} className={`${table.right} num ${css[`s${shade(v, k)}`] ?? ''} ${cell.complete ? '' : css.running}`}>{v === null ? '–' : show(v)}</td>;
-              })}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label={intl.formatMessage({ id: 'cohort.title' })} className={css.triangle}>
+      <thead><tr><th scope="col">{intl.formatMessage({ id: 'cohort.first' })}</th><th scope="col" className={table.right}>{intl.formatMessage({ id: 'cohort.customers' })}</th>{rows[0]!.cells.map((_, k) => <th key={k} scope="col" className={`${table.right} num`}>{format.number(k, { signDisplay: 'exceptZero' })}</th>)}</tr></thead>
+      <tbody>
+        {rows.map((row) => (
+          <tr key={row.start}>
+            <th scope="row">{format.day(row.start, options)}</th>
+            <td className={`${table.right} num`}>{format.number(row.customers)}</td>
+            {row.cells.map((cell, k) => {
+              const v = value(row, k);
+              return <td key={k} className={`${table.right} num ${css[`s${shade(v, k)}`] ?? ''} ${cell.complete ? '' : css.running}`}>{v === null ? '–' : show(v)}</td>;
+            })}
+          </tr>
+        ))}
+      </tbody>
+    </Table>
   );
 }

@@ -3,10 +3,11 @@ import { useQuery } from '@tanstack/react-query';
 import { Lock, Send } from 'lucide-react';
 import { useState, type FormEvent } from 'react';
 import { useIntl } from 'react-intl';
-import { ApiError, get, type Item, type Page } from '../lib/api';
+import { get, type Item, type Page } from '../lib/api';
 import { useLabel, useMay, useModel, useSession } from '../lib/data';
 import { quote } from '../lib/filter';
 import { useFormat } from '../lib/format';
+import { useReason } from '../lib/reason';
 import { useWrite } from '../lib/write';
 import { Inline } from '../forms/Inline';
 import { Offers, tasksFor, useStaff } from '../forms/Note';
@@ -56,6 +57,7 @@ function Composer({ ticket }: { ticket: Item }) {
   const intl = useIntl();
   const label = useLabel();
   const write = useWrite();
+  const reason = useReason();
   const { user, may } = useSession();
   const [text, setText] = useState(drafts.get(ticket.id) ?? '');
   const [inside, setInside] = useState(false);
@@ -74,7 +76,7 @@ function Composer({ ticket }: { ticket: Item }) {
     const more = { ...(then && then !== ticket.fields.status && { status: then }), ...(user && !ticket.fields.assignee && !inside && { assignee: user }) };
     const named = inside && may.task?.create ? tasksFor(text, staff, user, { customer: ticket.fields.customer }) : [];
     write([{ op: 'create', object: 'messages', fields: message }, ...named, ...(Object.keys(more).length > 0 && changeable ? [{ op: 'update' as const, object: 'tickets', id: ticket.id, fields: more }] : [])])
-      .then(() => { type(''); setProblem(''); setThen(''); }, (error: unknown) => setProblem(error instanceof ApiError ? error.problem.detail || t('form.offline') : String(error)));
+      .then(() => { type(''); setProblem(''); setThen(''); }, (error: unknown) => setProblem(reason(error)));
   };
   const insert = (id: string) => { const body = canned.data?.items.find((c) => c.id === id)?.fields.body; if (body) type(text ? `${text}\n${String(body)}` : String(body)); };
   const statuses = ['', 'open', 'pending', 'on_hold', 'solved'];

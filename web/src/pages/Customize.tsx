@@ -3,10 +3,11 @@ import { useQuery } from '@tanstack/react-query';
 import { Plus, Trash2 } from 'lucide-react';
 import { useState, type FormEvent } from 'react';
 import { useIntl } from 'react-intl';
-import { ApiError, get, send, type Page as ListPage } from '../lib/api';
+import { get, send, type Page as ListPage } from '../lib/api';
 import { useModel } from '../lib/data';
+import { useReason } from '../lib/reason';
 import { useWrite } from '../lib/write';
-import { Panel, Select } from '../ui/Parts';
+import { Panel, Select, Table } from '../ui/Parts';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
@@ -28,10 +29,11 @@ export function Customize() {
   const intl = useIntl();
   const model = useModel();
   const write = useWrite();
+  const reason = useReason();
   const [problem, setProblem] = useState('');
   const t = (id: string) => intl.formatMessage({ id });
   const own = useQuery({ queryKey: ['live', 'definitions'], queryFn: () => get<ListPage>('/api/records/definitions', { limit: 500, sort: 'name' }) });
-  const run = (work: Promise<unknown>) => work.then(() => { setProblem(''); return true; }, (e: unknown) => { setProblem(e instanceof ApiError ? e.problem.detail || t('form.offline') : String(e)); return false; });
+  const run = (work: Promise<unknown>) => work.then(() => { setProblem(''); return true; }, (e: unknown) => { setProblem(reason(e)); return false; });
   const declare = (kind: string, name: string, body: string) => run(write([{ op: 'create', object: 'definitions', fields: { kind, name, body } }]));
   const objects = (model?.objects ?? []).filter((o) => !o.derived && !['definition', 'import_run', 'workspace'].includes(o.name));
   const drop = (id: string, name: string) => { if (confirm(intl.formatMessage({ id: 'own.drop.sure' }, { name }))) void run(send(`/api/records/definitions/${id}`, 'DELETE')); };
@@ -44,20 +46,18 @@ export function Customize() {
       </div>
       {(own.data?.items.length ?? 0) > 0 && (
         <Panel title={t('own.all')}>
-          <div className={table.scroll} tabIndex={0} role="region" aria-label={t('own.all')}>
-            <table className={table.table}>
-              <tbody>
-                {own.data?.items.map((d) => (
-                  <tr key={d.id}>
-                    <td>{t(`own.kind.${String(d.fields.kind)}`)}</td>
-                    <td dir="auto">{d.fields.kind === 'fields' ? model?.objects.find((o) => o.name === d.fields.name)?.label ?? String(d.fields.name) : String(d.fields.name)}</td>
-                    <td><code className={css.code}>{String(d.fields.body).replaceAll('\n', ' ').slice(0, 120)}</code></td>
-                    <td className={table.right}><button type="button" className={ui.button} aria-label={intl.formatMessage({ id: 'saved.drop' }, { name: String(d.fields.name) })} onClick={() => drop(d.id, String(d.fields.name))}><Trash2 size={14} aria-hidden /></button></td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table label={t('own.all')}>
+            <tbody>
+              {own.data?.items.map((d) => (
+                <tr key={d.id}>
+                  <td>{t(`own.kind.${String(d.fields.kind)}`)}</td>
+                  <td dir="auto">{d.fields.kind === 'fields' ? model?.objects.find((o) => o.name === d.fields.name)?.label ?? String(d.fields.name) : String(d.fields.name)}</td>
+                  <td><code className={css.code}>{String(d.fields.body).replaceAll('\n', ' ').slice(0, 120)}</code></td>
+                  <td className={table.right}><button type="button" className={ui.button} aria-label={intl.formatMessage({ id: 'saved.drop' }, { name: String(d.fields.name) })} onClick={() => drop(d.id, String(d.fields.name))}><Trash2 size={14} aria-hidden /></button></td>
+                </tr>
+              ))}
+            </tbody>
+          </Table>
         </Panel>
       )}
     </Page>

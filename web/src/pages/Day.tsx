@@ -4,19 +4,19 @@ import { Link } from '@tanstack/react-router';
 import { Play, Plus, Square } from 'lucide-react';
 import { useState, type FormEvent } from 'react';
 import { useIntl } from 'react-intl';
-import { ApiError, get, type Item, type Page as ListPage } from '../lib/api';
+import { get, type Item, type Page as ListPage } from '../lib/api';
 import { titleOf } from '../lib/cell';
 import { useLabel, useMay, useModel, useSession } from '../lib/data';
 import { quote } from '../lib/filter';
 import { useFormat } from '../lib/format';
+import { addDays } from '../lib/period';
+import { useReason } from '../lib/reason';
 import { useWrite } from '../lib/write';
 import { Loading, Panel } from '../ui/Parts';
 import { Page } from '../ui/Shell';
 import ui from '../ui/ui.module.css';
 import { dueOf } from './Inbox';
 import css from './day.module.css';
-
-const addDays = (day: string, n: number) => new Date(Date.parse(`${day}T00:00:00Z`) + n * 86_400_000).toISOString().slice(0, 10);
 
 function useList(plural: string, filter: string, sort: string, limit = 50) {
   const { may } = useSession();
@@ -29,6 +29,7 @@ export function Day() {
   const label = useLabel();
   const format = useFormat();
   const write = useWrite();
+  const reason = useReason();
   const { user, workspace: { today, zone } } = useSession();
   const may = useMay('task');
   const [text, setText] = useState('');
@@ -41,7 +42,7 @@ export function Day() {
   const bookings = useList('bookings', `starts_at >= ${quote(today)} and starts_at < ${quote(tomorrow)} and status <> 'cancelled'${mine('user')}`, 'starts_at');
   const tickets = useList('tickets', `status <> 'solved' and status <> 'closed' and merged_into is null and resolution_due_at < ${quote(tomorrow)}${mine('assignee')}`, 'resolution_due_at');
   const deals = useList('deals', `outcome = 'open' and expected_close < ${quote(tomorrow)}${mine('owner')}`, 'expected_close');
-  const attempt = (work: Promise<unknown>) => void work.then(() => setProblem(''), (e: unknown) => setProblem(e instanceof ApiError ? e.problem.detail || t('form.offline') : String(e)));
+  const attempt = (work: Promise<unknown>) => void work.then(() => setProblem(''), (e: unknown) => setProblem(reason(e)));
   const add = (e: FormEvent) => {
     e.preventDefault();
     attempt(write([{ op: 'create', object: 'tasks', fields: { name: text.trim(), due_at: `${today}T20:00:00Z`, ...(user && { owner: user }) } }]).then(() => setText('')));

@@ -8,7 +8,7 @@ import { merge } from '../forms/Merge';
 import { get, type FieldInfo, type Item } from '../lib/api';
 import { Opening, titleOf, useCell } from '../lib/cell';
 import { useLabel, useModel, useSession } from '../lib/data';
-import { Failure, Loading, Panel, Select } from '../ui/Parts';
+import { Failure, Loading, Panel, Select, Table } from '../ui/Parts';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
@@ -49,19 +49,17 @@ export function Duplicates() {
         const into = group.items.find((i) => i.id === keep[key]) ?? group.items[0];
         return (
           <Panel key={key} title={t('twins.same', { field: label(`field.${group.field}`) })} aside={may[object.name]?.change && into && <button type="button" className={ui.button} onClick={() => void join(group, into).catch(setProblem)}><Merge size={14} aria-hidden />{t('twins.join', { title: titleOf(object, into) })}</button>}>
-            <div className={table.scroll} tabIndex={0} role="region" aria-label={`${n + 1}. ${t('twins.same', { field: label(`field.${group.field}`) })}`}>
-              <table className={table.table}>
-                <thead><tr><th>{t('twins.keep')}</th>{columns.map((f) => <th key={f.name}>{f.label}</th>)}</tr></thead>
-                <tbody>
-                  {group.items.map((item) => (
-                    <tr key={item.id}>
-                      <td className={table.pick}><label><input type="radio" name={key} checked={item.id === into?.id} aria-label={t('twins.into', { title: titleOf(object, item) })} onChange={() => setKeep({ ...keep, [key]: item.id })} /></label></td>
-                      {columns.map((f, i) => <td key={f.name}>{i === 0 ? <Opening object={object} field={f} item={item} /> : cell(f, item)}</td>)}
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table label={`${n + 1}. ${t('twins.same', { field: label(`field.${group.field}`) })}`}>
+              <thead><tr><th>{t('twins.keep')}</th>{columns.map((f) => <th key={f.name}>{f.label}</th>)}</tr></thead>
+              <tbody>
+                {group.items.map((item) => (
+                  <tr key={item.id}>
+                    <td className={table.pick}><label><input type="radio" name={key} checked={item.id === into?.id} aria-label={t('twins.into', { title: titleOf(object, item) })} onChange={() => setKeep({ ...keep, [key]: item.id })} /></label></td>
+                    {columns.map((f, i) => <td key={f.name}>{i === 0 ? <Opening object={object} field={f} item={item} /> : cell(f, item)}</td>)}
+                  </tr>
+                ))}
+              </tbody>
+            </Table>
           </Panel>
         );
       })}

@@ -10,7 +10,7 @@ import { useLabel, useModel } from '../lib/data';
 import { useFormat } from '../lib/format';
 import { usePrefs, type Language } from '../lib/prefs';
 import { table as cardTable } from '../lib/vcard';
-import { Failure, Panel, Select } from '../ui/Parts';
+import { Failure, Panel, Select, Table } from '../ui/Parts';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
@@ -121,20 +121,18 @@ function Columns({ upload, mapping, onChange, onInto, onRun }: { upload: Upload;
             <Select label={t('import.dates')} value={mapping.dates ?? ''} onChange={(dates) => onChange({ ...mapping, dates: dates || null })} options={DATES.map(([value, name]) => ({ value, label: name }))} />
             <Select label={t('import.decimal')} value={mapping.decimal ?? '.'} onChange={(decimal) => onChange({ ...mapping, decimal })} options={['.', ','].map((value) => ({ value, label: `1234${value}50` }))} />
           </div>
-          <div className={table.scroll} tabIndex={0} role="region" aria-label={t('import.column')}>
-            <table className={table.table}>
-              <thead><tr><th>{t('import.column')}</th><th>{t('import.field')}</th><th>{t('import.values')}</th></tr></thead>
-              <tbody>
-                {upload.headings.map((heading, i) => (
-                  <tr key={heading}>
-                    <td dir="auto">{heading || '–'}</td>
-                    <td><Select hideLabel label={`${t('import.field')}: ${heading}`} value={mapping.key === heading ? '#' : mapping.fields[heading] ?? ''} onChange={(to) => set(heading, to)} options={[{ value: '', label: t('import.skip') }, { value: '#', label: t('import.key') }, ...fields.map((f) => ({ value: f.name, label: `${f.label}${f.required ? ' *' : ''}` }))]} /></td>
-                    <td className={ui.quiet} dir="auto">{upload.sample.map((row) => row[i] ?? '').filter(Boolean).slice(0, 3).join(' · ')}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table label={t('import.column')}>
+            <thead><tr><th>{t('import.column')}</th><th>{t('import.field')}</th><th>{t('import.values')}</th></tr></thead>
+            <tbody>
+              {upload.headings.map((heading, i) => (
+                <tr key={heading}>
+                  <td dir="auto">{heading || '–'}</td>
+                  <td><Select hideLabel label={`${t('import.field')}: ${heading}`} value={mapping.key === heading ? '#' : mapping.fields[heading] ?? ''} onChange={(to) => set(heading, to)} options={[{ value: '', label: t('import.skip') }, { value: '#', label: t('import.key') }, ...fields.map((f) => ({ value: f.name, label: `${f.label}${f.required ? ' *' : ''}` }))]} /></td>
+                  <td className={ui.quiet} dir="auto">{upload.sample.map((row) => row[i] ?? '').filter(Boolean).slice(0, 3).join(' · ')}</td>
+                </tr>
+              ))}
+            </tbody>
+          </Table>
           {check.error ? <Failure error={check.error} /> : (
             <div className={css.would}>
               <span role="status">{check.data && !check.isPlaceholderData ? t('import.would', numbers(check.data)) : t('import.looking')}</span>
@@ -155,12 +153,10 @@ function Faults({ rejects }: { rejects: Reject[] }) {
   const format = useFormat();
   const t = (id: string) => intl.formatMessage({ id });
   return (
-    <div className={table.scroll} tabIndex={0} role="region" aria-label={t('import.mend')}>
-      <table className={table.table}>
-        <thead><tr><th>{t('import.row')}</th><th>{t('import.column')}</th><th>{t('import.why')}</th></tr></thead>
-        <tbody>{rejects.map((r) => <tr key={r.row}><td className="num">{format.number(r.row)}</td><td dir="auto">{r.column}</td><td dir="auto">{r.reason}</td></tr>)}</tbody>
-      </table>
-    </div>
+    <Table label={t('import.mend')}>
+      <thead><tr><th>{t('import.row')}</th><th>{t('import.column')}</th><th>{t('import.why')}</th></tr></thead>
+      <tbody>{rejects.map((r) => <tr key={r.row}><td className="num">{format.number(r.row)}</td><td dir="auto">{r.column}</td><td dir="auto">{r.reason}</td></tr>)}</tbody>
+    </Table>
   );
 }
 
@@ -200,20 +196,18 @@ function Mend({ report, onMended }: { report: Report; onMended(rows: string[][],
   const again = () => onMended(rows.map((r, i) => [...r.filter((_, k) => k !== original), original < 0 ? String(rejects[i]?.row) : r[original] ?? '']), headings);
   return (
     <Panel title={t('import.mend')} aside={<button type="button" className={`${ui.button} ${ui.primary}`} onClick={again}>{t('import.again')}</button>}>
-      <div className={table.scroll} tabIndex={0} role="region" aria-label={t('import.mend')}>
-        <table className={table.table}>
-          <thead><tr><th>{t('import.row')}</th><th>{t('import.why')}</th>{headings.map((h) => <th key={h}>{h}</th>)}</tr></thead>
-          <tbody>
-            {rejects.map((r, i) => (
-              <tr key={r.row}>
-                <td className="num">{format.number(r.row)}</td>
-                <td className={css.why} dir="auto">{r.column && <strong>{r.column}: </strong>}{r.reason}</td>
-                {report.headings.map((h, k) => k !== original && <td key={h}><input className={ui.field} dir="auto" data-wrong={h === r.column || undefined} aria-label={t('import.cell', { column: h, row: r.row })} value={rows[i]?.[k] ?? ''} onChange={(e) => set(i, k, e.target.value)} /></td>)}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label={t('import.mend')}>
+        <thead><tr><th>{t('import.row')}</th><th>{t('import.why')}</th>{headings.map((h) => <th key={h}>{h}</th>)}</tr></thead>
+        <tbody>
+          {rejects.map((r, i) => (
+            <tr key={r.row}>
+              <td className="num">{format.number(r.row)}</td>
+              <td className={css.why} dir="auto">{r.column && <strong>{r.column}: </strong>}{r.reason}</td>
+              {report.headings.map((h, k) => k !== original && <td key={h}><input className={ui.field} dir="auto" data-wrong={h === r.column || undefined} aria-label={t('import.cell', { column: h, row: r.row })} value={rows[i]?.[k] ?? ''} onChange={(e) => set(i, k, e.target.value)} /></td>)}
+            </tr>
+          ))}
+        </tbody>
+      </Table>
     </Panel>
   );
 }
@@ -237,23 +231,21 @@ function Past() {
   return (
     <Panel title={t('import.past')} aside={said && <span role="status">{said}</span>}>
       {!!problem && <Failure error={problem} />}
-      <div className={table.scroll} tabIndex={0} role="region" aria-label={t('import.past')}>
-        <table className={table.table}>
-          <thead><tr><th>{label('field.name')}</th><th>{t('import.into')}</th><th>{label('field.started_at')}</th><th>{label('field.status')}</th><th className={table.right}>{label('field.created')}</th><th className={table.right}>{label('field.changed')}</th><th className={table.right}>{label('field.rejected')}</th><th><span className="sr">{t('import.undo')}</span></th></tr></thead>
-          <tbody>
-            {past.data.items.map((run) => (
-              <tr key={run.id}>
-                <td dir="auto">{String(run.fields.name)}</td>
-                <td>{label(`object.${String(run.fields.of)}`)}</td>
-                <td className="num">{format.instant(String(run.fields.started_at))}</td>
-                <td>{label(`option.${String(run.fields.status)}`)}</td>
-                {['created', 'changed', 'rejected'].map((f) => <td key={f} className={`${table.right} num`}>{run.fields[f] === undefined || run.fields[f] === null ? '' : format.number(Number(run.fields[f]))}</td>)}
-                <td>{['done', 'cancelled', 'failed', 'running'].includes(String(run.fields.status)) && <button type="button" className={ui.button} onClick={() => void undo(run.id, String(run.fields.name)).catch(setProblem)}><Undo2 size={14} aria-hidden />{t('import.undo')}</button>}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label={t('import.past')}>
+        <thead><tr><th>{label('field.name')}</th><th>{t('import.into')}</th><th>{label('field.started_at')}</th><th>{label('field.status')}</th><th className={table.right}>{label('field.created')}</th><th className={table.right}>{label('field.changed')}</th><th className={table.right}>{label('field.rejected')}</th><th><span className="sr">{t('import.undo')}</span></th></tr></thead>
+        <tbody>
+          {past.data.items.map((run) => (
+            <tr key={run.id}>
+              <td dir="auto">{String(run.fields.name)}</td>
+              <td>{label(`object.${String(run.fields.of)}`)}</td>
+              <td className="num">{format.instant(String(run.fields.started_at))}</td>
+              <td>{label(`option.${String(run.fields.status)}`)}</td>
+              {['created', 'changed', 'rejected'].map((f) => <td key={f} className={`${table.right} num`}>{run.fields[f] === undefined || run.fields[f] === null ? '' : format.number(Number(run.fields[f]))}</td>)}
+              <td>{['done', 'cancelled', 'failed', 'running'].includes(String(run.fields.status)) && <button type="button" className={ui.button} onClick={() => void undo(run.id, String(run.fields.name)).catch(setProblem)}><Undo2 size={14} aria-hidden />{t('import.undo')}</button>}</td>
+            </tr>
+          ))}
+        </tbody>
+      </Table>
     </Panel>
   );
 }

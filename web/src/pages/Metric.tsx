@@ -9,7 +9,7 @@ import { askQuery, useCatalogue, useLabel, useModel } from '../lib/data';
 import { useFormat } from '../lib/format';
 import type { PeriodSearch } from '../lib/period';
 import { Chart, Legend } from '../ui/Chart';
-import { Delta, Failure, Loading, Panel, Select } from '../ui/Parts';
+import { Delta, Failure, Loading, Panel, Select, Table } from '../ui/Parts';
 import { PeriodPicker } from '../ui/PeriodPicker';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
@@ -172,16 +172,14 @@ function Changed({ metric, by }: { metric: MetricAnswer; by: string }) {
   return (
     <>
       <h3 className={css.h3}>{intl.formatMessage({ id: 'changed.title' }, { change: show(metric.total.change.absolute) })}</h3>
-      <div className={table.scroll} tabIndex={0} role="region" aria-label={intl.formatMessage({ id: 'changed.label' })}>
-        <table className={table.table}>
-          <thead><tr><th>{intl.formatMessage({ id: 'changed.part' })}</th><th className={table.right}>{intl.formatMessage({ id: 'changed.adds' })}</th>{rates && <><th className={table.right}>{intl.formatMessage({ id: 'changed.mix' })}</th><th className={table.right}>{intl.formatMessage({ id: 'changed.rate' })}</th></>}</tr></thead>
-          <tbody>
-            {parts.map((b) => (
-              <tr key={b.by[by]}><td>{b.by[by]}</td><td className={`${table.right} num`}>{show(b.contribution!.total)}</td>{rates && <><td className={`${table.right} num`}>{show(b.contribution!.mix)}</td><td className={`${table.right} num`}>{show(b.contribution!.rate)}</td></>}</tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label={intl.formatMessage({ id: 'changed.label' })}>
+        <thead><tr><th>{intl.formatMessage({ id: 'changed.part' })}</th><th className={table.right}>{intl.formatMessage({ id: 'changed.adds' })}</th>{rates && <><th className={table.right}>{intl.formatMessage({ id: 'changed.mix' })}</th><th className={table.right}>{intl.formatMessage({ id: 'changed.rate' })}</th></>}</tr></thead>
+        <tbody>
+          {parts.map((b) => (
+            <tr key={b.by[by]}><td>{b.by[by]}</td><td className={`${table.right} num`}>{show(b.contribution!.total)}</td>{rates && <><td className={`${table.right} num`}>{show(b.contribution!.mix)}</td><td className={`${table.right} num`}>{show(b.contribution!.rate)}</td></>}</tr>
+          ))}
+        </tbody>
+      </Table>
     </>
   );
 }
@@ -207,20 +205,18 @@ function Records({ definition, metric, asked, first = 'numerator' }: { definitio
       ) : (
         <>
           <p className={ui.quiet}>{intl.formatMessage({ id: 'metric.sum' }, { count: format.number(data.total), sum: format.plain(data.sum) })}</p>
-          <div className={table.scroll} tabIndex={0} role="region" aria-label={intl.formatMessage({ id: 'metric.records' })}>
-            <table className={table.table}>
-              <thead><tr><th>{label('field.name')}</th><th>{label('field.at')}</th><th className={table.right}>{intl.formatMessage({ id: 'metric.adds' })}</th></tr></thead>
-              <tbody>
-                {data.rows.map((r, i) => (
-                  <tr key={`${r.id}-${i}`}>
-                    <td><Link className={table.link} to="/records/$object/$id" params={{ object: plural(r.object), id: r.id }}>{r.title}</Link> <span className={ui.quiet}>{label(`object.${r.object}`)}</span></td>
-                    <td className="num">{r.at ? format.instant(r.at) : ''}</td>
-                    <td className={`${table.right} num`}>{format.plain(r.adds)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table label={intl.formatMessage({ id: 'metric.records' })}>
+            <thead><tr><th>{label('field.name')}</th><th>{label('field.at')}</th><th className={table.right}>{intl.formatMessage({ id: 'metric.adds' })}</th></tr></thead>
+            <tbody>
+              {data.rows.map((r, i) => (
+                <tr key={`${r.id}-${i}`}>
+                  <td><Link className={table.link} to="/records/$object/$id" params={{ object: plural(r.object), id: r.id }}>{r.title}</Link> <span className={ui.quiet}>{label(`object.${r.object}`)}</span></td>
+                  <td className="num">{r.at ? format.instant(r.at) : ''}</td>
+                  <td className={`${table.right} num`}>{format.plain(r.adds)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </Table>
           {data.rows.length < data.total && <button type="button" className={ui.button} onClick={() => setLimit((n) => Math.min(1000, n * 4))}>{intl.formatMessage({ id: 'records.more' })}</button>}
         </>
       )}

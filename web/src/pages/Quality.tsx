@@ -4,7 +4,7 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { useIntl } from 'react-intl';
 import { askQuery, useCatalogue, useLabel } from '../lib/data';
 import { useFormat } from '../lib/format';
-import { Failure, Loading, Panel } from '../ui/Parts';
+import { Failure, Loading, Panel, Table } from '../ui/Parts';
 import { PeriodPicker } from '../ui/PeriodPicker';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
@@ -28,21 +28,19 @@ export function Quality() {
       <p className={ui.quiet}>{heading('quality.note')}</p>
       {error ? <Failure error={error} retry={() => void refetch()} /> : !data ? <Loading /> : (
         <Panel title={intl.formatMessage({ id: 'quality.found' }, { count: rows.length })}>
-          <div className={table.scroll} tabIndex={0} role="region" aria-label={heading('quality.title')}>
-            <table className={table.table}>
-              <thead><tr><th>{heading('quality.metric')}</th><th>{heading('quality.reason')}</th><th className={table.right}>{heading('quality.records')}</th><th className={table.right}>{heading('quality.share')}</th></tr></thead>
-              <tbody>
-                {rows.map((r) => (
-                  <tr key={`${r.id} ${r.reason}`}>
-                    <td><Link className={table.link} to="/metrics/$id" params={{ id: r.id }} search={{ ...search, side: `excluded:${r.reason}` }}>{names.get(r.id) ?? r.id}</Link></td>
-                    <td>{label(`reason.${r.reason}`)}</td>
-                    <td className={`${table.right} num`}>{format.number(r.n)}</td>
-                    <td className={`${table.right} num`}>{format.percent(r.share)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table label={heading('quality.title')}>
+            <thead><tr><th>{heading('quality.metric')}</th><th>{heading('quality.reason')}</th><th className={table.right}>{heading('quality.records')}</th><th className={table.right}>{heading('quality.share')}</th></tr></thead>
+            <tbody>
+              {rows.map((r) => (
+                <tr key={`${r.id} ${r.reason}`}>
+                  <td><Link className={table.link} to="/metrics/$id" params={{ id: r.id }} search={{ ...search, side: `excluded:${r.reason}` }}>{names.get(r.id) ?? r.id}</Link></td>
+                  <td>{label(`reason.${r.reason}`)}</td>
+                  <td className={`${table.right} num`}>{format.number(r.n)}</td>
+                  <td className={`${table.right} num`}>{format.percent(r.share)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </Table>
         </Panel>
       )}
     </Page>

@@ -26,7 +26,6 @@ import { Selection } from './Selection';
 export interface ListSearch { f?: string; sort?: string; c?: string; g?: string }
 
 const PAGE = 100;
-const EMPTY: ListPage = { seq: 0, total: 0, items: [], next: null };
 
 export function Records() {
   const { object: plural } = useParams({ strict: false }) as { object: string };
@@ -73,7 +72,7 @@ function List({ plural }: { plural: string }) {
   const told = pages.find((p) => p.data)?.data?.total;
   useEffect(() => { if (told !== undefined) setTotal(told); }, [told]);
   useEffect(() => { ref.current?.scrollTo({ top: 0 }); }, [filter, order, ref]);
-  const at = (index: number): Item | undefined => (pages[Math.floor(index / PAGE) - from]?.data ?? EMPTY).items[index % PAGE];
+  const at = (index: number): Item | undefined => pages[Math.floor(index / PAGE) - from]?.data?.items[index % PAGE];
   const columns = (asked.c?.split(',') ?? object?.list ?? []).map((name) => object?.fields.find((f) => f.name === name)).filter((f): f is FieldInfo => !!f && f !== group);
   const loaded = pages.flatMap((p) => p.data?.items ?? []);
   const kept = useRef(new Map<string, Item>());

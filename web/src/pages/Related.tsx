@@ -10,7 +10,7 @@ import { get, type FieldInfo, type Item, type ObjectInfo, type Page } from '../l
 import { Opening, useCell } from '../lib/cell';
 import { useLabel, useModel, useSession } from '../lib/data';
 import { quote } from '../lib/filter';
-import { Panel } from '../ui/Parts';
+import { Panel, Table } from '../ui/Parts';
 import { Timeline, WITH_TIMELINE } from './Timeline';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
@@ -79,18 +79,16 @@ function List({ relation: { object, field }, page, of }: { relation: Relation; p
   const columns = object.list.map((name) => object.fields.find((f) => f.name === name)).filter((f): f is FieldInfo => !!f && f.name !== field.name).slice(0, 5);
   return (
     <Panel title={field.name === of ? object.label : `${object.label} · ${field.label}`} aside={<span className={ui.quiet}>{intl.formatMessage({ id: 'records.count' }, { count: page.total })}</span>}>
-      <div className={table.scroll} tabIndex={0} role="region" aria-label={object.label}>
-        <table className={table.table}>
-          <thead><tr>{columns.map((c) => <th key={c.name}>{c.label}</th>)}</tr></thead>
-          <tbody>
-            {page.items.slice(0, SHOWN).map((row) => (
-              <tr key={row.id}>
-                {columns.map((c, i) => <td key={c.name}>{i === 0 ? <Opening object={object} field={c} item={row} /> : cell(c, row)}</td>)}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label={object.label}>
+        <thead><tr>{columns.map((c) => <th key={c.name}>{c.label}</th>)}</tr></thead>
+        <tbody>
+          {page.items.slice(0, SHOWN).map((row) => (
+            <tr key={row.id}>
+              {columns.map((c, i) => <td key={c.name}>{i === 0 ? <Opening object={object} field={c} item={row} /> : cell(c, row)}</td>)}
+            </tr>
+          ))}
+        </tbody>
+      </Table>
     </Panel>
   );
 }

@@ -4,8 +4,9 @@ import { Bookmark, Trash2 } from 'lucide-react';
 import { useState, type FormEvent } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
-import { ApiError, get, send, type Page } from '../lib/api';
+import { get, send, type Page } from '../lib/api';
 import { useMay, useSession } from '../lib/data';
+import { useReason } from '../lib/reason';
 import type { ListSearch } from './Records';
 import ui from '../ui/ui.module.css';
 import css from './saved.module.css';
@@ -13,6 +14,7 @@ import css from './saved.module.css';
 export function Saved({ plural, search, onChoose }: { plural: string; search: ListSearch; onChoose(search: ListSearch): void }) {
   const intl = useIntl();
   const client = useQueryClient();
+  const reason = useReason();
   const { user } = useSession();
   const may = useMay('saved_list');
   const [open, setOpen] = useState(false);
@@ -21,7 +23,7 @@ export function Saved({ plural, search, onChoose }: { plural: string; search: Li
   const [problem, setProblem] = useState('');
   const t = (id: string, values?: Record<string, string>) => intl.formatMessage({ id }, values);
   const lists = useQuery({ queryKey: ['live', 'saved', plural], queryFn: () => get<Page>('/api/records/saved_lists', { filter: `of = '${plural}'`, sort: 'name', limit: 100 }) });
-  const run = (work: Promise<unknown>) => void work.then(() => { setProblem(''); setName(''); return client.invalidateQueries({ queryKey: ['live', 'saved'] }); }, (e: unknown) => setProblem(e instanceof ApiError ? e.problem.detail : String(e)));
+  const run = (work: Promise<unknown>) => void work.then(() => { setProblem(''); setName(''); return client.invalidateQueries({ queryKey: ['live', 'saved'] }); }, (e: unknown) => setProblem(reason(e)));
   const save = (e: FormEvent) => {
     e.preventDefault();
     run(send('/api/records/saved_lists', 'POST', { name, of: plural, search: JSON.stringify(search), ...(!everybody && user && { owner: user }) }));

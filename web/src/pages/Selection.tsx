@@ -4,8 +4,9 @@ import { useState } from 'react';
 import { useIntl } from 'react-intl';
 import { Ask } from '../forms/Ask';
 import { Field } from '../forms/Field';
-import { ApiError, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
+import { type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
 import { useMay } from '../lib/data';
+import { useReason } from '../lib/reason';
 import { useWrite, type Change } from '../lib/write';
 import { Select } from '../ui/Parts';
 import ui from '../ui/ui.module.css';
@@ -14,6 +15,7 @@ import css from './selection.module.css';
 export function Selection({ object, items, onDone }: { object: ObjectInfo; items: Item[]; onDone(): void }) {
   const intl = useIntl();
   const write = useWrite();
+  const reason = useReason();
   const may = useMay(object.name);
   const [editing, setEditing] = useState(false);
   const [name, setName] = useState('');
@@ -31,7 +33,7 @@ export function Selection({ object, items, onDone }: { object: ObjectInfo; items
       setUndo(back && { changes: back, count: changes.length });
       onDone();
     } catch (error) {
-      setProblem(error instanceof ApiError ? error.problem.detail || t('form.offline') : String(error));
+      setProblem(reason(error));
     }
   };
   const each = (op: Change['op'], more: (item: Item) => Partial<Change>) => items.map((item) => ({ op, object: object.plural, id: item.id, ...more(item) }));

@@ -4,6 +4,7 @@ import { ArrowDown, ArrowUp, Minus } from 'lucide-react';
 import { useIntl } from 'react-intl';
 import { ApiError, type Bucket, type Good, type Unit } from '../lib/api';
 import { toneOf, useFormat } from '../lib/format';
+import table from './table.module.css';
 import css from './ui.module.css';
 
 export function Delta({ bucket, unit, good }: { bucket: Bucket; unit: Unit; good: Good }) {
@@ -59,4 +60,9 @@ export function Panel({ title, aside, children, className = '' }: { title?: Reac
       {children}
     </section>
   );
+}
+
+/** A table that scrolls by itself where it is wider than the page; `label` tells it from the others. */
+export function Table({ label, className = '', children }: { label: string; className?: string; children: ReactNode }) {
+  return <div className={table.scroll} tabIndex={0} role="region" aria-label={label}><table className={`${table.table} ${className}`}>{children}</table></div>;
 }

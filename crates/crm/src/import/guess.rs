@@ -6,18 +6,18 @@ use northing_model::{FieldDef, Labels, Model, ObjectDef};
 use std::collections::BTreeMap;
 
 /// Compares headings without case and punctuation.
-pub(crate) fn plain(text: &str) -> String {
+fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// Is this what the heading says, by the field's name, its usual headings, or its label in any language?
-pub(crate) fn answers(labels: &Labels, object: &ObjectDef, field: &FieldDef, heading: &str) -> bool {
+fn answers(labels: &Labels, object: &ObjectDef, field: &FieldDef, heading: &str) -> bool {
     let called = |lang: &&str| plain(&labels.field(lang, &object.name, field)) == heading;
     plain(&field.name) == heading || field.headings.iter().any(|h| plain(h) == heading) || LANGUAGES.iter().any(called)
 }
 
-/// The object whose fields answer to most headings, and a plan that fills them.
-pub fn guess(model: &Model, labels: &Labels, file: &str, headings: &[String]) -> Option<Plan> {
+/// The object whose fields answer to most headings; none where no heading says anything.
+pub(crate) fn likely<'a>(model: &'a Model, labels: &Labels, file: &str, headings: &[String]) -> Option<&'a ObjectDef> {
     let name = plain(file);
     let score = |object: &ObjectDef| {
         let matched = headings.iter().filter(|h| object.stored_fields().any(|f| answers(labels, object, f, &plain(h)))).count();
@@ -25,25 +25,34 @@ pub fn guess(model: &Model, labels: &Labels, file: &str, headings: &[String]) ->
         let named = [plain(&object.plural), plain(&object.name)].into_iter().chain(called).any(|word| name.contains(&word));
         (matched + if named { 3 } else { 0 }, matched)
     };
-    let object = model.objects.iter().filter(|o| !o.derived && !o.structural).max_by_key(|o| score(o).0)?;
-    if score(object).1 == 0 {
-        return None;
-    }
-    let mut fields = BTreeMap::new();
+    let scored = model.objects.iter().filter(|o| !o.derived && !o.structural).map(|o| (score(o), o));
+    scored.max_by_key(|((rank, _), _)| *rank).filter(|((_, matched), _)| *matched > 0).map(|(_, object)| object)
+}
+
+/// Which column fills which field, each at most once: (column, field) in the order of the columns.
+pub(crate) fn filled<'a>(object: &'a ObjectDef, labels: &Labels, headings: &'a [String]) -> Vec<(&'a String, &'a FieldDef)> {
+    let mut pairs: Vec<(&String, &FieldDef)> = Vec::new();
     for heading in headings {
-        let field = object.stored_fields().find(|f| answers(labels, object, f, &plain(heading)) && !fields.contains_key(&f.name));
-        if let Some(field) = field {
-            fields.insert(field.name.clone(), Source::Short(heading.clone()));
-        }
+        let wanted = plain(heading);
+        let field = object.stored_fields().find(|f| answers(labels, object, f, &wanted) && !pairs.iter().any(|(_, taken)| taken.name == f.name));
+        pairs.extend(field.map(|field| (heading, field)));
     }
-    let id = headings.iter().find(|h| matches!(plain(h).as_str(), "id" | "recordid" | "externalid") || plain(h) == format!("{}id", plain(&object.name)));
-    let key = id.cloned().unwrap_or_else(|| format!("{file}:{{@row}}"));
+    pairs
+}
+
+/// The column that holds what the record is known by elsewhere.
+pub(crate) fn key_column<'a>(object: &ObjectDef, headings: &'a [String]) -> Option<&'a String> {
+    let own = format!("{}id", plain(&object.name));
+    headings.iter().find(|h| matches!(plain(h).as_str(), "id" | "recordid" | "externalid") || plain(h) == own)
+}
+
+/// A plan for the object that is likely meant.
+pub fn guess(model: &Model, labels: &Labels, file: &str, headings: &[String]) -> Option<Plan> {
+    let object = likely(model, labels, file, headings)?;
+    let mut fields: BTreeMap<String, Source> = filled(object, labels, headings).into_iter().map(|(heading, field)| (field.name.clone(), Source::Short(heading.clone()))).collect();
+    let key = key_column(object, headings).cloned().unwrap_or_else(|| format!("{file}:{{@row}}"));
     for field in object.stored_fields().filter(|f| f.required && f.default.is_none()) {
-        if !fields.contains_key(&field.name) {
-            fields.insert(field.name.clone(), Source::Short(key.clone()));
-        }
+        fields.entry(field.name.clone()).or_insert_with(|| Source::Short(key.clone()));
     }
-    let make = Make { object: object.name.clone(), key, find: None, times: None, latest: false, when: Vec::new(), fields, moment: Vec::new() };
-    let file = FilePlan { name: file.into(), delimiter: ",".into(), skip: 0, columns: Vec::new(), dates: None, join: Vec::new(), make: vec![make] };
-    Some(Plan { name: String::new(), workspace: BTreeMap::new(), record: Vec::new(), file: vec![file] })
+    Some(Plan::of(FilePlan::of(file, ",", vec![Make::of(&object.name, key, fields)])))
 }

@@ -31,7 +31,7 @@ fn one(path: &Path, plan: &FilePlan, join: &Join, headings: &mut Vec<String>) ->
         let file = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         return Err(CrmError::Plan(format!("{file} needs {} beside it (the plan joins them); put both files into one folder and import from there", join.file)));
     }
-    let shape = FilePlan { name: join.file.clone(), delimiter: plan.delimiter.clone(), skip: 0, columns: Vec::new(), dates: None, join: Vec::new(), make: Vec::new() };
+    let shape = FilePlan::of(&join.file, &plan.delimiter, Vec::new());
     let mut source = Rows::open(&other, &shape)?;
     let place = |names: &[String], column: &str, file: &str| {
         let missing = || CrmError::Plan(format!("the plan joins {file} by '{column}', which it does not have (it has: {})", names.join(", ")));

@@ -2,7 +2,7 @@
 //! run, on first need.
 
 use crate::Result;
-use northing_facts::search::fold;
+use northing_facts::search::{digits, fold};
 use northing_model::{FieldType, ObjectDef, Value};
 use northing_store::Store;
 use std::collections::HashMap;
@@ -15,8 +15,7 @@ pub(crate) struct Known {
 }
 
 fn same(field: FieldType, text: &str) -> String {
-    let folded = fold(text.trim());
-    if field == FieldType::Phone { folded.chars().filter(char::is_ascii_digit).collect() } else { folded }
+    if field == FieldType::Phone { digits(text) } else { fold(text.trim()) }
 }
 
 impl Known {

@@ -1,7 +1,7 @@
 //! Which column fills which field, as a person says it on screen; a plan is made of it. The first proposal comes from
 //! the headings in any of the languages, and from how the values look.
 
-use super::guess::{answers, guess, plain};
+use super::guess::{filled, key_column, likely};
 use super::plan::{FilePlan, FullSource, Make, Plan, Source};
 use northing_model::labels::LANGUAGES;
 use northing_model::{FieldDef, FieldType, Labels, Model, ObjectDef};
@@ -39,24 +39,16 @@ pub fn importable(object: &ObjectDef) -> bool {
 impl Mapping {
     /// A first proposal for a file; none where no heading says anything.
     pub fn guess(model: &Model, labels: &Labels, name: &str, headings: &[String], sample: &[Vec<String>]) -> Option<Self> {
-        let plan = guess(model, labels, name, headings)?;
-        let object = model.object(&plan.file.first()?.make.first()?.object)?;
-        Some(Self::for_object(object, labels, headings, sample))
+        likely(model, labels, name, headings).map(|object| Self::for_object(object, labels, headings, sample))
     }
 
     /// The proposal for an object that somebody chose.
     pub fn for_object(object: &ObjectDef, labels: &Labels, headings: &[String], sample: &[Vec<String>]) -> Self {
-        let mut fields: BTreeMap<String, String> = BTreeMap::new();
-        for heading in headings {
-            let wanted = plain(heading);
-            let free = |f: &&FieldDef| !fields.values().any(|taken| *taken == f.name);
-            if let Some(field) = object.stored_fields().filter(|f| f.name != "external_id").filter(free).find(|f| answers(labels, object, f, &wanted)) {
-                fields.insert(heading.clone(), field.name.clone());
-            }
-        }
-        let key = headings.iter().find(|h| matches!(plain(h).as_str(), "id" | "recordid" | "externalid") || plain(h) == format!("{}id", plain(&object.name))).cloned();
-        let filled = |name: &str| fields.values().any(|f| f == name);
-        let find = ["email", "phone"].into_iter().find(|f| filled(f)).map(str::to_string).filter(|_| key.is_none());
+        let pairs = filled(object, labels, headings).into_iter().filter(|(_, field)| field.name != "external_id");
+        let fields: BTreeMap<String, String> = pairs.map(|(heading, field)| (heading.clone(), field.name.clone())).collect();
+        let key = key_column(object, headings).cloned();
+        let given = |name: &str| fields.values().any(|f| f == name);
+        let find = ["email", "phone"].into_iter().find(|f| given(f)).map(str::to_string).filter(|_| key.is_none());
         let column = |wanted: &[FieldType]| -> Vec<&str> {
             let at = headings.iter().enumerate().filter(|(_, h)| fields.get(*h).and_then(|f| object.field(f)).is_some_and(|f| wanted.contains(&f.kind)));
             at.flat_map(|(i, _)| sample.iter().filter_map(move |row| row.get(i)).map(String::as_str)).filter(|v| !v.is_empty()).collect()
@@ -79,9 +71,8 @@ impl Mapping {
         };
         let fields = self.fields.iter().filter_map(|(column, field)| Some((field.clone(), source(column, object.field(field)?)))).collect();
         let key = self.key.clone().unwrap_or_else(|| format!("{stem}:{{@row}}"));
-        let make = Make { object: object.name.clone(), key, find: self.find.clone(), times: None, latest: false, when: Vec::new(), fields, moment: Vec::new() };
-        let file = FilePlan { name: name.into(), delimiter: delimiter.into(), skip: 0, columns: Vec::new(), dates: self.dates.clone(), join: Vec::new(), make: vec![make] };
-        Plan { name: String::new(), workspace: BTreeMap::new(), record: Vec::new(), file: vec![file] }
+        let make = Make { find: self.find.clone(), ..Make::of(&object.name, key, fields) };
+        Plan::of(FilePlan { dates: self.dates.clone(), ..FilePlan::of(name, delimiter, vec![make]) })
     }
 }
 

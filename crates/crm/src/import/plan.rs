@@ -119,6 +119,13 @@ pub struct When {
     pub positive: Option<bool>,
 }
 
+impl Make {
+    /// One record of each row.
+    pub(crate) fn of(object: &str, key: String, fields: BTreeMap<String, Source>) -> Self {
+        Self { object: object.into(), key, find: None, times: None, latest: false, when: Vec::new(), fields, moment: Vec::new() }
+    }
+}
+
 /// Where a field's value comes from: a column's name, a text with `{columns}`, or a table that says more.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -186,7 +193,17 @@ pub struct MomentPlan {
     pub when: Vec<When>,
 }
 
+impl FilePlan {
+    /// A file as it mostly is: with headings, nothing to pass over, alone.
+    pub(crate) fn of(name: &str, delimiter: &str, make: Vec<Make>) -> Self {
+        Self { name: name.into(), delimiter: delimiter.into(), skip: 0, columns: Vec::new(), dates: None, join: Vec::new(), make }
+    }
+}
+
 impl Plan {
+    pub(crate) fn of(file: FilePlan) -> Self {
+        Self { file: vec![file], ..Self::default() }
+    }
     pub fn parse(text: &str) -> Result<Self> {
         toml::from_str(text).map_err(|e| {
             let line = e.span().map_or(1, |s| text[..s.start].matches('\n').count() + 1);

@@ -5,6 +5,7 @@ use super::join;
 use super::known::Known;
 use super::plan::{FilePlan, Make, Plan, Source};
 use super::reader::{Row, Rows};
+use super::report::{Reject, Report, Terms};
 use crate::{CrmError, Env, Result, workspace};
 use northing_model::{Currency, FieldType, Model, Record, Value, Zone};
 use northing_store::{Change, Commit, Moment, Op, Store, StoreError};
@@ -19,40 +20,6 @@ const BATCH: usize = 4_000;
 const MOST_TIMES: u64 = 100_000;
 /// Keys kept in memory; beyond, they are looked up in the store again.
 const KEPT_KEYS: usize = 300_000;
-
-/// A row that was not imported.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reject {
-    pub file: String,
-    pub row: u64,
-    pub column: String,
-    pub reason: String,
-    pub values: Vec<String>,
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct Report {
-    pub rows: u64,
-    /// By object: created, changed, unchanged.
-    pub objects: std::collections::BTreeMap<String, [u64; 3]>,
-    pub rejected: u64,
-    /// The first of them, with their rows; all are in the rejects file.
-    pub rejects: Vec<Reject>,
-    pub headings: Vec<String>,
-    pub seq: u64,
-    /// Ended early, as somebody asked.
-    pub stopped: bool,
-}
-
-/// On what terms a run goes.
-pub struct Terms<'a> {
-    /// Under whose name it writes.
-    pub actor: String,
-    /// Only tells what would happen.
-    pub dry: bool,
-    /// Asked now and then with the report so far; false ends the run after what is written.
-    pub go_on: &'a dyn Fn(&Report) -> bool,
-}
 
 const SHOWN_REJECTS: usize = 1_000;
 

@@ -29,25 +29,17 @@ struct Touched {
 pub fn undo(store: &Store, env: &Env, actor: &str, of: &str, first: u64, last: u64) -> Result<Undone> {
     let mut touched: Vec<Touched> = Vec::new();
     let mut places: HashMap<Uuid, usize> = HashMap::new();
-    let mut at = first;
-    while at < last {
-        let batch = store.changes_after(at, 10_000)?;
-        if batch.is_empty() {
-            break;
+    store.replay_after(first, last, |entry| {
+        if entry.actor != of {
+            return;
         }
-        for entry in batch {
-            at = entry.seq;
-            if entry.seq > last || entry.actor != of {
-                continue;
-            }
-            let place = *places.entry(entry.id).or_insert_with(|| {
-                touched.push(Touched { object: entry.object, id: entry.id, made: entry.op == Op::Create, before: entry.before.unwrap_or_default(), after: Record::new(), version: 0 });
-                touched.len() - 1
-            });
-            touched[place].after = entry.after;
-            touched[place].version = entry.version;
-        }
-    }
+        let place = *places.entry(entry.id).or_insert_with(|| {
+            touched.push(Touched { object: entry.object, id: entry.id, made: entry.op == Op::Create, before: entry.before.unwrap_or_default(), after: Record::new(), version: 0 });
+            touched.len() - 1
+        });
+        touched[place].after = entry.after;
+        touched[place].version = entry.version;
+    })?;
     // The last made goes first: nothing then refers to what is gone.
     let changes: Vec<Change> = touched.into_iter().rev().map(back).collect();
     let mut undone = Undone::default();
