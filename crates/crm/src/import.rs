@@ -1,4 +1,4 @@
-//! Imports: streaming CSV into records by a plan. Bad rows are set aside with their reasons and can be
+//! Imports: lists (CSV, sheets of workbooks) streamed into records by a plan. Bad rows are set aside with their reasons and can be
 //! corrected and imported again; importing the same file twice changes nothing.
 
 mod convert;
@@ -10,6 +10,7 @@ pub mod plan;
 mod reader;
 mod report;
 mod run;
+pub mod sheet;
 mod undo;
 
 pub use mapping::Mapping;

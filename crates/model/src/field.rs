@@ -205,7 +205,7 @@ impl FieldDef {
             FieldType::Int | FieldType::Duration => {
                 money::parse_fixed(text, 0).map(Value::Int).map_err(|_| format!("'{text}' is not a whole number"))
             }
-            FieldType::Percent => match money::parse_fixed(text, 0) {
+            FieldType::Percent => match money::parse_fixed(text.trim_end_matches('%').trim_end(), 0) {
                 Ok(n) if (0..=100).contains(&n) => Ok(Value::Int(n)),
                 _ => Err(format!("'{text}' is not a whole percentage from 0 to 100")),
             },

@@ -3,6 +3,7 @@
 use crate::Data;
 use clap::Args;
 use northing_crm::Env;
+use northing_crm::import::sheet::{Workbook, is_workbook};
 use northing_crm::import::{Plan, Reject, guess};
 use northing_facts::Facts;
 use northing_store::Store;
@@ -28,6 +29,10 @@ pub struct Import {
     /// Run a guessed plan without asking to look at it first
     #[arg(long)]
     yes: bool,
+    /// The sheet of a workbook to import; without it the first
+    #[arg(long)]
+    sheet: Option<String>,
+    /// Lists: CSV, also compressed (.gz), and workbooks (.xlsx)
     #[arg(required = true)]
     files: Vec<PathBuf>,
 }
@@ -36,6 +41,7 @@ impl Import {
     pub fn run(self, env: &Env) -> Outcome {
         let store = Store::open(&self.data.data)?;
         for file in &self.files {
+            let (file, _as_csv) = &self.opened(file)?;
             let plan = match &self.plan {
                 Some(path) => {
                     let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
@@ -50,6 +56,19 @@ impl Import {
         }
         store.close();
         Ok(())
+    }
+
+    /// The file itself; of a workbook, one sheet as CSV in a folder that goes when it has been read.
+    fn opened(&self, file: &Path) -> Result<(PathBuf, Option<tempfile::TempDir>), Box<dyn Error>> {
+        if !is_workbook(file) {
+            return Ok((file.to_path_buf(), None));
+        }
+        let mut book = Workbook::open(file)?;
+        let sheet = self.sheet.clone().or_else(|| book.sheets().next().map(str::to_string)).unwrap_or_default();
+        let folder = tempfile::tempdir_in(&self.data.data)?;
+        let path = folder.path().join(file.file_name().unwrap_or_default()).with_extension("csv");
+        book.write_csv(&sheet, &path)?;
+        Ok((path, Some(folder)))
     }
 
     fn guessed(&self, store: &Store, file: &Path) -> Result<Option<Plan>, Box<dyn Error>> {

@@ -173,6 +173,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/changes", post(changes::change))
         .route("/api/files", post(files::take).layer(DefaultBodyLimit::max(files::LARGEST)))
         .route("/api/records/attachments/{id}/file", get(files::give))
+        .route("/api/imports/workbook", post(imports::workbook).layer(DefaultBodyLimit::max(imports::LARGEST_FILE)))
         .route("/api/imports", post(imports::upload).layer(DefaultBodyLimit::max(imports::LARGEST_BODY)))
         .route("/api/imports/undo", post(imports::take_back))
         .route("/api/imports/{id}", get(imports::progress).delete(imports::cancel))

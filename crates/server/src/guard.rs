@@ -55,7 +55,7 @@ fn check(app: &App, request: &Request) -> Result<(), Problem> {
         kind == "application/json" || kind == "application/merge-patch+json"
     });
     // A file's bytes: not a type that a form of another site could send either.
-    let bytes = request.uri().path() == "/api/files" && headers.get(header::CONTENT_TYPE).is_some_and(|t| t == "application/octet-stream");
+    let bytes = matches!(request.uri().path(), "/api/files" | "/api/imports/workbook") && headers.get(header::CONTENT_TYPE).is_some_and(|t| t == "application/octet-stream");
     if *request.method() != Method::DELETE && !json && !bytes {
         return Err(Problem::new(axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE, "json", "Only JSON is accepted", "send Content-Type: application/json"));
     }

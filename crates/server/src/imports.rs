@@ -5,10 +5,12 @@
 
 use crate::app::{App, Caller, blocking};
 use crate::problem::Problem;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use northing_crm::import::sheet::Workbook;
 use northing_crm::import::{Mapping, Report, Terms, import_on, look, mapping::importable, undo};
 use northing_model::{Record, Value};
 use northing_store::{Change, Commit};
@@ -110,46 +112,95 @@ pub async fn upload(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     if text.len() > LARGEST_FILE {
         return Err(too_large());
     }
-    let name: String = name.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(120).collect();
     blocking(move || {
         let again = again.map(|id| app.imports.of(id, &caller)).transpose()?;
-        let id = app.env.id();
-        let folder = app.store.folder().join("uploads");
-        std::fs::create_dir_all(&folder).map_err(Problem::internal)?;
-        let path = folder.join(format!("{id}.csv"));
+        let (id, path) = waiting(&app)?;
         std::fs::write(&path, &text).map_err(Problem::internal)?;
-        let hash: String = Sha256::digest(text.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
-        let stem = again.as_ref().map_or(hash, |first| first.stem.clone());
-        let unreadable = |e: northing_crm::CrmError| {
-            let _ = std::fs::remove_file(&path);
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "file", "The file cannot be read", e.to_string())
+        let stem = again.map_or_else(|| stem(&[text.as_bytes()]), |first| first.stem.clone());
+        open(&app, &caller, id, path, &name, stem).map(Json)
+    })
+    .await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sheet {
+    name: String,
+    /// Without it the first of the workbook.
+    sheet: Option<String>,
+}
+
+/// Takes a sheet of a workbook, as if it had been saved as CSV.
+pub async fn workbook(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Query(asked): Query<Sheet>, body: Result<Bytes, BytesRejection>) -> Result<Json<Js>, Problem> {
+    allowed(&caller)?;
+    let body = body.map_err(|e| if e.status() == StatusCode::PAYLOAD_TOO_LARGE { too_large() } else { Problem::bad(e.body_text()) })?;
+    blocking(move || {
+        let (id, path) = waiting(&app)?;
+        let packed = path.with_extension("xlsx");
+        std::fs::write(&packed, &body).map_err(Problem::internal)?;
+        let convert = || {
+            let mut book = Workbook::open(&packed)?;
+            let sheets: Vec<String> = book.sheets().map(str::to_string).collect();
+            let sheet = asked.sheet.clone().or_else(|| sheets.first().cloned()).unwrap_or_default();
+            book.write_csv(&sheet, &path).map(|()| (sheets, sheet))
         };
-        let (delimiter, headings, sample, rows) = look(&path, SAMPLE).map_err(unreadable)?;
-        let said = if headings.iter().all(String::is_empty) {
-            Some("its first line should name the columns")
-        } else if rows == 0 {
-            Some("it has no row below its headings")
-        } else {
-            headings.iter().enumerate().find(|(i, h)| headings[..*i].contains(h)).map(|_| "two of its columns have the same name; give each its own")
-        };
-        if let Some(why) = said {
-            return Err(unreadable(northing_crm::CrmError::Plan(format!("{name}: {why}"))));
-        }
-        let model = app.store.model();
-        let mapping = Mapping::guess(&model, &app.labels, &name, &headings, &sample);
-        let objects: Vec<&String> = model.objects.iter().filter(|o| importable(o)).map(|o| &o.name).collect();
-        let answer = json!({"id": id, "name": name, "rows": rows, "headings": headings, "sample": &sample[..sample.len().min(SHOWN)], "mapping": mapping, "objects": objects});
-        let now = app.env.now();
-        let upload = Upload { path, name, actor: caller.actor.clone(), stem, delimiter, headings, sample, rows, at: now, progress: Mutex::new(Progress { state: "waiting", ..Progress::default() }), stop: AtomicBool::new(false) };
-        let mut open = app.imports.open.lock().map_err(|_| Problem::internal("imports"))?;
-        open.retain(|_, u| now - u.at < WAITS || u.progress.lock().is_ok_and(|p| p.state == "running"));
-        if open.len() >= MOST {
-            return Err(Problem::wait(WAITS / 4));
-        }
-        open.insert(id, Arc::new(upload));
+        let converted = convert();
+        let _ = std::fs::remove_file(&packed);
+        let (sheets, sheet) = converted.map_err(|e| unreadable(&path, &e))?;
+        let stem = stem(&[&body, sheet.as_bytes()]);
+        let mut answer = open(&app, &caller, id, path, &asked.name, stem)?;
+        answer["sheets"] = json!(sheets);
+        answer["sheet"] = json!(sheet);
         Ok(Json(answer))
     })
     .await
+}
+
+/// Where a file may wait.
+fn waiting(app: &App) -> Result<(Uuid, PathBuf), Problem> {
+    let folder = app.store.folder().join("uploads");
+    std::fs::create_dir_all(&folder).map_err(Problem::internal)?;
+    let id = app.env.id();
+    Ok((id, folder.join(format!("{id}.csv"))))
+}
+
+fn stem(content: &[&[u8]]) -> String {
+    let hash = content.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize();
+    hash.iter().take(8).map(|b| format!("{b:02x}")).collect()
+}
+
+fn unreadable(path: &std::path::Path, e: &northing_crm::CrmError) -> Problem {
+    let _ = std::fs::remove_file(path);
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "file", "The file cannot be read", e.to_string())
+}
+
+/// Looks at a file that has been written and keeps it for what comes next.
+fn open(app: &App, caller: &Caller, id: Uuid, path: PathBuf, name: &str, stem: String) -> Result<Js, Problem> {
+    let name: String = name.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(120).collect();
+    let (delimiter, headings, sample, rows) = look(&path, SAMPLE).map_err(|e| unreadable(&path, &e))?;
+    let said = if headings.iter().all(String::is_empty) {
+        Some("its first line should name the columns")
+    } else if rows == 0 {
+        Some("it has no row below its headings")
+    } else {
+        headings.iter().enumerate().find(|(i, h)| headings[..*i].contains(h)).map(|_| "two of its columns have the same name; give each its own")
+    };
+    if let Some(why) = said {
+        return Err(unreadable(&path, &northing_crm::CrmError::Plan(format!("{name}: {why}"))));
+    }
+    let model = app.store.model();
+    let mapping = Mapping::guess(&model, &app.labels, &name, &headings, &sample);
+    let objects: Vec<&String> = model.objects.iter().filter(|o| importable(o)).map(|o| &o.name).collect();
+    let answer = json!({"id": id, "name": name, "rows": rows, "headings": headings, "sample": &sample[..sample.len().min(SHOWN)], "mapping": mapping, "objects": objects});
+    let now = app.env.now();
+    let upload = Upload { path, name, actor: caller.actor.clone(), stem, delimiter, headings, sample, rows, at: now, progress: Mutex::new(Progress { state: "waiting", ..Progress::default() }), stop: AtomicBool::new(false) };
+    let mut open = app.imports.open.lock().map_err(|_| Problem::internal("imports"))?;
+    open.retain(|_, u| now - u.at < WAITS || u.progress.lock().is_ok_and(|p| p.state == "running"));
+    if open.len() >= MOST {
+        return Err(Problem::wait(WAITS / 4));
+    }
+    open.insert(id, Arc::new(upload));
+    Ok(answer)
 }
 
 #[derive(Deserialize)]

@@ -66,9 +66,11 @@ pub fn openapi(model: &Model) -> Js {
     let one = object(&[("op", "string"), ("object", "string"), ("id", "string"), ("fields", "object"), ("version", "integer")], &["op", "object"]);
     let together = json!({"type": "object", "required": ["changes"], "additionalProperties": false, "properties": {"changes": {"type": "array", "minItems": 1, "maxItems": 1000, "items": one}}});
     paths.insert("/api/changes".into(), json!({"post": operation("Several changes together or not at all", &[], Some(together))}));
-    let mut take = operation("Take in the content of a file", &[], None);
-    take["requestBody"] = json!({"required": true, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}});
-    paths.insert("/api/files".into(), json!({"post": take}));
+    for (path, summary, parameters) in [("/api/files", "Take in the content of a file", Vec::new()), ("/api/imports/workbook", "Take a sheet of a workbook (XLSX); tell what it seems to hold", vec![query("name", "string"), query("sheet", "string")])] {
+        let mut take = operation(summary, &parameters, None);
+        take["requestBody"] = json!({"required": true, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}});
+        paths.insert(path.into(), json!({"post": take}));
+    }
     paths.insert("/api/records/attachments/{id}/file".into(), json!({"get": operation("The content of an attachment", &[id_parameter()], None)}));
     let mapping = object(&[("mapping", "object")], &["mapping"]);
     for (path, summary, body) in [
@@ -103,6 +105,10 @@ pub fn openapi(model: &Model) -> Js {
     })
 }
 
+fn query(name: &str, kind: &str) -> Js {
+    json!({"name": name, "in": "query", "required": false, "schema": {"type": kind}})
+}
+
 fn id_parameter() -> Js {
     json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}})
 }
@@ -118,7 +124,6 @@ fn operation(summary: &str, parameters: &[Js], body: Option<Js>) -> Js {
 
 fn record_paths(paths: &mut Map<String, Js>, object: &ObjectDef) {
     let reference = json!({"$ref": format!("#/components/schemas/{}", object.name)});
-    let query = |name: &str, kind: &str| json!({"name": name, "in": "query", "required": false, "schema": {"type": kind}});
     let list = [query("filter", "string"), query("sort", "string"), query("cursor", "string"), query("limit", "integer"), query("after", "integer")];
     let base = format!("/api/records/{}", object.plural);
     let id = [id_parameter()];

@@ -2,6 +2,7 @@
 import { Paperclip } from 'lucide-react';
 import { useState } from 'react';
 import { useIntl } from 'react-intl';
+import { send } from '../lib/api';
 import { useSession } from '../lib/data';
 import { useReason } from '../lib/reason';
 import { useWrite } from '../lib/write';
@@ -18,9 +19,7 @@ export function AddFile({ field, id }: { field: string; id: string }) {
   const [problem, setProblem] = useState('');
   const add = async (file: File) => {
     if (file.size > LARGEST) throw new Error(intl.formatMessage({ id: 'files.large' }));
-    const response = await fetch('/api/files', { method: 'POST', headers: { 'content-type': 'application/octet-stream' }, body: file });
-    const taken = (await response.json()) as { sha: string; size: number; detail?: string };
-    if (!response.ok) throw new Error(taken.detail);
+    const taken = await send<{ sha: string; size: number }>('/api/files', 'POST', file);
     await write([{ op: 'create', object: 'attachments', fields: { name: file.name, size: taken.size, media: file.type || null, sha: taken.sha, [field]: id, ...(user && { user }) } }]);
   };
   const choose = (file?: File) => { if (file) add(file).then(() => setProblem(''), (e: unknown) => setProblem(reason(e))); };

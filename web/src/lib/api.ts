@@ -50,12 +50,14 @@ export async function get<T>(path: string, query: Query = {}): Promise<T> {
   return send<T>(text ? `${path}?${text}` : path);
 }
 
+/** A body is sent as JSON, a file as its bytes. */
 export async function send<T>(path: string, method = 'GET', body?: unknown, more: Record<string, string> = {}): Promise<T> {
   const headers: Record<string, string> = { accept: 'application/json', ...more };
-  if (body !== undefined) headers['content-type'] = 'application/json';
+  const bytes = body instanceof Blob;
+  if (body !== undefined) headers['content-type'] = bytes ? 'application/octet-stream' : 'application/json';
   let response: Response;
   try {
-    response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(path, { method, headers, body: bytes ? body : body === undefined ? undefined : JSON.stringify(body) });
   } catch {
     throw new ApiError({ title: '', detail: '', status: 0 });
   }

@@ -17,7 +17,7 @@ import ui from '../ui/ui.module.css';
 import css from './import.module.css';
 
 interface Mapping { object: string; fields: Record<string, string>; key: string | null; find: string | null; dates: string | null; decimal: string | null }
-interface Upload { id: string; name: string; rows: number; headings: string[]; sample: string[][]; mapping: Mapping | null; objects: string[] }
+interface Upload { id: string; name: string; rows: number; headings: string[]; sample: string[][]; mapping: Mapping | null; objects: string[]; sheets?: string[]; sheet?: string }
 interface Reject { row: number; column: string; reason: string; values: string[] }
 interface Report { rows: number; done: number; created: number; changed: number; unchanged: number; rejected: number; rejects: Reject[]; headings: string[] }
 interface Progress extends Report { state: string; problem: string | null; run: string | null }
@@ -62,8 +62,18 @@ export function Import() {
     const whole = text ?? decoded(bytes, used) ?? '';
     await take(name, card ? cardTable(whole) : whole);
   };
+  const sheet = async (name: string, bytes: ArrayBuffer, wanted?: string) => {
+    const params = new URLSearchParams({ name, ...(wanted && { sheet: wanted }) });
+    const next = await send<Upload>(`/api/imports/workbook?${params}`, 'POST', new Blob([bytes]));
+    setFile({ name, bytes });
+    setEncoding('utf-8');
+    setRunning(false);
+    setUpload(next);
+    setMapping(next.mapping ?? undefined);
+  };
   const choose = (chosen?: File | null) => {
-    if (chosen && /\.(xlsx?|xlsm|ods|numbers)$/i.test(chosen.name)) setProblem(new ApiError({ title: '', detail: t('import.sheet'), status: 415 }));
+    if (chosen && /\.xls[xm]$/i.test(chosen.name)) attempt(chosen.arrayBuffer().then((bytes) => sheet(chosen.name, bytes)));
+    else if (chosen && /\.(xlsb?|ods|numbers)$/i.test(chosen.name)) setProblem(new ApiError({ title: '', detail: t('import.sheet'), status: 415 }));
     else if (chosen) attempt(chosen.arrayBuffer().then((bytes) => read(chosen.name, bytes)));
   };
   const into = (object: string) => { if (upload) attempt(send<{ mapping: Mapping }>(`/api/imports/${upload.id}/mapping`, 'POST', { object }).then((m) => setMapping(m.mapping))); };
@@ -84,8 +94,9 @@ export function Import() {
       <div className={`${ui.panel} ${css.drop}`} data-over={over || undefined} {...drop}>
         <p className={ui.quiet}>{upload ? upload.name : t('import.hint')}</p>
         <span className={table.actions}>
-          <label className={`${ui.button} ${upload ? '' : ui.primary} ${css.file}`}><FileUp size={15} aria-hidden />{t(upload ? 'import.another' : 'import.choose')}<input type="file" accept=".csv,.tsv,.txt,.vcf,text/csv,text/vcard" onChange={(e) => { choose(e.target.files?.[0]); e.target.value = ''; }} /></label>
+          <label className={`${ui.button} ${upload ? '' : ui.primary} ${css.file}`}><FileUp size={15} aria-hidden />{t(upload ? 'import.another' : 'import.choose')}<input type="file" accept=".csv,.tsv,.txt,.xlsx,.xlsm,.vcf,text/csv,text/vcard" onChange={(e) => { choose(e.target.files?.[0]); e.target.value = ''; }} /></label>
           {file && encoding !== 'utf-8' && <Select label={t('import.encoding')} value={encoding} onChange={(next) => attempt(read(file.name, file.bytes, next))} options={[...new Set(Object.values(ENCODINGS))].map((value) => ({ value, label: value }))} />}
+          {file && upload?.sheets && upload.sheets.length > 1 && <Select label={t('import.which')} value={upload.sheet ?? ''} onChange={(next) => attempt(sheet(file.name, file.bytes, next))} options={upload.sheets.map((value) => ({ value, label: value }))} />}
         </span>
       </div>
       {upload && (running ? <Running key={upload.id} upload={upload} object={mapping?.object ?? ''} onMended={mended} /> : <Columns upload={upload} mapping={mapping} onChange={setMapping} onInto={into} onRun={() => run(upload.id)} />)}

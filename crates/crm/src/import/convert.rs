@@ -187,8 +187,8 @@ impl Reading<'_> {
         let format = full.and_then(|f| f.format.as_deref()).or(self.dates);
         match field.kind {
             FieldType::Date => match format {
-                Some(f) => date(text, f).map(Value::Date),
-                None => field.read_text(text.get(..10).unwrap_or(text), self.currency),
+                Some(f) if !is_iso(text) => date(text, f).map(Value::Date),
+                _ => field.read_text(text.get(..10).unwrap_or(text), self.currency),
             },
             FieldType::Datetime => self.instant(text, format).map(Value::Time),
             FieldType::Money => {
@@ -227,7 +227,10 @@ impl Reading<'_> {
                     return self.zone.instant(local).ok_or_else(unclear);
                 }
             }
-            return date(text, format).map(|d| self.zone.midnight(d)).map_err(|_| unclear());
+            let day = date(text, format).map(|d| self.zone.midnight(d));
+            if day.is_ok() || !is_iso(text) {
+                return day.map_err(|_| unclear());
+            }
         }
         if let Some(instant) = northing_model::value::parse_instant(text) {
             return Ok(instant);
@@ -241,6 +244,11 @@ impl Reading<'_> {
         }
         northing_model::value::parse_date(text).map(|d| self.zone.midnight(d)).ok_or_else(unclear)
     }
+}
+
+/// The year first and dashes: there is one reading of it, whatever the notation of the rest. Workbooks give dates so.
+fn is_iso(text: &str) -> bool {
+    text.get(..10).is_some_and(|day| jiff::civil::Date::strptime("%Y-%m-%d", day).is_ok())
 }
 
 fn date(text: &str, format: &str) -> Result<i32, String> {

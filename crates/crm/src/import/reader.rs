@@ -55,12 +55,31 @@ pub fn look(path: &Path, rows: usize) -> Result<(String, Vec<String>, Vec<Vec<St
     let mut reader = csv_reader(path, &delimiter, true)?;
     let (mut record, mut shown, mut count) = (csv::StringRecord::new(), Vec::new(), 0);
     while reader.read_record(&mut record).map_err(|e| problem(e.to_string()))? {
+        if is_blank(&record) {
+            continue;
+        }
         count += 1;
         if shown.len() < rows {
             shown.push(record.iter().map(|f| f.trim().to_string()).collect());
         }
     }
     Ok((delimiter, headings, shown, count))
+}
+
+/// Spreadsheets leave such rows between and below the others.
+fn is_blank(record: &csv::StringRecord) -> bool {
+    record.iter().all(|f| f.trim().is_empty())
+}
+
+/// The next row that is not blank; those passed over are counted, so that rows keep their numbers.
+fn filled(reader: &mut csv::Reader<Box<dyn Read>>, record: &mut csv::StringRecord, number: &mut u64) -> csv::Result<bool> {
+    loop {
+        let more = reader.read_record(record)?;
+        if !more || !is_blank(record) {
+            return Ok(more);
+        }
+        *number += 1;
+    }
 }
 
 /// The first row of a file.
@@ -100,7 +119,7 @@ impl Rows {
 
     pub fn next(&mut self) -> Row {
         match &mut self.source {
-            Source::Csv(reader, record) => match reader.read_record(record) {
+            Source::Csv(reader, record) => match filled(reader, record, &mut self.number) {
                 Ok(false) => Row::End,
                 Ok(true) => {
                     self.number += 1;

@@ -63,6 +63,9 @@ impl Server {
         self.send_text(method, path, headers, &body.map(Js::to_string).unwrap_or_default())
     }
     pub fn send_text(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        self.send_bytes(method, path, headers, body.as_bytes())
+    }
+    pub fn send_bytes(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let host = format!("localhost:{}", self.port);
         let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
@@ -72,8 +75,8 @@ impl Server {
         for (k, v) in headers {
             text.push_str(&format!("{k}: {v}\r\n"));
         }
-        text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len()));
-        stream.write_all(text.as_bytes()).unwrap();
+        text.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+        stream.write_all(&[text.as_bytes(), body].concat()).unwrap();
         let mut reply = String::new();
         stream.read_to_string(&mut reply).unwrap();
         let (head, body) = reply.split_once("\r\n\r\n").unwrap();

@@ -66,3 +66,41 @@ fn a_list_is_imported_mended_and_taken_back() {
     }
     assert!(std::fs::read_dir(server.folder.path().join("uploads")).unwrap().count() <= 3, "refused files stay");
 }
+
+/// A sheet of a workbook goes the way of any other list; what is none is refused and leaves nothing behind.
+#[test]
+fn a_workbook_is_a_list() {
+    let server = start();
+    let cookie = server.sign_in();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.xlsx");
+    crate::hostile::small_workbook(&path);
+    let bytes = std::fs::read(&path).unwrap();
+    let take = |path: &str, kind: &str, body: &[u8]| server.send_bytes("POST", path, &[("Cookie", &cookie), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", kind)], body);
+    let binary = "application/octet-stream";
+    let looked = take("/api/imports/workbook?name=klienci.xlsx", binary, &bytes).json();
+    assert_eq!((&looked["sheets"], &looked["sheet"], &looked["rows"], &looked["headings"]), (&json!(["List"]), &json!("List"), &json!(1), &json!(["Name", "Since"])), "{looked}");
+    let mapping = json!({"object": "customer", "fields": {"Name": "name", "Since": "created_at"}, "dates": "%d.%m.%Y"});
+    let id = looked["id"].as_str().unwrap();
+    let tell = |path: &str, body: serde_json::Value| take(path, "application/json", body.to_string().as_bytes());
+    assert_eq!(tell(&format!("/api/imports/{id}/check"), json!({"mapping": mapping})).json()["created"], 1);
+    assert_eq!(tell(&format!("/api/imports/{id}/run"), json!({"mapping": mapping})).status, 202);
+    assert_eq!(settled(&server, &cookie, id)["created"], 1);
+    let all = server.send("GET", "/api/records/customers?limit=500", &[("Cookie", &cookie)], None).json();
+    let made = all["items"].as_array().unwrap().iter().find(|i| i["fields"]["name"] == "A & B").unwrap();
+    // The day of a cell, whatever the notation of the columns that are text.
+    assert!(made["fields"]["created_at"].as_str().unwrap().starts_with("2026-11-22T00:00"), "{made}");
+    for (path, kind, body, status) in [
+        ("/api/imports/workbook?name=a.xlsx&sheet=Other", binary, bytes.as_slice(), 422),
+        ("/api/imports/workbook?name=a.xlsx", binary, &bytes[..40], 422),
+        ("/api/imports/workbook?name=a.xlsx", binary, b"", 422),
+        ("/api/imports/workbook", binary, bytes.as_slice(), 400),
+        ("/api/imports/workbook?name=a.xlsx", "text/plain", bytes.as_slice(), 415),
+        ("/api/imports/workbook?name=a.xlsx", binary, &vec![0; (25 << 20) + 1], 413),
+    ] {
+        let refused = take(path, kind, body);
+        assert_eq!(refused.status, status, "{path}: {}", refused.body);
+    }
+    let left: Vec<_> = std::fs::read_dir(server.folder.path().join("uploads")).unwrap().map(|f| f.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}

@@ -5,6 +5,7 @@ mod cases;
 mod crash;
 mod exports;
 mod files;
+mod hostile;
 mod http;
 mod imports;
 mod lists;

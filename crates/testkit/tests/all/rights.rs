@@ -252,6 +252,8 @@ fn nothing_is_written_without_the_right_to_it() {
     }
     assert_eq!(tell("POST", "/api/invitations", json!({"user": id_of("uma")})).0, 403);
     assert_eq!(tell("POST", "/api/imports", json!({"name": "a.csv", "text": "name\nA\n"})).0, 403);
+    let sheet = server.send_bytes("POST", "/api/imports/workbook?name=a.xlsx", &[headers[0], headers[1], ("Content-Type", "application/octet-stream")], b"PK");
+    assert_eq!(sheet.status, 403, "{}", sheet.body);
     assert_eq!(tell("POST", "/api/imports/undo", json!({"run": id_of("uma")})).0, 403);
     assert_eq!(tell("GET", "/api/records/expenses", json!({})).0, 404);
     assert_eq!(tell("GET", "/api/records/expenses/export", json!({})).0, 404);
