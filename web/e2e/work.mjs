@@ -69,6 +69,15 @@ export async function work({ page, origin, name, check, look }) {
   const { items: [taken] } = await api(page, `records/bookings?limit=1&filter=${encodeURIComponent("status = 'done' and user is not null")}`);
   const twice = await api(page, 'records/bookings', 'POST', { user: taken.fields.user, customer: taken.fields.customer, starts_at: taken.fields.starts_at, ends_at: taken.fields.ends_at });
   check(`${name}: nobody is booked twice`, twice.status === 409, JSON.stringify(twice));
+  // A time that is free, taken with one press.
+  const booked = (await api(page, 'records/bookings?limit=1')).total;
+  await page.locator('main button[class*=primary], header button[class*=primary]').first().click();
+  const time = page.locator('[role=dialog] fieldset button[aria-pressed]').first();
+  await time.waitFor();
+  await look(page, `free-${name}`);
+  await time.click();
+  await page.locator('[role=dialog] button[type=submit]').click();
+  check(`${name}: a free time is booked`, await wait(page, async (n) => (await (await fetch('/api/records/bookings?limit=1')).json()).total === n && !document.querySelector('[role=dialog]'), booked + 1));
 
   // A long list scrolled to its end, and a value changed where it stands.
   await page.goto(`${origin}/records/customers`);

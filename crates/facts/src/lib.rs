@@ -8,6 +8,7 @@ pub mod column;
 mod derive;
 pub mod eval;
 pub mod feed;
+pub mod free;
 pub mod fx;
 mod known;
 mod links;

@@ -57,6 +57,8 @@ pub struct ObjectDef {
 }
 
 /// One record at a time has what `of` refers to from `from` until `to`; those in one of the states `free` have nothing.
+/// What `of` refers to may say by its field `hours` when it is there at all; what `service` refers to, by `takes`, how
+/// long it lasts, and by `staff`, whom it may be asked of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exclusive {
@@ -65,6 +67,14 @@ pub struct Exclusive {
     pub to: String,
     pub state: String,
     pub free: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staff: Option<String>,
 }
 
 /// Fields that every stored object has without declaring them.
@@ -272,6 +282,13 @@ impl Model {
                 let fine = is(&x.of, FieldType::Ref) && is(&x.from, FieldType::Datetime) && is(&x.to, FieldType::Datetime) && is(&x.state, FieldType::Choice);
                 if !fine {
                     return Err(ModelError::new(place, "exclusive needs a reference, two instants and a choice of the object", "name of, from, to and state"));
+                }
+                let beyond = |by: Option<&String>, name: &Option<String>, kind: FieldType| match name {
+                    None => true,
+                    Some(name) => by.and_then(|by| object.field(by)).and_then(|f| f.to.as_deref()).and_then(|to| self.object(to)).and_then(|o| o.field(name)).is_some_and(|f| f.kind == kind && !f.derived),
+                };
+                if !beyond(Some(&x.of), &x.hours, FieldType::Ref) || !beyond(x.service.as_ref(), &x.takes, FieldType::Duration) || !beyond(x.service.as_ref(), &x.staff, FieldType::Refs) {
+                    return Err(ModelError::new(place, "exclusive names hours, takes or staff that are not there", "hours is a reference of what `of` refers to; takes a duration and staff references of what `service` refers to"));
                 }
             }
             if let Some(name) = object.whose.iter().find(|w| object.field(w).is_none_or(|f| f.kind != FieldType::Ref || !f.facts)) {

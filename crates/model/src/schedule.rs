@@ -43,7 +43,7 @@ impl Schedule {
     }
 
     /// Opening intervals of a local day as instants.
-    fn open(&self, day: i32) -> impl Iterator<Item = (i64, i64)> + '_ {
+    pub fn open(&self, day: i32) -> impl Iterator<Item = (i64, i64)> + '_ {
         // Day 0 of the count was a Thursday.
         let hours = self.days.get(&day).unwrap_or(&self.week[(day + 3).rem_euclid(7) as usize]);
         let at = move |minutes: i32| {

@@ -9,6 +9,7 @@ mod changes;
 mod events;
 mod export;
 mod files;
+mod free;
 mod guard;
 mod imports;
 mod metrics;

@@ -45,7 +45,7 @@ pub async fn model(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
                     })
                 })
                 .collect();
-            json!({"name": o.name, "plural": o.plural, "label": app.labels.object(&lang, o), "own": o.label.is_some(), "title": o.title, "derived": o.derived, "list": o.list, "sort": o.sort, "fields": fields})
+            json!({"name": o.name, "plural": o.plural, "label": app.labels.object(&lang, o), "own": o.label.is_some(), "title": o.title, "derived": o.derived, "list": o.list, "sort": o.sort, "exclusive": o.exclusive, "fields": fields})
         })
         .collect();
     Ok(Json(json!({"objects": objects, "labels": app.labels.with_own(&lang, model), "dashboards": model.dashboards})))

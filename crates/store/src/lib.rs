@@ -5,6 +5,7 @@
 //! business is for `crm`, what it means for a KPI is for `facts`. It must not know of either, nor of HTTP.
 
 mod change;
+mod exclusive;
 mod log;
 mod migrate;
 mod read;

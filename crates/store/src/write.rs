@@ -2,7 +2,7 @@
 
 use crate::change::{Change, Commit, Committed, Moment, Op};
 use crate::row::{bind, quote};
-use crate::{Inner, Result, Store, StoreError, log, migrate, read};
+use crate::{Inner, Result, Store, StoreError, exclusive, log, migrate, read};
 use northing_model::{FieldDef, Model, ObjectDef, Physical, Record, Value};
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde_json::json;
@@ -206,12 +206,15 @@ fn apply_one(
     }
     let moments = moments(object, change, before.as_ref(), &after, commit.at);
     settle_history(connection, object, change.id, &moments, &mut after)?;
+    if change.op != Op::Delete {
+        exclusive::fill_end(connection, object, &mut after)?;
+    }
     let unchanged = before.as_ref().is_some_and(|b| *b == after) && !deleted && change.op == Op::Update;
     if unchanged && moments.is_empty() {
         return Ok(None);
     }
     if change.op != Op::Delete {
-        check_exclusive(connection, object, change.id, &after)?;
+        exclusive::check(connection, object, change.id, &after)?;
     }
     after.insert("updated_at".into(), Value::Time(commit.at));
     let version = version + 1;
@@ -344,31 +347,6 @@ fn check_value(
     }
     Ok(())
 }
-
-/// Is what the record takes for a time free then? Inside the transaction that writes it, so that of many who ask at
-/// once one gets it.
-fn check_exclusive(connection: &Connection, object: &ObjectDef, id: Uuid, after: &Record) -> Result<()> {
-    let Some(x) = &object.exclusive else { return Ok(()) };
-    let time = |name: &str| match after.get(name) {
-        Some(Value::Time(at)) => Some(*at),
-        _ => None,
-    };
-    let free = after.get(&x.state).and_then(Value::as_text).is_some_and(|state| x.free.iter().any(|f| f == state));
-    let (Some(of), Some(from), Some(to), false) = (after.get(&x.of).and_then(Value::as_ref_id), time(&x.from), time(&x.to), free) else { return Ok(()) };
-    if to <= from {
-        return Err(invalid(object, &x.to, "it ends before it begins"));
-    }
-    let marks = (0..x.free.len()).map(|i| format!("?{}", i + 5)).collect::<Vec<_>>().join(", ");
-    let sql = format!(
-        "select 1 from {} where {} = ?1 and {} < ?2 and {} > ?3 and id <> ?4 and not deleted and {} not in ({marks}) limit 1",
-        quote(&object.name), quote(&x.of), quote(&x.from), quote(&x.to), quote(&x.state)
-    );
-    let mut values: Vec<rusqlite::types::Value> = vec![of.to_string().into(), to.into(), from.into(), id.to_string().into()];
-    values.extend(x.free.iter().map(|f| f.clone().into()));
-    let taken: Option<i64> = connection.prepare_cached(&sql)?.query_row(params_from_iter(values), |r| r.get(0)).optional()?;
-    if taken.is_some() { Err(StoreError::Taken { object: object.name.clone(), field: x.from.clone() }) } else { Ok(()) }
-}
-
 fn check_merge(connection: &Connection, object: &ObjectDef, loser: Uuid, winner: Uuid) -> Result<()> {
     let sql = format!("select merged_into from {} where id = ?1", quote(&object.name));
     let mut at = winner;

@@ -7,8 +7,10 @@ import type { FieldInfo } from '../lib/api';
 import { useLabel, useSession } from '../lib/data';
 import { useFormat } from '../lib/format';
 import { Days, Week } from './Hours';
+import { Length } from './Length';
 import { Pick } from './Pick';
 import { Rights } from './Rights';
+import { Several } from './Several';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
 
@@ -49,7 +51,9 @@ function Control({ id, labelled, wrong, field, value, title, autoFocus, onChange
       if (field.name === 'holidays') return <Days labelled={labelled} value={text} onChange={onChange} />;
     // eslint-disable-next-line no-fallthrough -- other JSON is text
     case 'long_text': return <textarea {...common} className={`${ui.field} ${css.area}`} rows={4} value={text} onChange={(e) => onChange(e.target.value)} />;
-    case 'int': case 'percent': case 'duration': return <input {...common} className={`${ui.field} num`} inputMode="numeric" value={text} onChange={(e) => onChange(e.target.value)} />;
+    case 'duration': return <Length id={id} wrong={wrong} required={field.required} autoFocus={autoFocus} value={value} onChange={onChange} />;
+    case 'refs': return <Several labelled={labelled} to={field.to ?? ''} value={Array.isArray(value) ? (value as string[]) : []} onChange={onChange} />;
+    case 'int': case 'percent': return <input {...common} className={`${ui.field} num`} inputMode="numeric" value={text} onChange={(e) => onChange(e.target.value)} />;
     case 'decimal': return <input {...common} className={`${ui.field} num`} inputMode="decimal" value={text} onChange={(e) => onChange(e.target.value)} />;
     case 'money': {
       const { amount = '', currency = workspace.currency } = (value ?? {}) as { amount?: string; currency?: string };

@@ -1,12 +1,13 @@
 // A record in a dialog: a new one, or changes of one. What was typed stays until it is saved or given up.
 import { useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { Fragment, useState } from 'react';
 import { Button, Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
 import { X } from 'lucide-react';
 import { useIntl } from 'react-intl';
 import { ApiError, get, send, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
 import { useLabel, useMay } from '../lib/data';
 import { Field } from './Field';
+import { Times } from './Times';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
 
@@ -34,6 +35,8 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
   const [wrong, setWrong] = useState<{ field?: string; text: string }>();
   const [saving, setSaving] = useState(false);
   const [all, setAll] = useState(false);
+  // What a press filled in, and how often that was: those fields show it anew.
+  const [taken, setTaken] = useState({ round: 0, titles: {} as Record<string, string>, names: [] as string[] });
   const { read_only: fixed } = useMay(object.name);
   const fields = order(object).filter((f) => !fixed.includes(f.name));
   const required = fields.filter((f) => f.required);
@@ -66,6 +69,10 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
       setSaving(false);
     }
   };
+  const take = (given: Record<string, unknown>, called: Record<string, string>) => {
+    setTyped((was) => ({ ...was, ...given }));
+    setTaken({ round: taken.round + 1, titles: called, names: Object.keys(given) });
+  };
   const leave = () => { if (!changed || confirm(intl.formatMessage({ id: 'form.leave' }))) onDone(); };
   return (
     <ModalOverlay isOpen isDismissable={!changed} onOpenChange={(open) => { if (!open) leave(); }} className={css.overlay ?? ''}>
@@ -80,8 +87,11 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
               {wrong && !wrong.field && <p className={css.problem} role="alert">{wrong.text}</p>}
               <div className={css.grid}>
                 {shown.map((f, i) => (
-                  <Field key={f.name} field={f} value={value(f)} title={item?.titles[f.name] ?? titles[f.name]} error={wrong?.field === f.name ? wrong.text : undefined} autoFocus={i === 0}
-                    onChange={(v) => setTyped((was) => ({ ...was, [f.name]: v }))} />
+                  <Fragment key={taken.names.includes(f.name) ? `${f.name} ${taken.round}` : f.name}>
+                    <Field field={f} value={value(f)} title={taken.titles[f.name] ?? item?.titles[f.name] ?? titles[f.name]} error={wrong?.field === f.name ? wrong.text : undefined} autoFocus={i === 0}
+                      onChange={(v) => setTyped((was) => ({ ...was, [f.name]: v }))} />
+                    {f.name === object.exclusive?.of && <Times object={object} value={(name) => { const g = object.fields.find((o) => o.name === name); return g && value(g); }} onTake={take} />}
+                  </Fragment>
                 ))}
               </div>
               {!all && shown.length < fields.length && <button type="button" className={ui.button} onClick={() => setAll(true)}>{intl.formatMessage({ id: 'form.more' }, { count: fields.length - shown.length })}</button>}
@@ -99,7 +109,7 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
 
 /** The declared list's fields first, then the others as declared. */
 function order(object: ObjectInfo): FieldInfo[] {
-  const own = object.fields.filter((f) => !f.derived && !HIDDEN.includes(f.name) && f.type !== 'refs' && f.name !== 'created_at');
+  const own = object.fields.filter((f) => !f.derived && !HIDDEN.includes(f.name) && f.name !== 'created_at');
   const place = (f: FieldInfo) => { const i = object.list.indexOf(f.name); return i < 0 ? object.list.length : i; };
   return [...own].sort((a, b) => place(a) - place(b));
 }

@@ -23,7 +23,10 @@ export interface Definition {
   formula: string | null; inputs: [string, string][]; window: string | null; trailing: string | null; excluded: string[]; sources: string[]; differs: string[]; readings?: Record<string, Definition>;
 }
 export interface FieldInfo { name: string; label: string; type: string; to: string | null; default: unknown; required: boolean; derived: boolean; filterable: boolean; dimension: boolean; options: string[] }
-export interface ObjectInfo { name: string; plural: string; label: string; title: string; derived: boolean; own: boolean; list: string[]; sort?: string[]; fields: FieldInfo[] }
+export interface ObjectInfo { name: string; plural: string; label: string; title: string; derived: boolean; own: boolean; list: string[]; sort?: string[]; exclusive?: Exclusive | null; fields: FieldInfo[] }
+/** One record at a time has what `of` names from `from` until `to`; the rest says when that is there, and for how long. */
+export interface Exclusive { of: string; from: string; to: string; state: string; free: string[]; hours?: string; service?: string; takes?: string; staff?: string }
+export interface Free { id: string; title: string; hours: boolean; open: [string, string][]; free: [string, string][] }
 export interface Dashboard { tiles: string[]; trend: string; funnel: string[]; breakdown: string; breakdown_by: string }
 export interface ModelInfo { objects: ObjectInfo[]; labels: Record<string, string>; dashboards: Record<string, Dashboard> }
 export interface May { create: boolean; change: boolean; delete: boolean; export: boolean; read_only: string[] }

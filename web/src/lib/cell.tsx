@@ -1,6 +1,7 @@
 // One field of one record, by its type.
+import { useQueries } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import type { FieldInfo, Item, ObjectInfo } from './api';
+import { get, type FieldInfo, type Item, type ObjectInfo } from './api';
 import { useLabel, useModel } from './data';
 import { useFormat } from './format';
 import { lineOf, read, WEEK } from './hours';
@@ -21,6 +22,19 @@ export function Opening({ object, field, item }: { object: ObjectInfo; field: Fi
   // A reference names another record, but here it is this one that opens.
   const shown = field.type === 'ref' ? item.titles[field.name] : cell(field, item);
   return <Link className={table.link} to="/records/$object/$id" params={{ object: object.plural, id: item.id }}>{shown ?? '…'}</Link>;
+}
+
+/** What records are called, by their ids. */
+export function useTitles(to: string, ids: string[]): Record<string, string> {
+  const object = useModel()?.objects.find((o) => o.name === to);
+  const found = useQueries({ queries: ids.map((id) => ({ queryKey: ['live', 'record', object?.plural, id], queryFn: () => get<Item>(`/api/records/${object?.plural}/${id}`), enabled: !!object, retry: false })) });
+  return Object.fromEntries(ids.map((id, i) => [id, object && found[i]?.data ? titleOf(object, found[i].data) : '…']));
+}
+
+function Names({ to, ids }: { to: string; ids: string[] }) {
+  const plural = useModel()?.objects.find((o) => o.name === to)?.plural ?? '';
+  const titles = useTitles(to, ids);
+  return ids.map((id, i) => <span key={id}>{i > 0 && ', '}<Link to="/records/$object/$id" params={{ object: plural, id }}>{titles[id]}</Link></span>);
 }
 
 export function useCell() {
@@ -52,7 +66,8 @@ export function useCell() {
       }
       case 'bool': return label(`option.${String(value)}`);
       case 'choice': return label(`option.${String(value)}`, String(value));
-      case 'tags': case 'refs': return (value as string[]).join(', ');
+      case 'tags': return (value as string[]).join(', ');
+      case 'refs': return <Names to={field.to ?? ''} ids={value as string[]} />;
       case 'shares': return Object.entries(value as Record<string, number>).map(([k, v]) => `${label(`option.${k}`)} ${format.percent(v / 100, 0)}`).join(', ');
       default: return String(value);
     }

@@ -7,7 +7,7 @@ import { ChevronLeft, ChevronRight, Plus } from 'lucide-react';
 import { useState, type DragEvent, type MouseEvent } from 'react';
 import { useIntl } from 'react-intl';
 import { RecordForm } from '../forms/RecordForm';
-import { get, type Item, type Page as ListPage } from '../lib/api';
+import { get, type Free, type Item, type Page as ListPage } from '../lib/api';
 import { useLabel, useMay, useModel, useSession, useUsers } from '../lib/data';
 import { quote } from '../lib/filter';
 import { useFormat } from '../lib/format';
@@ -69,6 +69,8 @@ export function Calendar() {
   const who = search.who ? ` and user = ${quote(search.who)}` : '';
   const list = useQuery({ queryKey: ['live', 'calendar', days[0], search.who], queryFn: () => get<ListPage>('/api/records/bookings', { filter: `starts_at >= ${quote(days[0] ?? '')} and starts_at < ${quote(next)}${who}`, sort: 'starts_at', limit: MOST }) });
   const staff = useUsers();
+  // One person's working hours; of all together there are none.
+  const there = useQuery({ queryKey: ['live', 'free', 'bookings', days[0], search.who], queryFn: () => get<{ of: Free[] }>('/api/records/bookings/free', { from: days[0], days: 7, of: search.who }), enabled: !!search.who });
   const local = (iso: string) => fromDate(new Date(iso), workspace.zone);
   const blocks = (list.data?.items ?? []).filter((b) => !['cancelled', 'no_show'].includes(String(b.fields.status))).map((item) => {
     const from = local(String(item.fields.starts_at));
@@ -76,6 +78,14 @@ export function Calendar() {
     const start = from.hour * 60 + from.minute;
     return { item, day: toCalendarDate(from).toString(), from: start, to: start + Math.max(20, length) };
   });
+  const person = there.data?.of.find((p) => p.hours);
+  const open = (person?.open ?? []).map(([a, b]) => { const [from, to] = [local(a), local(b)]; return { day: toCalendarDate(from).toString(), from: from.hour * 60 + from.minute, to: to.hour * 60 + to.minute || 24 * 60 }; });
+  /** What lies outside them, by minutes. */
+  const shut = (day: string): [number, number][] => {
+    const ends = open.filter((o) => o.day === day).flatMap((o) => [o.from, o.to]);
+    const edges = [opens * 60, ...ends, closes * 60];
+    return person ? edges.flatMap((from, i) => (i % 2 === 0 && (edges[i + 1] ?? 0) > from ? [[from, edges[i + 1]] as [number, number]] : [])) : [];
+  };
   const opens = Math.min(USUAL[0], ...blocks.map((b) => Math.floor(b.from / 60)));
   const closes = Math.min(24, Math.max(USUAL[1], ...blocks.map((b) => Math.ceil(b.to / 60))));
   const instant = (day: string, minute: number) => { const d = parseDate(day); return toZoned(new CalendarDateTime(d.year, d.month, d.day, Math.floor(minute / 60), minute % 60), workspace.zone).toDate().toISOString(); };
@@ -115,7 +125,8 @@ export function Calendar() {
             {days.map((day) => (
               <section key={day} className={css.day} aria-label={name(day)} data-today={day === workspace.today || undefined}>
                 <h2>{name(day)}</h2>
-                <div className={css.grid} style={{ height: (closes - opens) * HOUR }} onDragOver={(e) => e.preventDefault()} onDrop={drop(day)} onClick={(e) => { if (may.create && e.target === e.currentTarget) add(day, Math.floor(minuteOf(e) / 30) * 30); }}>
+                <div className={css.grid} style={{ height: (closes - opens) * HOUR }} onDragOver={(e) => e.preventDefault()} onDrop={drop(day)} onClick={(e) => { if (may.create && (e.target as HTMLElement).closest('a') === null) add(day, Math.floor(minuteOf(e) / 30) * 30); }}>
+                  {shut(day).map(([from, to]) => <span key={from} className={css.shut} style={{ top: (from - opens * 60) * HOUR / 60, height: (to - from) * HOUR / 60 }} />)}
                   {lanes(blocks.filter((b) => b.day === day)).map((b) => (
                     <Link key={b.item.id} to="/records/$object/$id" params={{ object: 'bookings', id: b.item.id }} className={css.block} data-status={String(b.item.fields.status)} draggable={may.change}
                       onDragStart={(e) => { e.dataTransfer.setData('text/plain', `${b.item.id} ${e.clientY - e.currentTarget.getBoundingClientRect().top}`); e.dataTransfer.effectAllowed = 'move'; }}

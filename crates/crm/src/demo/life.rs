@@ -31,7 +31,7 @@ impl Story<'_> {
         let nps = question(self, "How likely are you to recommend us?", "nps", (0, 10), (9, 10), (0, 6))?;
         let csat = question(self, "How satisfied are you?", "csat", (1, 5), (4, 5), (1, 2))?;
         let ces = question(self, "They made it easy for me", "ces", (1, 7), (5, 7), (1, 3))?;
-        let agents = self.agents(w)?;
+        let agents = self.agents(w, office)?;
         let known = self.known.clone();
         // Nobody is booked twice at a time.
         let mut busy: Vec<(Uuid, i64)> = Vec::new();
@@ -51,6 +51,8 @@ impl Story<'_> {
             if self.chance.percent(55) {
                 // On the quarter of an hour between nine and five, a few of them in the days to come.
                 let day = self.chance.between(customer.since, self.now + 9 * DAY) / DAY;
+                // Day 0 was a Thursday; nobody works at the weekend.
+                let day = day - ((day + 3).rem_euclid(7) - 4).max(0);
                 let start = day * DAY + 7 * HOUR + self.chance.between(0, 32) * 900;
                 let (product, user) = (*self.chance.pick(&self.products.clone()), *self.chance.pick(&agents));
                 let status = *self.chance.pick(&["done", "done", "done", "cancelled", "no_show"]);
@@ -85,11 +87,11 @@ impl Story<'_> {
         self.chance.between(from, (self.now - 60).max(from))
     }
 
-    fn agents(&mut self, w: &mut Writer<'_>) -> Result<Vec<Uuid>> {
+    fn agents(&mut self, w: &mut Writer<'_>, office: Uuid) -> Result<Vec<Uuid>> {
         let mut agents = Vec::new();
         for (i, name) in catalogue::AGENTS.iter().enumerate() {
             let invited = self.now - (DAYS - 20 * i as i64) * DAY;
-            agents.push(self.make(w, "user", vec![("name", text(*name)), ("role", text("service")), ("active", Value::Bool(true)), ("invited_at", Value::Time(invited)), ("enabled_at", Value::Time(invited + 2 * DAY))])?);
+            agents.push(self.make(w, "user", vec![("name", text(*name)), ("role", text("service")), ("schedule", Value::Ref(office)), ("active", Value::Bool(true)), ("invited_at", Value::Time(invited)), ("enabled_at", Value::Time(invited + 2 * DAY))])?);
         }
         Ok(agents)
     }

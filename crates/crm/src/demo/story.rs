@@ -111,7 +111,7 @@ impl<'a> Story<'a> {
             let id = self.env.id();
             self.products.push(id);
             let upgrades = if name == "Premium care" { self.products.get(6).map_or(Value::Null, |p| Value::Ref(*p)) } else { Value::Null };
-            w.push(Change::create("product", id, record(vec![("name", text(name)), ("category", text(category)), ("price", self.money(price)), ("cost", self.money(price * 58 / 100)), ("upgrades", upgrades)])))?;
+            w.push(Change::create("product", id, record(vec![("name", text(name)), ("category", text(category)), ("price", self.money(price)), ("cost", self.money(price * 58 / 100)), ("upgrades", upgrades), ("takes", Value::Int(2 * 3_600))])))?;
         }
         Ok(())
     }

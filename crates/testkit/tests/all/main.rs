@@ -1,6 +1,7 @@
 //! One test binary for what spans crates: linking is dear on two cores.
 #![allow(clippy::unwrap_used)]
 
+mod bookings;
 mod cases;
 mod crash;
 mod exports;

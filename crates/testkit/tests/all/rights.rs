@@ -126,6 +126,7 @@ fn requests(server: &Server, model: &Model) -> Vec<String> {
                         found.push(path.replace("{id}", &id_of(&format!("{whose}/{}", o.name)).to_string()));
                     }
                 }
+                (Some(_), p) if p.ends_with("free") => found.push(format!("{p}?from=2024-02-01&days=31")),
                 (Some(_), p) if p.ends_with("twins") => found.push(p.to_string()),
                 (Some(o), p) => {
                     found.push(p.to_string());

@@ -150,5 +150,12 @@ fn nobody_is_booked_twice() {
     commit(&store, vec![Change::update("booking", won, Record::from([("status".into(), Value::Text("cancelled".into()))]))]).unwrap();
     commit(&store, vec![Change::create("booking", Uuid::now_v7(), booking(1_000, 2_000))]).unwrap();
     assert!(matches!(commit(&store, vec![Change::update("booking", won, Record::from([("status".into(), Value::Text("booked".into()))]))]).unwrap_err(), StoreError::Taken { .. }));
+    // Without an end it lasts as long as its service takes, and stands in the way as long.
+    let service = Uuid::now_v7();
+    commit(&store, vec![Change::create("product", service, Record::from([("name".into(), Value::Text("Visit".into())), ("takes".into(), Value::Int(1_800))]))]).unwrap();
+    let visit = |at: i64| Record::from([("user".into(), Value::Ref(user)), ("product".into(), Value::Ref(service)), ("starts_at".into(), Value::Time(at))]);
+    let made = commit(&store, vec![Change::create("booking", Uuid::now_v7(), visit(20_000))]).unwrap().versions[0].0;
+    assert_eq!(store.get("booking", made).unwrap().0["ends_at"], Value::Time(21_800));
+    assert!(matches!(commit(&store, vec![Change::create("booking", Uuid::now_v7(), visit(21_000))]).unwrap_err(), StoreError::Taken { .. }));
     assert!(commit(&store, vec![Change::create("booking", Uuid::now_v7(), booking(9_000, 8_000))]).unwrap_err().to_string().contains("before it begins"));
 }
