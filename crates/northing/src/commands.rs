@@ -188,6 +188,16 @@ pub struct Listen {
     /// The address under which browsers reach it (https://crm.example.org), when a TLS proxy is in front
     #[arg(long)]
     public_url: Option<String>,
+    /// People may sign in with their account at this OpenID Connect provider (https://login.example.org); the client's
+    /// secret is read from the variable NORTHING_OIDC_SECRET
+    #[arg(long, requires = "oidc_client")]
+    oidc_issuer: Option<String>,
+    /// What the provider calls this server; the address to come back to is …/api/oidc/back
+    #[arg(long, requires = "oidc_issuer")]
+    oidc_client: Option<String>,
+    /// What people call the provider
+    #[arg(long, default_value = "OpenID", requires = "oidc_issuer")]
+    oidc_name: String,
 }
 
 #[derive(Args)]
@@ -226,7 +236,14 @@ impl Serve {
 }
 
 fn serve(store: Store, env: Env, listen: &Listen) -> Outcome {
-    let config = northing_server::Config { listen: listen.listen.parse().map_err(|_| format!("--listen: '{}' is not an address like 127.0.0.1:7878", listen.listen))?, public_url: listen.public_url.clone() };
+    let oidc = match (&listen.oidc_issuer, &listen.oidc_client) {
+        (Some(issuer), Some(client)) => {
+            let secret = std::env::var("NORTHING_OIDC_SECRET").map_err(|_| "--oidc-issuer: put the client's secret into the variable NORTHING_OIDC_SECRET")?;
+            Some(northing_server::Oidc { issuer: issuer.clone(), client: client.clone(), secret, name: listen.oidc_name.clone() })
+        }
+        _ => None,
+    };
+    let config = northing_server::Config { listen: listen.listen.parse().map_err(|_| format!("--listen: '{}' is not an address like 127.0.0.1:7878", listen.listen))?, public_url: listen.public_url.clone(), oidc };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(northing_server::serve(store, env, config))?;
     Ok(())

@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use crate::password::Tries;
 use crate::place::{Place, Places};
-use crate::{Config, ServeError, assets, changes, events, export, files, guard, imports, metrics, openapi, people, records, session};
+use crate::{Config, ServeError, assets, changes, events, export, files, guard, imports, metrics, oidc, openapi, people, records, session};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
@@ -26,6 +26,9 @@ pub struct App {
     pub whole: Arc<Place>,
     pub places: Places,
     pub imports: imports::Imports,
+    /// Where people sign in with an account that they have elsewhere.
+    pub provider: Option<oidc::Provider>,
+    pub sent: oidc::Sent,
     pub env: Env,
     pub labels: Labels,
     pub tries: Tries,
@@ -111,6 +114,8 @@ impl App {
             whole,
             places: Places::default(),
             imports: imports::Imports::default(),
+            provider: config.oidc.clone().map(oidc::Provider::new).transpose().map_err(ServeError::Provider)?,
+            sent: oidc::Sent::default(),
             env,
             labels: Labels::load()?,
             tries: Tries::default(),
@@ -191,6 +196,9 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .merge(private)
         .route("/api/session", post(session::sign_in))
+        .route("/api/ways", get(oidc::ways))
+        .route("/api/oidc/begin", get(oidc::begin))
+        .route("/api/oidc/back", get(oidc::back))
         .route("/api/openapi.json", get(openapi::document))
         .route("/livez", get(events::alive))
         .route("/readyz", get(events::ready))

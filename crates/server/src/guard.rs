@@ -73,7 +73,10 @@ fn same_site(app: &App, headers: &HeaderMap, host: &str) -> bool {
 
 /// The session's cookie, if the request has one.
 pub fn cookie(app: &App, headers: &HeaderMap) -> Option<String> {
-    let name = if app.secure { SECURE_COOKIE } else { COOKIE };
+    cookie_named(headers, if app.secure { SECURE_COOKIE } else { COOKIE })
+}
+
+pub fn cookie_named(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -13,6 +13,7 @@ mod free;
 mod guard;
 mod imports;
 mod metrics;
+mod oidc;
 mod openapi;
 mod password;
 mod people;
@@ -21,6 +22,7 @@ mod problem;
 mod records;
 mod session;
 
+pub use oidc::Config as Oidc;
 pub use openapi::openapi;
 
 use app::App;
@@ -35,6 +37,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where browsers reach it when a proxy with TLS is in front.
     pub public_url: Option<String>,
+    /// Where people may sign in with an account that they have elsewhere.
+    pub oidc: Option<Oidc>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +47,8 @@ pub enum ServeError {
     Exposed(SocketAddr),
     #[error("--public-url: '{0}' must be an https:// address")]
     PublicUrl(String),
+    #[error("signing in with another account: {0}")]
+    Provider(String),
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
     #[error(transparent)]

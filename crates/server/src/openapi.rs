@@ -51,6 +51,9 @@ pub fn openapi(model: &Model) -> Js {
     get("/api/search", "Records by name, e-mail or phone, however it is typed", &[parameter("q", &text, true)]);
     get("/api/model", "Objects, fields and labels", &lang);
     get("/api/events", "Live changes (server-sent events)", &[]);
+    get("/api/ways", "How one can sign in", &[]);
+    get("/api/oidc/begin", "Go to sign in with an account elsewhere", &[]);
+    get("/api/oidc/back", "Come back from there", &[parameter("code", &text, false), parameter("state", &text, false)]);
     get("/livez", "Is the process alive", &[]);
     get("/readyz", "Are store and facts in step", &[]);
     let text_field = json!({"type": "string"});

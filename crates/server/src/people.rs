@@ -29,6 +29,14 @@ fn refused(code: &'static str, why: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, "That is not accepted", why)
 }
 
+/// Whoever signs in with an account elsewhere gets no second way in. Without that provider the old ways are open again.
+fn elsewhere(app: &App, actor: &str) -> Result<(), Problem> {
+    match (&app.provider, app.store.identity(actor)?) {
+        (Some(p), Some(issuer)) if p.config.issuer == issuer => Err(refused("elsewhere", &format!("this person signs in with {}, and in no other way", p.config.name))),
+        _ => Ok(()),
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Invitation {
@@ -48,6 +56,7 @@ pub async fn invite(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
         if northing_crm::access::Rights::of(&app.store, &whole, &body.user.to_string(), now).map_err(Problem::internal)?.is_none() {
             return Err(refused("no-access", "give this person a role under 'access' first, and see that the account is active"));
         }
+        elsewhere(&app, &body.user.to_string())?;
         app.store.add_sign_in(&token, &body.user.to_string(), now, INVITATION_SECONDS)?;
         Ok(Json(json!({"link": format!("{}/sign-in#{token}", app.origin), "expires_at": northing_model::value::time_text(now + INVITATION_SECONDS)})))
     })
@@ -69,6 +78,7 @@ pub async fn set_password(State(app): State<Arc<App>>, Extension(caller): Extens
     let inner = app.clone();
     let done = blocking(move || {
         let app = inner;
+        elsewhere(&app, &caller.actor)?;
         let known = app.store.credential(&caller.actor)?;
         let fresh = caller.by_link && app.env.now() - caller.since < FRESH;
         if known.password.is_some() && !fresh && !body.current.as_deref().is_some_and(|c| password::is(c, known.password.as_deref())) {
@@ -96,6 +106,7 @@ pub struct Code {
 /// A secret for an app that shows codes; it is in force once `confirm` has seen one of them.
 pub async fn begin_codes(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Js>, Problem> {
     blocking(move || {
+        elsewhere(&app, &caller.actor)?;
         if app.store.credential(&caller.actor)?.totp_on {
             return Err(Problem::new(StatusCode::CONFLICT, "codes-on", "Codes are asked for already", "take them away first"));
         }

@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub const COOKIE: &str = "sid";
 /// Behind TLS the browser itself refuses this name for any but this host.
 pub const SECURE_COOKIE: &str = "__Host-sid";
+/// Of a browser's cookie, in seconds.
+pub const LIFE: i64 = 7 * 86_400;
 /// Life of a sign-in link.
 pub const LINK_SECONDS: i64 = 600;
 
@@ -38,32 +40,35 @@ pub struct SignIn {
 
 pub async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, body: Result<Json<SignIn>, axum::extract::rejection::JsonRejection>) -> Result<Response, Problem> {
     let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
-    let session = random_token().map_err(Problem::internal)?;
     let agent = headers.get(header::USER_AGENT).and_then(|h| h.to_str().ok()).unwrap_or("").to_string();
     let permit = if body.token.is_none() { Some(app.hashing.acquire().await.map_err(Problem::internal)?) } else { None };
-    let (inner, fresh) = (app.clone(), session.clone());
-    let actor = blocking(move || {
+    let inner = app.clone();
+    let (actor, session) = blocking(move || {
         let app = inner;
         let by_link = body.token.is_some();
         let actor = match &body.token {
             Some(token) => app.store.use_sign_in(token, app.env.now())?.ok_or_else(used_link)?,
             None => by_password(&app, &body)?,
         };
-        // Whoever has no rights (any more) gets no session.
-        app.store.open_session(&fresh, &actor, &agent, by_link, app.env.now())?;
-        match app.store.session(&fresh, app.env.now())?.map(|s| app.caller(&s)).transpose()?.flatten() {
-            Some(_) => Ok(actor),
-            None => {
-                app.store.end_session(&fresh)?;
-                Err(if by_link { used_link() } else { wrong() })
-            }
-        }
+        let session = admit(&app, &actor, &agent, by_link)?.ok_or_else(|| if by_link { used_link() } else { wrong() })?;
+        Ok((actor, session))
     })
     .await?;
     drop(permit);
     let mut response = Json(json!({"actor": actor})).into_response();
-    set_cookie(&app, &mut response, &session, 7 * 86_400)?;
+    set_cookie(&app, &mut response, &session, LIFE)?;
     Ok(response)
+}
+
+/// Opens a session; whoever has no rights (any more) gets none.
+pub fn admit(app: &App, actor: &str, agent: &str, by_link: bool) -> Result<Option<String>, Problem> {
+    let session = random_token().map_err(Problem::internal)?;
+    app.store.open_session(&session, actor, agent, by_link, app.env.now())?;
+    let caller = app.store.session(&session, app.env.now())?.map(|s| app.caller(&s)).transpose()?.flatten();
+    if caller.is_none() {
+        app.store.end_session(&session)?;
+    }
+    Ok(caller.map(|_| session))
 }
 
 fn used_link() -> Problem {
@@ -102,7 +107,7 @@ fn by_password(app: &App, body: &SignIn) -> Result<String, Problem> {
 }
 
 /// Who signs in with an address: the owner by that word, others by the e-mail of their user.
-fn actor_of(app: &App, email: &str) -> Option<String> {
+pub fn actor_of(app: &App, email: &str) -> Option<String> {
     if email == northing_crm::access::OWNER {
         return Some(email.to_string());
     }
@@ -115,7 +120,7 @@ fn actor_of(app: &App, email: &str) -> Option<String> {
     if same.next().is_some() { None } else { table.id(row).map(|id| id.to_string()) }
 }
 
-fn set_cookie(app: &App, response: &mut Response, value: &str, seconds: i64) -> Result<(), Problem> {
+pub fn set_cookie(app: &App, response: &mut Response, value: &str, seconds: i64) -> Result<(), Problem> {
     let (name, secure) = if app.secure { (SECURE_COOKIE, "; Secure") } else { (COOKIE, "") };
     let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
     let header = HeaderValue::from_str(&text).map_err(Problem::internal)?;
@@ -141,7 +146,7 @@ pub async fn current(State(app): State<Arc<App>>, Extension(caller): Extension<C
             .collect();
         Ok(Json(json!({
             "actor": caller.actor, "name": caller.rights.name, "user": caller.rights.user, "email": caller.email(&app), "settings": caller.rights.settings(), "may": may,
-            "password": known.password.is_some(), "codes": known.totp_on, "by_link": caller.by_link, "model": s.model.edition(),
+            "password": known.password.is_some(), "codes": known.totp_on, "provider": app.store.identity(&caller.actor)?.and(app.provider.as_ref()).map(|p| &p.config.name), "by_link": caller.by_link, "model": s.model.edition(),
             "workspace": {
                 "name": s.settings.name, "zone": s.settings.zone.name(), "currency": s.settings.currency.as_str(),
                 "calendar": s.settings.calendar.name(), "week_start": s.settings.week_start,

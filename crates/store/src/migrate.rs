@@ -30,6 +30,7 @@ const STEPS: &[&str] = &[
         token_hash text primary key, id text not null, actor text not null, name text not null, read_only integer not null,
         created_at integer not null, expires_at integer not null, used_at integer
      ) strict;",
+    "create table identity (actor text primary key, issuer text not null, subject text not null, unique (issuer, subject)) strict;",
 ];
 
 pub(crate) fn core(connection: &mut Connection) -> Result<()> {

@@ -210,6 +210,24 @@ impl Store {
     pub fn use_totp(&self, actor: &str, step: i64) -> Result<()> {
         self.credential_set("update credential set totp_on = 1, totp_step = cast(?2 as integer) where actor = ?1", actor, step.to_string())
     }
+    /// By which account elsewhere somebody signs in: its issuer.
+    pub fn identity(&self, actor: &str) -> Result<Option<String>> {
+        self.read(|c| Ok(c.prepare_cached("select issuer from identity where actor = ?1")?.query_row([actor], |r| r.get(0)).optional()?))
+    }
+    pub fn actor_of_identity(&self, issuer: &str, subject: &str) -> Result<Option<String>> {
+        self.read(|c| Ok(c.prepare_cached("select actor from identity where issuer = ?1 and subject = ?2")?.query_row([issuer, subject], |r| r.get(0)).optional()?))
+    }
+    /// From now on somebody signs in by that account only: password, codes and links end, and what they had opened.
+    pub fn set_identity(&self, actor: &str, issuer: &str, subject: &str) -> Result<()> {
+        let (actor, issuer, subject) = (actor.to_string(), issuer.to_string(), subject.to_string());
+        self.effect(move |c| {
+            c.execute("insert into identity (actor, issuer, subject) values (?1, ?2, ?3)", params![actor, issuer, subject])?;
+            for table in ["credential", "sign_in", "session"] {
+                c.execute(&format!("delete from {table} where actor = ?1"), [&actor])?;
+            }
+            Ok(())
+        })
+    }
     fn credential_set(&self, sql: &'static str, actor: &str, value: String) -> Result<()> {
         let actor = actor.to_string();
         self.effect(move |c| {

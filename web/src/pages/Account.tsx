@@ -53,9 +53,13 @@ export function Account() {
   const note = session.user ? <Link className={ui.quiet} to="/records/$object/$id" params={{ object: 'users', id: session.user }}>{session.email}</Link> : undefined;
   return (
     <Page title={session.name} note={note}>
-      {!session.password && <p className={css.hint}>{intl.formatMessage({ id: 'account.begin' })}</p>}
-      <Password />
-      <Codes />
+      {session.provider ? <p className={css.hint}>{intl.formatMessage({ id: 'account.provider' }, { name: session.provider })}</p> : (
+        <>
+          {!session.password && <p className={css.hint}>{intl.formatMessage({ id: 'account.begin' })}</p>}
+          <Password />
+          <Codes />
+        </>
+      )}
       <Sessions />
     </Page>
   );

@@ -1,5 +1,6 @@
 // Signing in: by address and password, with a code where one is asked for, or by a one-use link. A link's token
 // stands behind the # and so never reaches a log.
+import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState, type FormEvent } from 'react';
 import { useIntl } from 'react-intl';
 import { ApiError, get, send, type Session } from '../lib/api';
@@ -15,6 +16,7 @@ export function SignIn() {
   const [coded, setCoded] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
+  const ways = useQuery({ queryKey: ['ways'], queryFn: () => get<{ provider: string | null }>('/api/ways'), staleTime: Infinity });
 
   const enter = async (body: Record<string, string>) => {
     setBusy(true);
@@ -38,7 +40,9 @@ export function SignIn() {
       const linked = location.hash.slice(1);
       if (!linked) return;
       history.replaceState(null, '', location.pathname);
-      void enter({ token: linked });
+      // What stands behind a ! is why another account did not let one in.
+      if (linked.startsWith('!')) setProblem(`signin.${linked.slice(1)}` in intl.messages ? t(`signin.${linked.slice(1)}`) : t('signin.oidc-failed'));
+      else void enter({ token: linked });
     };
     follow();
     addEventListener('hashchange', follow);
@@ -60,6 +64,7 @@ export function SignIn() {
       <form className={`${ui.panel} ${css.card}`} onSubmit={submit}>
         <Logo size={32} />
         <h1 className={css.title}>{t('signin.title')}</h1>
+        {ways.data?.provider && <a className={`${ui.button} ${ui.primary}`} href="/api/oidc/begin">{intl.formatMessage({ id: 'signin.with' }, { name: ways.data.provider })}</a>}
         {way === 'password' ? (
           <>
             {field('email', t('signin.email'), { autoComplete: 'username', inputMode: 'email' })}
@@ -73,7 +78,7 @@ export function SignIn() {
           </>
         )}
         {problem && <p role="alert" className={css.problem}>{problem}</p>}
-        <button type="submit" className={`${ui.button} ${ui.primary}`} disabled={busy}>{t(busy ? 'signin.busy' : 'signin.go')}</button>
+        <button type="submit" className={`${ui.button} ${ways.data?.provider ? '' : ui.primary}`} disabled={busy}>{t(busy ? 'signin.busy' : 'signin.go')}</button>
         <button type="button" className={ui.button} onClick={() => { setWay(way === 'link' ? 'password' : 'link'); setProblem(''); }}>{t(way === 'link' ? 'signin.bypassword' : 'signin.bylink')}</button>
       </form>
     </main>

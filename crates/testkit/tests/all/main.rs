@@ -4,6 +4,7 @@
 mod bookings;
 mod cases;
 mod crash;
+mod elsewhere;
 mod exports;
 mod files;
 mod hostile;
