@@ -6,10 +6,9 @@
 
 use crate::snapshot::Snapshot;
 use crate::table::EXISTS;
-use northing_model::{FieldType};
+use northing_model::FieldType;
+use northing_model::text::{digits, distance, fold};
 use rayon::prelude::*;
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
 /// One record that was found, best first.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,36 +25,6 @@ const MOST_CANDIDATES: usize = 20_000;
 const MOST_VALUES: usize = 200;
 
 const NO_RANK: u32 = u32::MAX;
-
-/// A text as it is compared.
-pub fn fold(text: &str) -> String {
-    let mut folded = String::with_capacity(text.len());
-    for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
-        match c {
-            'ي' | 'ى' => folded.push('ی'),
-            'ك' => folded.push('ک'),
-            'ة' => folded.push('ه'),
-            // Joiners and lengthening change how a word looks, not which it is.
-            '\u{200c}' | '\u{200d}' | '\u{0640}' => {}
-            '۰'..='۹' => folded.push(char::from(b'0' + (c as u32 - '۰' as u32) as u8)),
-            '٠'..='٩' => folded.push(char::from(b'0' + (c as u32 - '٠' as u32) as u8)),
-            'ł' => folded.push('l'),
-            'ø' => folded.push('o'),
-            'đ' => folded.push('d'),
-            'ı' => folded.push('i'),
-            'æ' => folded.push_str("ae"),
-            'ß' => folded.push_str("ss"),
-            '\n' | '\r' => folded.push(' '),
-            c => folded.push(c),
-        }
-    }
-    folded
-}
-
-/// The digits of a number in any script, as phones are compared.
-pub fn digits(text: &str) -> String {
-    fold(text).chars().filter(char::is_ascii_digit).collect()
-}
 
 /// In what form texts are laid one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,26 +112,6 @@ impl Folded {
     }
 }
 
-/// The fewest letters to change, add, leave out or swap so that the words stand somewhere in a text.
-fn distance(wanted: &[char], text: &str) -> usize {
-    let n = wanted.len();
-    let mut before: Vec<usize> = (0..=n).collect();
-    let (mut earlier, mut best, mut previous) = (before.clone(), n, '\0');
-    for c in text.chars() {
-        let mut row = vec![0; n + 1];
-        for i in 1..=n {
-            row[i] = (before[i] + 1).min(row[i - 1] + 1).min(before[i - 1] + usize::from(wanted[i - 1] != c));
-            if i > 1 && wanted[i - 1] == previous && wanted[i - 2] == c {
-                row[i] = row[i].min(earlier[i - 2] + 1);
-            }
-        }
-        best = best.min(row[n]);
-        earlier = std::mem::replace(&mut before, row);
-        previous = c;
-    }
-    best
-}
-
 /// Records whose name, e-mail or phone is like the words, at most `limit` of each object, best first.
 pub fn search(snapshot: &Snapshot, words: &str, limit: usize) -> Result<Vec<Found>, String> {
     let (text, number) = (fold(words.trim()), digits(words));
@@ -235,23 +184,6 @@ pub fn search(snapshot: &Snapshot, words: &str, limit: usize) -> Result<Vec<Foun
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_are_compared_however_they_are_typed() {
-        for (a, b) in [("Zażółć Gęślą", "zazolc gesla"), ("كرج", "کرج"), ("می‌روم", "میروم"), ("۰۹۱۲", "0912"), ("Ёлка", "елка"), ("Straße", "strasse"), ("ＡＢＣ", "abc"), ("Ádám Tóth", "adam toth")] {
-            assert_eq!(fold(a), fold(b), "{a} {b}");
-        }
-    }
-
-    #[test]
-    fn errors_are_counted_as_people_make_them() {
-        let far = |a: &str, b: &str| distance(&a.chars().collect::<Vec<_>>(), b);
-        assert_eq!(far("kowalski", "jan kowalski sp"), 0);
-        assert_eq!(far("kowlaski", "jan kowalski"), 1);
-        assert_eq!(far("kovalski", "kowalski"), 1);
-        assert_eq!(far("kowalsk", "kowalski"), 0);
-        assert_eq!(far("xyz", "abc"), 3);
-    }
 
     #[test]
     fn what_stands_first_is_better_and_near_texts_are_found() {

@@ -40,7 +40,8 @@ impl Snapshot {
     pub fn row_of(&self, table: usize, id: Uuid) -> Option<u32> {
         let mut first = 0;
         for chunk in &self.tables.get(table)?.chunks {
-            if let Some(at) = chunk.ids.iter().position(|i| *i == id) {
+            let likely = chunk.span.is_some_and(|(least, most)| (least..=most).contains(&id));
+            if let Some(at) = chunk.ids.iter().filter(|_| likely).position(|i| *i == id) {
                 return Some(first + at as u32);
             }
             first += chunk.flags.len() as u32;

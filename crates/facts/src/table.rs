@@ -192,6 +192,8 @@ pub struct Chunk {
     pub flags: Vec<u8>,
     /// Record ids; empty in derived tables.
     pub ids: Vec<Uuid>,
+    /// The least and the greatest of them: ids grow with time, so most chunks need not be looked through for one.
+    pub span: Option<(Uuid, Uuid)>,
     /// Changes whenever anything in the chunk does; keys cached partial results.
     pub version: u64,
     /// Smallest and largest value of each number column, nulls aside; (1, 0) when all are null.
@@ -263,6 +265,7 @@ impl Table {
                 columns: self.schema.columns.iter().map(|c| Column::new(c.width)).collect(),
                 flags: Vec::new(),
                 ids: Vec::new(),
+                span: None,
                 version: 0,
                 ranges: Vec::new(),
                 dirty: true,
@@ -276,6 +279,7 @@ impl Table {
             chunk.flags.push(0);
             if let Some(id) = id {
                 chunk.ids.push(id);
+                chunk.span = Some(chunk.span.map_or((id, id), |(least, most)| (least.min(id), most.max(id))));
             }
             chunk.dirty = true;
         }

@@ -1,6 +1,6 @@
 //! Records that may be the same: they share an e-mail, a phone or a name, however it is written. People decide.
 
-use crate::search::{digits, fold};
+use northing_model::text::{digits, fold};
 use crate::snapshot::Snapshot;
 use crate::table::{EXISTS, SEEN};
 use crate::NULL;

@@ -15,6 +15,7 @@ pub mod object;
 pub mod period;
 pub mod schedule;
 pub mod source;
+pub mod text;
 pub mod value;
 
 pub use calendar::{Calendar, Zone};

@@ -88,6 +88,11 @@ pub const SYSTEM_FIELDS: [(&str, FieldType); 5] = [
 
 impl ObjectDef {
     /// Declared, system and derived fields.
+    /// Fields whose words are looked through when somebody searches: the long texts of records that are of somebody.
+    pub fn searched(&self) -> impl Iterator<Item = &FieldDef> {
+        let searched = !self.structural && !self.shared && !self.derived;
+        self.fields.values().filter(move |f| searched && f.kind == FieldType::LongText && !f.derived)
+    }
     pub fn field(&self, name: &str) -> Option<&FieldDef> {
         self.fields.get(name)
     }

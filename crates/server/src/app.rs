@@ -161,7 +161,7 @@ pub fn router(app: Arc<App>) -> Router {
     let private = Router::new()
         .route("/api/session", get(session::current).delete(session::sign_out))
         .route("/api/model", get(metrics::model))
-        .route("/api/search", get(records::search))
+        .route("/api/search", get(crate::search::search))
         .route("/api/records/{object}", get(records::list).post(records::create))
         .route("/api/records/{object}/export", get(export::file))
         .route("/api/records/{object}/free", get(crate::free::times))

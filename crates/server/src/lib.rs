@@ -20,6 +20,7 @@ mod people;
 mod place;
 mod problem;
 mod records;
+mod search;
 mod session;
 
 pub use oidc::Config as Oidc;

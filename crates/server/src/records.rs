@@ -56,38 +56,6 @@ pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Call
     .await
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Words {
-    q: String,
-}
-
-/// Of each object at most so many.
-const FOUND_EACH: usize = 6;
-
-/// Records of any object by name, e-mail or phone, however it is typed; orders by how their number begins.
-pub async fn search(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Result<Query<Words>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {
-    let Query(words) = params.map_err(|e| Problem::bad(e.body_text()))?;
-    if words.q.chars().count() > 200 {
-        return Err(Problem::bad("q: at most 200 characters"));
-    }
-    blocking(move || {
-        let snapshot = caller.place.feed.now();
-        let found = northing_facts::search::search(&snapshot, &words.q, FOUND_EACH).map_err(Problem::bad)?;
-        let items: Vec<Js> = found
-            .iter()
-            .filter_map(|f| {
-                let object = snapshot.model.objects.get(f.table)?;
-                let title = snapshot.title(f.table, f.row);
-                Some(json!({"object": object.name, "plural": object.plural, "id": snapshot.tables[f.table].id(f.row)?, "by": if f.text == title { Js::Null } else { json!(f.text) }, "title": title}))
-            })
-            .chain(numbered(&app, &snapshot, &caller, words.q.trim())?)
-            .collect();
-        Ok(Json(json!({"seq": snapshot.shown, "found": items})))
-    })
-    .await
-}
-
 /// Groups shown at a time; when some are merged, the next come.
 const TWINS: usize = 60;
 
@@ -104,21 +72,6 @@ pub async fn twins(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
         Ok(Json(json!({"seq": snapshot.shown, "groups": groups})))
     })
     .await
-}
-
-/// Those found by a title that facts do not hold, as far as the caller sees them.
-fn numbered(app: &App, snapshot: &Snapshot, caller: &Caller, words: &str) -> Result<Vec<Js>, Problem> {
-    let mut found = Vec::new();
-    if words.chars().count() < 2 {
-        return Ok(found);
-    }
-    for object in snapshot.model.objects.iter().filter(|o| !o.derived && caller.place.view.as_ref().is_none_or(|v| v.sees(&o.name))) {
-        // More than are shown, since some of them may not be seen.
-        let likely = app.store.titled(&object.name, words, FOUND_EACH * 20)?;
-        let seen = likely.into_iter().filter(|(id, _)| caller.sees(snapshot, &object.name, *id)).take(FOUND_EACH);
-        found.extend(seen.map(|(id, title)| json!({"object": object.name, "plural": object.plural, "id": id, "by": Js::Null, "title": title})));
-    }
-    Ok(found)
 }
 
 /// The records that a list's parameters ask for, as far as the caller may see them.

@@ -11,6 +11,7 @@ mod migrate;
 mod read;
 mod row;
 mod sessions;
+mod texts;
 mod write;
 
 pub use change::{Change, Commit, Committed, Moment, Op};
@@ -73,9 +74,12 @@ impl Store {
         std::fs::create_dir_all(folder).map_err(|e| StoreError::ReadOnly(format!("cannot create {}: {e}", folder.display())))?;
         let path = folder.join("northing.db");
         let mut connection = open_connection(&path, false)?;
-        migrate::core(&mut connection)?;
+        let before = migrate::core(&mut connection)?;
         let model = migrate::load_model(&mut connection)?;
         migrate::tables(&mut connection, &model)?;
+        if before < migrate::WITH_TEXTS {
+            texts::fill(&mut connection, &model)?;
+        }
         let seq = log::last_seq(&connection)?;
         let store = Self {
             inner: Arc::new(Inner {

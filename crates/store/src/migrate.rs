@@ -31,9 +31,13 @@ const STEPS: &[&str] = &[
         created_at integer not null, expires_at integer not null, used_at integer
      ) strict;",
     "create table identity (actor text primary key, issuer text not null, subject text not null, unique (issuer, subject)) strict;",
+    crate::texts::STEP,
 ];
+/// The number of steps after which the words of long texts are indexed as they are written.
+pub(crate) const WITH_TEXTS: usize = 4;
 
-pub(crate) fn core(connection: &mut Connection) -> Result<()> {
+/// Brings these tables up to date; how many steps had been done before.
+pub(crate) fn core(connection: &mut Connection) -> Result<usize> {
     let done: usize = connection.query_row("pragma user_version", [], |r| r.get::<_, i64>(0)).map(|v| v as usize)?;
     if done > STEPS.len() {
         return Err(StoreError::ReadOnly("this database was made by a newer version of Northing; upgrade the program".into()));
@@ -44,7 +48,7 @@ pub(crate) fn core(connection: &mut Connection) -> Result<()> {
         tx.pragma_update(None, "user_version", (i + 1) as i64)?;
         tx.commit()?;
     }
-    Ok(())
+    Ok(done)
 }
 
 /// The product's model with the declarations kept in this database.

@@ -2,7 +2,7 @@
 
 use crate::change::{Change, Commit, Committed, Moment, Op};
 use crate::row::{bind, quote};
-use crate::{Inner, Result, Store, StoreError, exclusive, log, migrate, read};
+use crate::{Inner, Result, Store, StoreError, exclusive, log, migrate, read, texts};
 use northing_model::{FieldDef, Model, ObjectDef, Physical, Record, Value};
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde_json::json;
@@ -226,6 +226,8 @@ fn apply_one(
         }
         Op::Update | Op::Restore => update(connection, object, change.id, version, &after)?,
     }
+    let (was, is) = (before.as_ref().filter(|_| !deleted), Some(&after).filter(|_| change.op != Op::Delete));
+    texts::keep(connection, object, change.id, was, is)?;
     *seq += 1;
     log::append(connection, *seq, commit, object, change, version, before.as_ref(), &after, &moments)?;
     for moment in &moments {

@@ -2,7 +2,7 @@
 //! run, on first need.
 
 use crate::Result;
-use northing_facts::search::{digits, fold};
+use northing_model::text::{digits, fold};
 use northing_model::{FieldType, ObjectDef, Value};
 use northing_store::Store;
 use std::collections::HashMap;

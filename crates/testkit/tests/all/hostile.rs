@@ -170,7 +170,7 @@ fn no_text_makes_a_parser_fall_over() {
         let text = String::from_utf8_lossy(&bytes);
         parsed += usize::from(northing_model::Expr::parse(&text).is_ok());
         let _ = northing_model::formula::Formula::parse(&text);
-        let _ = northing_facts::search::fold(&text);
+        let _ = (northing_model::text::words(&text), northing_model::text::around(&text, &["a".into()]));
         let (day, open) = (spoiled(&mut chance, b"2026-11-22T18:25:00+01:00"), spoiled(&mut chance, hours.as_bytes()));
         let (day, open) = (String::from_utf8_lossy(&day), String::from_utf8_lossy(&open));
         let _ = (northing_model::value::parse_instant(&day), northing_model::value::parse_date(&day), northing_model::money::parse_fixed(&day, 6), northing_model::Zone::parse(&day));

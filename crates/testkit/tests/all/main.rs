@@ -15,6 +15,7 @@ mod oracle;
 mod real_data;
 mod real_life;
 mod rights;
+mod search;
 mod sign_in;
 mod store;
 mod tidy;

@@ -152,7 +152,7 @@ fn requests(server: &Server, model: &Model) -> Vec<String> {
                 (_, "/api/metrics/{id}") => found.extend(model.metrics.keys().map(|m| format!("/api/metrics/{m}"))),
                 (_, "/api/metrics/{id}/cohorts") => found.extend(["revenue", "repeat_purchases"].map(|m| format!("/api/metrics/{m}/cohorts?from=2024-01-01&to=2024-04-01"))),
                 (_, "/api/metrics/{id}/drill") => found.extend(model.metrics.keys().flat_map(|m| ["numerator", "denominator"].map(|side| format!("/api/metrics/{m}/drill?from=2024-02-01&to=2024-04-01&side={side}")))),
-                (_, "/api/search") => found.extend(["vic", "uma", "vic again", "600", "example", "open"].map(|q| format!("/api/search?q={}", encoded(q)))),
+                (_, "/api/search") => found.extend(["vic", "uma", "vic again", "600", "example", "open", "secret", "secert", "note", "body", "comment"].map(|q| format!("/api/search?q={}", encoded(q)))),
                 // The stream is looked at by itself; the others say nothing of records.
                 (_, "/api/imports/{id}") => found.push(format!("/api/imports/{}", Uuid::nil())),
                 (_, "/api/events" | "/livez" | "/readyz" | "/api/ways" | "/api/oidc/begin" | "/api/oidc/back") => {}
