@@ -94,6 +94,25 @@ export async function work({ page, origin, name, check, look }) {
   await page.keyboard.press('Enter');
   check(`${name}: a value is changed in the list`, await wait(page, () => document.querySelector('tbody tr')?.innerText.includes('Walkerville') && !document.querySelector('tbody form')));
 
+  // Everything that a list has found, changed at once and taken back.
+  await page.goto(`${origin}/records/customers`);
+  await page.waitForSelector('table tbody tr a');
+  const many = (await api(page, 'records/customers?limit=1')).total;
+  await page.locator('tbody input[type=checkbox]').first().check({ force: true });
+  const bar = page.locator('[class*=bar][role=region]');
+  await bar.locator('button').nth(2).click();
+  await bar.locator('button').first().click();
+  await page.locator('[role=dialog] select').first().selectOption('city');
+  await page.locator('[role=dialog] input:not([type=checkbox])').last().fill('Walkopolis');
+  await page.locator('[role=dialog] button[type=submit]').click();
+  const inCity = (n) => wait(page, async (n) => (await (await fetch('/api/records/customers?limit=1&filter=' + encodeURIComponent("city = 'Walkopolis'"))).json()).total === n, n, 20_000);
+  check(`${name}: a whole list is changed`, await inCity(many));
+  await bar.locator('button').first().waitFor();
+  await look(page, `whole-${name}`);
+  await page.waitForFunction(() => !document.querySelector('[class*=bar] progress'));
+  await bar.locator('button').first().click();
+  check(`${name}: and is as before`, await inCity(0));
+
   // An order refunded: the refund is on the order's page and in the number.
   const won = (await api(page, `records/orders?limit=1&filter=${encodeURIComponent("status = 'confirmed' and amount > 100")}`)).items[0];
   await page.goto(`${origin}/records/orders/${won.id}`);

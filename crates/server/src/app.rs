@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use crate::password::Tries;
 use crate::place::{Place, Places};
-use crate::{Config, ServeError, assets, changes, events, export, files, guard, imports, metrics, oidc, openapi, people, records, session};
+use crate::{Config, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, people, records, session};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
@@ -26,6 +26,7 @@ pub struct App {
     pub whole: Arc<Place>,
     pub places: Places,
     pub imports: imports::Imports,
+    pub jobs: bulk::Jobs,
     /// Where people sign in with an account that they have elsewhere.
     pub provider: Option<oidc::Provider>,
     pub sent: oidc::Sent,
@@ -114,6 +115,7 @@ impl App {
             whole,
             places: Places::default(),
             imports: imports::Imports::default(),
+            jobs: bulk::Jobs::default(),
             provider: config.oidc.clone().map(oidc::Provider::new).transpose().map_err(ServeError::Provider)?,
             sent: oidc::Sent::default(),
             env,
@@ -179,6 +181,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/changes", post(changes::change))
         .route("/api/files", post(files::take).layer(DefaultBodyLimit::max(files::LARGEST)))
         .route("/api/records/attachments/{id}/file", get(files::give))
+        .route("/api/bulk", post(bulk::begin))
+        .route("/api/bulk/{id}", get(bulk::progress).delete(bulk::stop))
+        .route("/api/bulk/{id}/undo", post(bulk::take_back))
         .route("/api/imports/workbook", post(imports::workbook).layer(DefaultBodyLimit::max(imports::LARGEST_FILE)))
         .route("/api/imports", post(imports::upload).layer(DefaultBodyLimit::max(imports::LARGEST_BODY)))
         .route("/api/imports/undo", post(imports::take_back))

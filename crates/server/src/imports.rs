@@ -373,7 +373,8 @@ pub async fn take_back(State(app): State<Arc<App>>, Extension(caller): Extension
             None => app.store.record_log("import_run", run, 1_000)?.last().map_or(0, |e| e.seq),
         };
         let last = number("last_seq").unwrap_or_else(|| app.store.seq());
-        let undone = undo(&app.store, &app.env, &caller.actor, &format!("import:{run}"), first, last).map_err(Problem::internal)?;
+        let by = format!("import:{run}");
+        let undone = undo(&app.store, &app.env, &caller.actor, &|entry| entry.actor == by, first, last).map_err(Problem::internal)?;
         let state = Record::from([("status".to_string(), Value::Text("undone".into()))]);
         app.store.commit(Commit { actor: caller.actor.clone(), at: app.env.now(), changes: vec![Change::update("import_run", run, state).at_version(version)], key: None })?;
         Ok(Json(json!({"taken_back": undone.taken_back, "kept": undone.kept})))

@@ -5,6 +5,7 @@
 
 mod app;
 mod assets;
+mod bulk;
 mod changes;
 mod events;
 mod export;

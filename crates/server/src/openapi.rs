@@ -75,6 +75,9 @@ pub fn openapi(model: &Model) -> Js {
         paths.insert(path.into(), json!({"post": take}));
     }
     paths.insert("/api/records/attachments/{id}/file".into(), json!({"get": operation("The content of an attachment", &[id_parameter()], None)}));
+    paths.insert("/api/bulk".into(), json!({"post": operation("One change of all records that a filter finds", &[], Some(object(&[("object", "string"), ("filter", "string"), ("op", "string"), ("fields", "object")], &["object", "op"])))}));
+    paths.insert("/api/bulk/{id}".into(), json!({"get": operation("How far it is", &[id_parameter()], None), "delete": operation("Stop it", &[id_parameter()], None)}));
+    paths.insert("/api/bulk/{id}/undo".into(), json!({"post": operation("Take it back", &[id_parameter()], None)}));
     let mapping = object(&[("mapping", "object")], &["mapping"]);
     for (path, summary, body) in [
         ("", "Take a file; tell what it seems to hold", object(&[("name", "string"), ("text", "string"), ("again", "string")], &["name", "text"])),

@@ -83,6 +83,12 @@ pub fn found(app: &App, snapshot: &Snapshot, caller: &Caller, name: &str, params
     facts_list(snapshot, &def.name, &query, app.env.now()).map_err(Problem::bad)
 }
 
+/// The rows of all records that a filter finds for the caller.
+pub fn found_by(app: &App, snapshot: &Snapshot, caller: &Caller, name: &str, filter: Option<&str>) -> Result<Vec<u32>, Problem> {
+    let params = ListParams { filter: filter.map(str::to_string), sort: Some(String::new()), limit: None, cursor: None, after: None, lang: None, format: None };
+    found(app, snapshot, caller, name, &params, 0, u32::MAX as usize).map(|page| page.rows)
+}
+
 /// Records of a page in order: stored fields from the store, derived ones from the facts.
 pub fn rows(app: &App, snapshot: &Snapshot, def: &ObjectDef, table: usize, rows: &[u32]) -> Result<Vec<Js>, Problem> {
     let ids: Vec<Uuid> = rows.iter().filter_map(|r| snapshot.tables[table].id(*r)).collect();

@@ -126,7 +126,7 @@ function List({ plural }: { plural: string }) {
           </div>
         </div>
       )}
-      {object && <Selection object={object} items={[...chosen].map((id) => kept.current.get(id)).filter((item): item is Item => !!item)} onDone={() => setChosen(new Set())} />}
+      {object && <Selection object={object} total={total ?? 0} filter={filter} items={[...chosen].map((id) => kept.current.get(id)).filter((item): item is Item => !!item)} onDone={() => setChosen(new Set())} />}
     </Page>
   );
 }

@@ -4,15 +4,16 @@ import { useState } from 'react';
 import { useIntl } from 'react-intl';
 import { Ask } from '../forms/Ask';
 import { Field } from '../forms/Field';
-import { type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
+import { send, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
 import { useMay } from '../lib/data';
 import { useReason } from '../lib/reason';
 import { useWrite, type Change } from '../lib/write';
 import { Select } from '../ui/Parts';
+import { Whole } from './Whole';
 import ui from '../ui/ui.module.css';
 import css from './selection.module.css';
 
-export function Selection({ object, items, onDone }: { object: ObjectInfo; items: Item[]; onDone(): void }) {
+export function Selection({ object, items, total, filter, onDone }: { object: ObjectInfo; items: Item[]; total: number; filter?: string; onDone(): void }) {
   const intl = useIntl();
   const write = useWrite();
   const reason = useReason();
@@ -21,6 +22,10 @@ export function Selection({ object, items, onDone }: { object: ObjectInfo; items
   const [name, setName] = useState('');
   const [value, setValue] = useState<unknown>(null);
   const [problem, setProblem] = useState('');
+  // All that the list has found by this filter, not only the chosen ones; and the change of them that is under way.
+  const [meant, setMeant] = useState<{ filter?: string }>();
+  const whole = !!meant && meant.filter === filter;
+  const [job, setJob] = useState<string>();
   const [undo, setUndo] = useState<{ changes: Change[]; count: number }>();
   const t = (id: string, values?: Record<string, string | number>) => intl.formatMessage({ id }, values);
   const settable = object.fields.filter((f) => !f.derived && !may.read_only.includes(f.name) && !['id', 'external_id', 'updated_at', 'created_at', 'merged_into', 'is_test'].includes(f.name) && !['refs', 'json', 'long_text'].includes(f.type) && f.name !== object.title);
@@ -36,28 +41,33 @@ export function Selection({ object, items, onDone }: { object: ObjectInfo; items
       setProblem(reason(error));
     }
   };
+  const count = whole ? total : items.length;
+  const leave = () => { setMeant(undefined); onDone(); };
+  const begin = (op: 'update' | 'delete', fields?: Record<string, unknown>) => send<{ id: string }>('/api/bulk', 'POST', { object: object.plural, filter, op, fields }, { 'idempotency-key': crypto.randomUUID() })
+    .then(({ id }) => { setJob(id); setProblem(''); setEditing(false); leave(); }, (error: unknown) => setProblem(reason(error)));
   const each = (op: Change['op'], more: (item: Item) => Partial<Change>) => items.map((item) => ({ op, object: object.plural, id: item.id, ...more(item) }));
-  const change = () => field && void run(each('update', (item) => ({ fields: { [field.name]: value }, version: item.version })), each('update', (item) => ({ fields: { [field.name]: item.fields[field.name] ?? null } })));
-  const remove = () => { if (confirm(t('select.delete.sure', { count: items.length }))) void run(each('delete', (item) => ({ version: item.version })), each('restore', () => ({}))); };
-  if (items.length === 0 && !undo && !problem) return null;
+  const change = () => field && void (whole ? begin('update', { [field.name]: value }) : run(each('update', (item) => ({ fields: { [field.name]: value }, version: item.version })), each('update', (item) => ({ fields: { [field.name]: item.fields[field.name] ?? null } }))));
+  const remove = () => { if (confirm(t('select.delete.sure', { count }))) void (whole ? begin('delete') : run(each('delete', (item) => ({ version: item.version })), each('restore', () => ({})))); };
+  if (items.length === 0 && !undo && !problem && !job) return null;
   return (
     <div className={css.bar} role="region" aria-label={t('select.title')}>
       {problem && <span role="alert" className={css.problem}>{problem}</span>}
       {items.length > 0 ? (
         <>
-          <strong>{t('select.count', { count: items.length })}</strong>
+          <strong>{t('select.count', { count })}</strong>
           {may.change && <button type="button" className={ui.button} onClick={() => setEditing(true)}><Pencil size={14} aria-hidden />{t('form.change')}</button>}
           {may.delete && <button type="button" className={ui.button} onClick={remove}><Trash2 size={14} aria-hidden />{t('form.delete')}</button>}
-          <button type="button" className={ui.button} aria-label={t('select.none')} onClick={onDone}><X size={14} aria-hidden /></button>
+          {!whole && total > items.length && <button type="button" className={ui.button} onClick={() => setMeant({ filter })}>{t('select.whole', { count: total })}</button>}
+          <button type="button" className={ui.button} aria-label={t('select.none')} onClick={leave}><X size={14} aria-hidden /></button>
         </>
-      ) : undo && (
+      ) : job ? <Whole id={job} onClose={() => setJob(undefined)} /> : undo && (
         <>
           <span role="status">{t('select.done', { count: undo.count })}</span>
           <button type="button" className={ui.button} onClick={() => void run(undo.changes)}><Undo2 size={14} aria-hidden />{t('select.undo')}</button>
           <button type="button" className={ui.button} aria-label={t('form.cancel')} onClick={() => { setUndo(undefined); setProblem(''); }}><X size={14} aria-hidden /></button>
         </>
       )}
-      <Ask title={t('select.change', { count: items.length })} problem={problem} open={editing} onClose={() => setEditing(false)} onGo={change}>
+      <Ask title={t('select.change', { count })} problem={problem} open={editing} onClose={() => setEditing(false)} onGo={change}>
         <Select label={t('select.field')} value={field?.name ?? ''} onChange={(n) => { setName(n); setValue(null); }} options={settable.map((f) => ({ value: f.name, label: f.label }))} />
         {field && <Field key={field.name} field={{ ...field, required: false }} value={value} onChange={setValue} />}
       </Ask>

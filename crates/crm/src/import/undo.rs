@@ -1,8 +1,9 @@
-//! Takes an import back: what it made goes, what it changed is as before, unless somebody has worked on it since.
+//! Takes many changes back (an import, a change of a whole list): what was made goes, what went is there again, what was
+//! changed is as before, unless somebody has worked on it since.
 
 use crate::{Env, Result};
 use northing_model::{Record, Value};
-use northing_store::{Change, Commit, Op, Store, StoreError};
+use northing_store::{Change, Commit, Logged, Op, Store, StoreError};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -20,23 +21,25 @@ struct Touched {
     object: String,
     id: Uuid,
     made: bool,
+    gone: bool,
     before: Record,
     after: Record,
     version: u64,
 }
 
-/// Takes back what `of` wrote after `first` and up to `last`; `actor` is who does so.
-pub fn undo(store: &Store, env: &Env, actor: &str, of: &str, first: u64, last: u64) -> Result<Undone> {
+/// Takes back those entries after `first` and up to `last` that are `of` it; `actor` is who does so.
+pub fn undo(store: &Store, env: &Env, actor: &str, of: &dyn Fn(&Logged) -> bool, first: u64, last: u64) -> Result<Undone> {
     let mut touched: Vec<Touched> = Vec::new();
     let mut places: HashMap<Uuid, usize> = HashMap::new();
     store.replay_after(first, last, |entry| {
-        if entry.actor != of {
+        if !of(&entry) {
             return;
         }
         let place = *places.entry(entry.id).or_insert_with(|| {
-            touched.push(Touched { object: entry.object, id: entry.id, made: entry.op == Op::Create, before: entry.before.unwrap_or_default(), after: Record::new(), version: 0 });
+            touched.push(Touched { object: entry.object, id: entry.id, made: entry.op == Op::Create, gone: false, before: entry.before.unwrap_or_default(), after: Record::new(), version: 0 });
             touched.len() - 1
         });
+        touched[place].gone = entry.op == Op::Delete;
         touched[place].after = entry.after;
         touched[place].version = entry.version;
     })?;
@@ -63,6 +66,9 @@ pub fn undo(store: &Store, env: &Env, actor: &str, of: &str, first: u64, last: u
 fn back(t: Touched) -> Change {
     if t.made {
         return Change::delete(&t.object, t.id).at_version(t.version);
+    }
+    if t.gone {
+        return Change { op: Op::Restore, ..Change::update(&t.object, t.id, Record::new()) }.at_version(t.version);
     }
     let mut fields: Record = t.after.keys().filter(|k| !t.before.contains_key(*k)).map(|k| (k.clone(), Value::Null)).collect();
     fields.extend(t.before.into_iter().filter(|(k, v)| t.after.get(k) != Some(v)));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bookings;
+mod bulk;
 mod cases;
 mod crash;
 mod elsewhere;

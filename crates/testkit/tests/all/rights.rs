@@ -154,13 +154,14 @@ fn requests(server: &Server, model: &Model) -> Vec<String> {
                 (_, "/api/metrics/{id}/drill") => found.extend(model.metrics.keys().flat_map(|m| ["numerator", "denominator"].map(|side| format!("/api/metrics/{m}/drill?from=2024-02-01&to=2024-04-01&side={side}")))),
                 (_, "/api/search") => found.extend(["vic", "uma", "vic again", "600", "example", "open", "secret", "secert", "note", "body", "comment"].map(|q| format!("/api/search?q={}", encoded(q)))),
                 // The stream is looked at by itself; the others say nothing of records.
+                (_, "/api/bulk/{id}") => found.push(format!("/api/bulk/{}", Uuid::nil())),
                 (_, "/api/imports/{id}") => found.push(format!("/api/imports/{}", Uuid::nil())),
                 (_, "/api/events" | "/livez" | "/readyz" | "/api/ways" | "/api/oidc/begin" | "/api/oidc/back") => {}
                 (None, other) => panic!("the route GET {other} has no non-interference test"),
             }
         }
         for method in methods.as_object().unwrap().keys().filter(|m| *m != "get") {
-            let known = object.is_some() || matches!(path.as_str(), "/api/session" | "/api/metrics/try" | "/api/invitations" | "/api/changes" | "/api/files") || path.starts_with("/api/imports") || path.starts_with("/api/me/");
+            let known = object.is_some() || matches!(path.as_str(), "/api/session" | "/api/metrics/try" | "/api/invitations" | "/api/changes" | "/api/files") || path.starts_with("/api/imports") || path.starts_with("/api/bulk") || path.starts_with("/api/me/");
             assert!(known, "the route {method} {path} has no rights test");
         }
     }
@@ -256,6 +257,18 @@ fn nothing_is_written_without_the_right_to_it() {
     let sheet = server.send_bytes("POST", "/api/imports/workbook?name=a.xlsx", &[headers[0], headers[1], ("Content-Type", "application/octet-stream")], b"PK");
     assert_eq!(sheet.status, 403, "{}", sheet.body);
     assert_eq!(tell("POST", "/api/imports/undo", json!({"run": id_of("uma")})).0, 403);
+    for (body, status) in [
+        (json!({"object": "expenses", "op": "delete"}), 404),
+        (json!({"object": "deals", "op": "delete", "filter": "amount > 0"}), 400),
+        (json!({"object": "deals", "op": "update", "fields": {"source": "x"}}), 422),
+        (json!({"object": "stages", "op": "update", "fields": {"name": "x"}}), 403),
+        (json!({"object": "stages", "op": "delete"}), 403),
+        (json!({"object": "deals", "op": "update"}), 400),
+        (json!({"object": "deals", "op": "delete", "filter": "name = 'nobody has this name'", "fields": {"name": "x"}}), 400),
+    ] {
+        let (got, words) = tell("POST", "/api/bulk", body.clone());
+        assert_eq!(got, status, "{body}: {words}");
+    }
     assert_eq!(tell("GET", "/api/records/expenses", json!({})).0, 404);
     assert_eq!(tell("GET", "/api/records/expenses/export", json!({})).0, 404);
     // What is hers she may change, also when she sends back what she got.
