@@ -10,6 +10,7 @@ use crate::links::Links;
 use crate::table::{COUNTED, EXISTS, FIT, SEEN, Schema, Table};
 use crate::view::View;
 use crate::measures::Schedules;
+use crate::progress::Progress;
 use crate::{FactsError, Result, Settings, Snapshot};
 use hashbrown::HashTable;
 use northing_model::expr::{self, Reader};
@@ -59,6 +60,7 @@ pub struct Facts {
     pub(crate) view: Option<Arc<View>>,
     /// Entries of the log that were taken in: what a view's person may know of how many there are.
     pub(crate) taken: u64,
+    pub(crate) progress: Arc<Progress>,
 }
 
 impl Facts {
@@ -113,6 +115,7 @@ impl Facts {
             seq: 0,
             view,
             taken: 1,
+            progress: Arc::default(),
         })
     }
 
@@ -202,6 +205,7 @@ impl Facts {
         if !self.is_seen(table, &self.plans[table], values) {
             return;
         }
+        self.progress.step();
         let row = self.row(table, id);
         let plan = std::mem::take(&mut self.plans[table]);
         let view = self.view.clone();

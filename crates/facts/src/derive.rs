@@ -58,33 +58,40 @@ impl Facts {
     pub(crate) fn derive(&mut self, touched: &Touched) {
         for row in touched.orders.iter().filter(|r| **r != NONE) {
             self.derive_order(*row);
+            self.progress.step();
         }
         for row in touched.refunds.iter().filter(|r| **r != NONE) {
             self.derive_refund_alone(*row);
+            self.progress.step();
         }
         // Leads before deals: a sales cycle may begin with its lead. Which lead a purchase converts, and where
         // a deal's cycle begins, is settled with the customer's others.
         let mut customers = touched.customers.clone();
         for row in touched.leads.iter().filter(|r| **r != NONE) {
             self.derive_lead(*row);
+            self.progress.step();
             if let Ok(customer) = u32::try_from(self.get(self.known.lead.table, self.known.lead.customer, *row)) {
                 customers.insert(customer);
             }
         }
         for row in touched.deals.iter().filter(|r| **r != NONE) {
             self.derive_deal(*row);
+            self.progress.step();
             if let Ok(customer) = u32::try_from(self.get(self.known.deal.table, self.known.deal.customer, *row)) {
                 customers.insert(customer);
             }
         }
         for row in touched.contracts.iter().filter(|r| **r != NONE) {
             self.derive_contract(*row);
+            self.progress.step();
         }
         for row in customers.iter().filter(|r| **r != NONE) {
             self.derive_customer(*row);
+            self.progress.step();
         }
         for row in touched.expenses.iter().filter(|r| **r != NONE) {
             self.derive_expense(*row);
+            self.progress.step();
         }
         let k = self.known;
         let mut consents = std::collections::BTreeSet::new();
@@ -109,7 +116,16 @@ impl Facts {
                 t if t == k.time_entry.table => self.derive_time_entry(row),
                 _ => {}
             }
+            self.progress.step();
         }
+    }
+
+    /// So many rows are written and derived when all are.
+    pub(crate) fn work(&self) -> u64 {
+        let k = self.known;
+        let stored = self.tables.iter().filter(|t| !t.schema.derived).map(|t| t.len);
+        let derived = [k.order.table, k.refund.table, k.deal.table, k.lead.table, k.expense.table, k.contract.table, k.customer.table].into_iter().chain(self.alone()).map(|t| self.tables[t].len);
+        stored.chain(derived).map(u64::from).sum()
     }
 
     /// Tables whose rows are derived without the others' help.

@@ -1,5 +1,6 @@
 //! Keeps facts current: a thread that follows the store's log and publishes snapshots.
 
+use crate::progress::Progress;
 use crate::{Facts, Result, Snapshot, View};
 use northing_store::Store;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ struct Inner {
     moved: Condvar,
     stop: AtomicBool,
     problem: Mutex<Option<String>>,
+    progress: Mutex<Arc<Progress>>,
 }
 
 impl Feed {
@@ -28,6 +30,7 @@ impl Feed {
             moved: Condvar::new(),
             stop: AtomicBool::new(false),
             problem: Mutex::new(None),
+            progress: Mutex::new(facts.progress.clone()),
         });
         let (feed, store) = (inner.clone(), store.clone());
         let follow = move || {
@@ -46,6 +49,9 @@ impl Feed {
                         match fresh {
                             Ok(Ok(again)) => {
                                 facts = again;
+                                if let Ok(mut progress) = feed.progress.lock() {
+                                    *progress = facts.progress.clone();
+                                }
                                 None
                             }
                             _ => Some("the facts cannot take in a change; the server's log has the cause".into()),
@@ -89,6 +95,11 @@ impl Feed {
     /// Why the facts do not move on, if they do not.
     pub fn problem(&self) -> Option<String> {
         self.inner.problem.lock().ok().and_then(|p| p.clone())
+    }
+
+    /// How far the facts are, in percent, while they are read anew as a whole and the last snapshot still stands.
+    pub fn rebuilding(&self) -> Option<u64> {
+        self.inner.progress.lock().ok().and_then(|p| p.percent())
     }
 
     pub fn stop(&self) {

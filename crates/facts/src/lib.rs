@@ -15,6 +15,7 @@ mod links;
 pub mod list;
 mod load;
 mod measures;
+pub mod progress;
 pub mod search;
 pub mod settings;
 pub mod snapshot;

@@ -3,6 +3,7 @@
 
 use crate::table::EXISTS;
 use crate::build::Facts;
+use crate::progress::Progress;
 use crate::touch::Touched;
 use crate::view::{self, View};
 use crate::{Result, Settings};
@@ -20,9 +21,13 @@ impl Facts {
 
     /// Reads what a view lets through.
     pub fn load_view(store: &Store, view: Option<Arc<View>>) -> Result<Self> {
+        Self::load_told(store, view, Arc::default())
+    }
+
+    fn load_told(store: &Store, view: Option<Arc<View>>, progress: Arc<Progress>) -> Result<Self> {
         let seq = store.seq();
         let settings = Settings::from_record(&store.model(), &store.workspace()?.map(|(_, r, _)| r).unwrap_or_default());
-        let mut facts = Self::empty(store.model(), settings, view)?;
+        let mut facts = Self { progress, ..Self::empty(store.model(), settings, view)? };
         let model = facts.model.clone();
         facts.load_rates(store)?;
         let mut order: Vec<(usize, &ObjectDef)> = model.objects.iter().enumerate().filter(|(_, o)| !o.derived).collect();
@@ -103,7 +108,10 @@ impl Facts {
             }
             let declared = batch.iter().any(|e| e.object == "definition");
             if declared && !self.adopt(store.model()) || !self.apply(&batch) {
-                *self = Self { taken: self.taken + 1, ..Self::load_view(store, self.view.clone())? };
+                self.progress.begin(self.work());
+                let fresh = Self::load_told(store, self.view.clone(), self.progress.clone());
+                self.progress.end();
+                *self = Self { taken: self.taken + 1, ..fresh? };
             }
         }
     }

@@ -18,10 +18,10 @@ use tokio_stream::{Stream, StreamExt};
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub async fn stream(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let facts = caller.place.clone();
+    let (facts, place) = (caller.place.clone(), caller.place.clone());
     // `model` differs once something was declared anew: objects, words and metrics are to be asked for again.
     let event = move |seq: u64| {
-        let model = facts.feed.now().model.edition();
+        let model = place.feed.now().model.edition();
         Ok(Event::default().event("seq").id(seq.to_string()).data(json!({"seq": seq, "model": model}).to_string()))
     };
     // A listener that fell behind only misses numbers that newer ones replace. It listens before it looks where we
@@ -45,8 +45,17 @@ pub async fn stream(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
         }
     });
     let mut told = None;
-    let numbers = listening.take_while(Option::is_some).filter_map(move |seq| seq.flatten().filter(|seq| told.replace(*seq) != Some(*seq)));
-    Sse::new(numbers.map(event)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+    let mut working = None;
+    let events = listening.take_while(Option::is_some).filter_map(move |seq| match seq.flatten() {
+        Some(seq) => (told.replace(seq) != Some(seq)).then(|| event(seq)),
+        // A look: how far the facts are, if they are read anew. Of a view nothing is told, since what it does not let
+        // through may be why.
+        None => {
+            let now = facts.feed.rebuilding().filter(|_| facts.view.is_none());
+            (std::mem::replace(&mut working, now) != now).then(|| Ok(Event::default().event("work").data(json!({"percent": now}).to_string())))
+        }
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
 pub async fn alive() -> &'static str {
@@ -58,5 +67,5 @@ pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<serde_json:
     let (log, facts) = (app.store.seq(), app.whole.feed.now().seq);
     let problem = if app.is_draining() { Some("shutting down".to_string()) } else { app.whole.feed.problem() };
     let status = if problem.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({"ready": problem.is_none(), "problem": problem, "behind": log.saturating_sub(facts)})))
+    (status, Json(json!({"ready": problem.is_none(), "problem": problem, "rebuilding": app.whole.feed.rebuilding(), "behind": log.saturating_sub(facts)})))
 }

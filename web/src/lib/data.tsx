@@ -50,15 +50,20 @@ export function useCatalogue() {
   return data?.metrics;
 }
 
-/** Whether changes arrive; every change makes open screens ask again. */
-export function useLive(): boolean {
+/** Whether changes arrive, and in percent how far the server is with working everything out anew. */
+export interface Liveness { on: boolean; work: number | null }
+
+/** Every change makes open screens ask again. */
+export function useLive(): Liveness {
   const client = useQueryClient();
   const [connected, setConnected] = useState(false);
+  const [work, setWork] = useState<number | null>(null);
   useEffect(() => {
     const source = new EventSource('/api/events');
     let seen = -1;
     source.addEventListener('open', () => setConnected(true));
     source.addEventListener('error', () => setConnected(false));
+    source.addEventListener('work', (event) => setWork((JSON.parse((event as MessageEvent<string>).data) as { percent: number | null }).percent));
     source.addEventListener('seq', (event) => {
       const { seq, model } = JSON.parse((event as MessageEvent<string>).data) as { seq: number; model: string };
       if (client.getQueryData(sessionQuery.queryKey)?.model !== model) {
@@ -70,5 +75,5 @@ export function useLive(): boolean {
     });
     return () => source.close();
   }, [client]);
-  return connected;
+  return { on: connected, work: connected ? work : null };
 }

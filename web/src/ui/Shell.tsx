@@ -5,7 +5,7 @@ import { createContext, useContext, useState, type ReactNode } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
 import { send } from '../lib/api';
-import { useLabel, useLive, useModel, useSession } from '../lib/data';
+import { type Liveness, useLabel, useLive, useModel, useSession } from '../lib/data';
 import { LANGUAGES, usePrefs, type Language } from '../lib/prefs';
 import { FindButton, Palette } from './Palette';
 import { Select } from './Parts';
@@ -78,7 +78,7 @@ function Places({ onGo, className = css.link }: { onGo?: () => void; className?:
   );
 }
 
-const Live = createContext(false);
+const Live = createContext<Liveness>({ on: false, work: null });
 
 export function Shell() {
   const intl = useIntl();
@@ -128,7 +128,7 @@ export function Page({ title, note, controls, children }: { title: ReactNode; no
       <header className={css.top}>
         <h1>{title}</h1>
         {note}
-        <span className={css.live} data-on={live} role="status"><i />{intl.formatMessage({ id: live ? 'live.on' : 'live.off' })}</span>
+        <span className={css.live} data-on={live.on} role="status"><i />{live.work === null ? intl.formatMessage({ id: live.on ? 'live.on' : 'live.off' }) : intl.formatMessage({ id: 'live.work' }, { percent: live.work })}</span>
         <div className={css.right}>{controls}</div>
       </header>
       <div className={css.content}>{children}</div>
