@@ -113,6 +113,17 @@ export async function work({ page, origin, name, check, look }) {
   await bar.locator('button').first().click();
   check(`${name}: and is as before`, await inCity(0));
 
+  // Kept together by a field: the groups add up to the list, and a press leaves one of them.
+  await page.goto(`${origin}/records/deals?g=owner&c=name,amount,stage`);
+  const group = page.locator('main section table tbody tr');
+  await group.first().waitFor();
+  const { groups, total: kinds } = await api(page, 'records/deals/groups?by=owner&sums=amount');
+  const deals = (await api(page, 'records/deals?limit=1')).total;
+  check(`${name}: groups add up to the list`, groups.length === kinds && groups.reduce((n, g) => n + g.count, 0) === deals && (await group.count()) === Math.min(8, kinds), `${groups.length} ${kinds} ${deals}`);
+  await look(page, `groups-${name}`);
+  await group.first().locator('button').click();
+  check(`${name}: and a press leaves one`, await wait(page, (n) => document.querySelector('main [role=region] table[aria-rowcount]')?.getAttribute('aria-rowcount') === String(n + 1), groups[0].count));
+
   // An order refunded: the refund is on the order's page and in the number.
   const won = (await api(page, `records/orders?limit=1&filter=${encodeURIComponent("status = 'confirmed' and amount > 100")}`)).items[0];
   await page.goto(`${origin}/records/orders/${won.id}`);

@@ -10,6 +10,7 @@ pub mod eval;
 pub mod feed;
 pub mod free;
 pub mod fx;
+pub mod groups;
 mod known;
 mod links;
 pub mod list;

@@ -112,6 +112,23 @@ impl Folded {
     }
 }
 
+/// Lays out what the first search and the first list in each order would otherwise wait for.
+pub fn prepare(snapshot: &Snapshot) {
+    for (object, table) in snapshot.model.objects.iter().zip(&snapshot.tables) {
+        for field in object.fields.values() {
+            let Some(dict) = table.schema.column(&field.name).and_then(|c| table.schema.columns[c].dict.as_ref()) else { continue };
+            if field.kind == FieldType::Phone {
+                dict.laid(Form::Digits);
+            } else if field.name == object.title || field.kind == FieldType::Email {
+                dict.laid(Form::Folded);
+            }
+            if object.list.contains(&field.name) {
+                dict.ranks();
+            }
+        }
+    }
+}
+
 /// Records whose name, e-mail or phone is like the words, at most `limit` of each object, best first.
 pub fn search(snapshot: &Snapshot, words: &str, limit: usize) -> Result<Vec<Found>, String> {
     let (text, number) = (fold(words.trim()), digits(words));
@@ -119,6 +136,29 @@ pub fn search(snapshot: &Snapshot, words: &str, limit: usize) -> Result<Vec<Foun
     if text.chars().count() < 2 {
         return Ok(Vec::new());
     }
+    let mut found = Vec::new();
+    for by in [By::Holding, By::LikeTitle, By::LikeEmail] {
+        // Numbers have no likeness.
+        if found.is_empty() && (by == By::Holding || !is_number) {
+            found = matching(snapshot, &text, &number, is_number, by, limit);
+        }
+    }
+    // Whatever object it is of.
+    found.sort_by_key(|(rank, _)| rank / 1_000);
+    Ok(found.into_iter().map(|(_, f)| f).collect())
+}
+
+/// How records are found. What is only like the words counts where nothing holds them as they stand, and is dear to find:
+/// what people call a thing comes before its address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Holding,
+    LikeTitle,
+    LikeEmail,
+}
+
+/// The best of each object by their ranks.
+fn matching(snapshot: &Snapshot, text: &str, number: &str, is_number: bool, by: By, limit: usize) -> Vec<(u32, Found)> {
     let mut found: Vec<(u32, Found)> = Vec::new();
     for object in snapshot.model.objects.iter().filter(|o| !o.derived && o.name != "workspace" && snapshot.view.as_ref().is_none_or(|v| v.sees(&o.name))) {
         let Some(table) = snapshot.table_index(&object.name) else { continue };
@@ -128,15 +168,17 @@ pub fn search(snapshot: &Snapshot, words: &str, limit: usize) -> Result<Vec<Foun
             let Some(column) = source.schema.column(&field.name) else { continue };
             let Some(dict) = &source.schema.columns[column].dict else { continue };
             let phone = field.kind == FieldType::Phone;
-            if phone && !is_number {
+            let asked = match by {
+                By::Holding => !phone || is_number,
+                By::LikeTitle => field.name == object.title,
+                By::LikeEmail => field.kind == FieldType::Email && field.name != object.title,
+            };
+            if !asked {
                 continue;
             }
-            let wanted = if phone { &number } else { &text };
+            let wanted = if phone { number } else { text };
             let folded = dict.laid(if phone { Form::Digits } else { Form::Folded });
-            let mut values = folded.exactly(wanted);
-            if values.is_empty() && !phone {
-                values = folded.nearly(wanted);
-            }
+            let mut values = if by == By::Holding { folded.exactly(wanted) } else { folded.nearly(wanted) };
             values.sort_unstable();
             values.truncate(MOST_VALUES);
             if !values.is_empty() {
@@ -173,12 +215,7 @@ pub fn search(snapshot: &Snapshot, words: &str, limit: usize) -> Result<Vec<Foun
         let of = |(rank, row, column): (u32, u32, usize)| (rank, Found { table, row, text: source.text(column, row).map(|t| t.to_string()).unwrap_or_default() });
         found.extend(rows.into_iter().filter(|r| seen.insert(r.1)).take(limit).map(of));
     }
-    // What was typed as it stands comes before what is only like it, whatever object it is of.
-    found.sort_by_key(|(rank, _)| rank / 1_000);
-    if found.first().is_some_and(|(rank, _)| *rank < 3_000) {
-        found.retain(|(rank, _)| *rank < 3_000);
-    }
-    Ok(found.into_iter().map(|(_, f)| f).collect())
+    found
 }
 
 #[cfg(test)]

@@ -167,6 +167,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/records/{object}", get(records::list).post(records::create))
         .route("/api/records/{object}/export", get(export::file))
         .route("/api/records/{object}/free", get(crate::free::times))
+        .route("/api/records/{object}/groups", get(records::groups))
         .route("/api/records/{object}/twins", get(records::twins))
         .route("/api/records/{object}/{id}", get(records::get).patch(records::change).delete(records::delete))
         .route("/api/records/{object}/{id}/history", get(records::history))

@@ -80,6 +80,9 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     let whole = place::Place::open(&store, None)?;
     let app = Arc::new(App::new(store.clone(), whole.clone(), env, &config, address)?);
     imports::clear(store.folder());
+    let ready = whole.feed.now();
+    // Beside the first requests; whoever comes before it is done does a part of it.
+    std::thread::Builder::new().name("prepare".into()).spawn(move || northing_facts::search::prepare(&ready))?;
     let token = session::random_token().map_err(ServeError::Random)?;
     store.add_sign_in(&token, northing_crm::access::OWNER, app.env.now(), session::LINK_SECONDS)?;
     println!("Northing listens on {}", app.origin);

@@ -141,6 +141,8 @@ fn record_paths(paths: &mut Map<String, Js>, object: &ObjectDef) {
     let file = [query("filter", "string"), query("sort", "string"), query("lang", "string"), query("format", "string")];
     paths.insert(format!("{base}/export"), json!({"get": operation(&format!("{} as a CSV or XLSX file", object.plural), &file, None)}));
     paths.insert(format!("{base}/twins"), json!({"get": operation(&format!("{} that may be the same", object.plural), &[], None)}));
+    let grouped = [query("by", "string"), query("filter", "string"), query("sums", "string")];
+    paths.insert(format!("{base}/groups"), json!({"get": operation(&format!("How many {} there are by what a field says, with sums", object.plural), &grouped, None)}));
     if object.exclusive.is_some() {
         let asked = [query("from", "string"), query("days", "integer"), query("of", "string")];
         paths.insert(format!("{base}/free"), json!({"get": operation("When somebody is there and not taken yet", &asked, None)}));

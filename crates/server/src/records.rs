@@ -104,6 +104,48 @@ pub fn rows(app: &App, snapshot: &Snapshot, def: &ObjectDef, table: usize, rows:
         .collect())
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grouped {
+    by: String,
+    filter: Option<String>,
+    /// Fields to add up, separated by commas.
+    sums: Option<String>,
+}
+
+/// Groups that are told; how many there are is told in any case.
+const GROUPS: usize = 200;
+
+/// How many of a list's records there are by what a field says, and the sums of others, in the reporting currency.
+pub async fn groups(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, params: Result<Query<Grouped>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {
+    let Query(asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
+    blocking(move || {
+        let snapshot = caller.place.feed.now();
+        let def = caller.object(&snapshot.model, &name)?;
+        let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name.clone()))?;
+        let filter = asked.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::bad)?;
+        let sums: Vec<String> = asked.sums.as_deref().unwrap_or_default().split(',').filter(|s| !s.is_empty()).map(str::to_string).collect();
+        let groups = northing_facts::groups::groups(&snapshot, &def.name, filter, &asked.by, &sums, app.env.now()).map_err(Problem::bad)?;
+        let source = &snapshot.tables[table];
+        let own = |name: &str| northing_facts::groups::column(&snapshot, table, name).map_err(Problem::bad);
+        let by = own(&asked.by)?;
+        let columns = sums.iter().map(|s| own(s)).collect::<Result<Vec<_>, _>>()?;
+        let told: Vec<Js> = groups
+            .iter()
+            .take(GROUPS)
+            .map(|g| {
+                let value = if g.value == NULL { Js::Null } else { derived(&snapshot, source, by, g.row, g.value).to_json() };
+                let title = source.schema.columns[by].target.zip(u32::try_from(g.value).ok()).map(|(to, row)| snapshot.title(to, row));
+                let sum = |(column, sum): (&usize, &Option<i128>)| sum.and_then(|s| i64::try_from(s).ok()).map_or(Js::Null, |s| derived(&snapshot, source, *column, g.row, s).to_json());
+                let sums: Map<String, Js> = sums.iter().cloned().zip(columns.iter().zip(&g.sums).map(sum)).collect();
+                json!({"value": value, "title": title, "count": g.count, "sums": sums})
+            })
+            .collect();
+        Ok(Json(json!({"seq": snapshot.shown, "total": groups.len(), "groups": told})))
+    })
+    .await
+}
+
 /// A record as JSON: its fields, its derived values, and the titles of what it refers to.
 fn shown(snapshot: &Snapshot, def: &ObjectDef, table: usize, row: Option<u32>, id: Uuid, record: &Record, version: u64) -> Js {
     let mut fields: Map<String, Js> = record.iter().filter(|(k, _)| def.fields.contains_key(*k)).map(|(k, v)| (k.clone(), v.to_json())).collect();

@@ -32,12 +32,13 @@ export function Duplicates() {
   const t = (id: string, values?: Record<string, string | number>) => intl.formatMessage({ id }, values);
   const objects = (model?.objects ?? []).filter((o) => MERGED.includes(o.name) && o.name in may);
   const object = objects.find((o) => o.plural === of) ?? objects[0];
-  const found = useQuery({ queryKey: ['live', 'twins', object?.plural], queryFn: () => get<{ groups: Group[] }>(`/api/records/${object?.plural}/twins`), enabled: !!object, placeholderData: keepPreviousData });
+  // Not with every change that arrives: all records are compared, and who looks through groups wants them to stay.
+  const found = useQuery({ queryKey: ['twins', object?.plural], queryFn: () => get<{ groups: Group[] }>(`/api/records/${object?.plural}/twins`), enabled: !!object, placeholderData: keepPreviousData });
   const columns = object ? [object.title, ...TELLING].map((name) => object.fields.find((f) => f.name === name)).filter((f): f is FieldInfo => !!f) : [];
   const join = async (group: Group, into: Item) => {
     if (!object) return;
     for (const item of group.items) if (item.id !== into.id) await merge(object, item, into.id);
-    await client.invalidateQueries({ queryKey: ['live'] });
+    await Promise.all([client.invalidateQueries({ queryKey: ['live'] }), client.invalidateQueries({ queryKey: ['twins'] })]);
   };
   return (
     <Page title={t('nav.duplicates')} note={found.data && <span className={ui.quiet}>{t('twins.count', { count: found.data.groups.length })}</span>}

@@ -21,6 +21,7 @@ import { Columns } from './Columns';
 import { Filters } from './Filters';
 import { now } from './Related';
 import { Saved } from './Saved';
+import { Groups } from './Groups';
 import { Selection } from './Selection';
 
 export interface ListSearch { f?: string; sort?: string; c?: string; g?: string }
@@ -98,6 +99,8 @@ function List({ plural }: { plural: string }) {
       {adding && object && <RecordForm object={object} start={now(object)} onDone={(id) => { setAdding(false); if (id) void navigate({ to: '/records/$object/$id', params: { object: plural, id } }); }} />}
       {object && conditions.length > 0 && <Filters object={object} conditions={conditions} onChange={setConditions} />}
       {error ? <Failure error={error} retry={() => pages.forEach((p) => void p.refetch())} /> : told === undefined && total === undefined || !object ? <Loading /> : total === 0 ? <div className={ui.state}>{intl.formatMessage({ id: filter ? 'records.nomatch' : 'records.empty' })}</div> : (
+        <>
+        {group && <Groups object={object} by={group} columns={columns} filter={filter} total={total ?? 0} onOnly={(condition) => setConditions([...conditions, condition])} />}
         <div className={ui.panel}>
           <div ref={ref} onScroll={look} className={`${table.scroll} ${table.tall}`} tabIndex={0} role="region" aria-label={object.label}>
             <table className={table.table} aria-rowcount={(total ?? 0) + 1}>
@@ -125,6 +128,7 @@ function List({ plural }: { plural: string }) {
             </table>
           </div>
         </div>
+        </>
       )}
       {object && <Selection object={object} total={total ?? 0} filter={filter} items={[...chosen].map((id) => kept.current.get(id)).filter((item): item is Item => !!item)} onDone={() => setChosen(new Set())} />}
     </Page>

@@ -6,8 +6,9 @@ import { useDeferredValue, useEffect, useId, useState, type KeyboardEvent } from
 import { Dialog, Modal, ModalOverlay } from 'react-aria-components';
 import { useIntl } from 'react-intl';
 import { get } from '../lib/api';
-import { useCatalogue, useLabel, useModel } from '../lib/data';
+import { useCatalogue, useLabel, useModel, useSession } from '../lib/data';
 import css from './palette.module.css';
+import { placesOf } from './places';
 import ui from './ui.module.css';
 
 interface Found { found: { object: string; plural: string; id: string; title: string; by: string | null }[] }
@@ -38,6 +39,7 @@ function Finder({ onDone }: { onDone(): void }) {
   const intl = useIntl();
   const label = useLabel();
   const model = useModel();
+  const session = useSession();
   const catalogue = useCatalogue();
   const navigate = useNavigate();
   const id = useId();
@@ -48,10 +50,8 @@ function Finder({ onDone }: { onDone(): void }) {
   const fits = (title: string) => !words || title.toLowerCase().includes(words.toLowerCase());
   const go = (run: () => unknown) => () => { onDone(); void run(); };
   const pages: Choice[] = [
-    { key: 'overview', title: intl.formatMessage({ id: 'nav.overview' }), note: '', go: go(() => navigate({ to: '/' })) },
-    { key: 'metrics', title: intl.formatMessage({ id: 'nav.metrics' }), note: '', go: go(() => navigate({ to: '/metrics' })) },
-    ...(['board', 'day', 'calendar', 'inbox', 'duplicates', 'import', 'customize', 'account'] as const).map((page) => ({ key: page, title: intl.formatMessage({ id: `nav.${page}` }), note: '', go: go(() => navigate({ to: `/${page}` })) })),
-    ...(model?.objects ?? []).filter((o) => !o.derived).map((o) => ({ key: o.name, title: o.label, note: intl.formatMessage({ id: 'nav.records' }), go: go(() => navigate({ to: '/records/$object', params: { object: o.plural } })) })),
+    ...placesOf(session).map((p) => ({ key: p.to, title: intl.formatMessage({ id: p.name }), note: '', go: go(() => navigate({ to: p.to })) })),
+    ...(model?.objects ?? []).filter((o) => !o.derived && o.name in session.may).map((o) => ({ key: o.name, title: o.label, note: intl.formatMessage({ id: 'nav.records' }), go: go(() => navigate({ to: '/records/$object', params: { object: o.plural } })) })),
     ...(words ? (catalogue ?? []).map((m) => ({ key: `m.${m.id}`, title: m.name, note: intl.formatMessage({ id: 'nav.metrics' }), go: go(() => navigate({ to: '/metrics/$id', params: { id: m.id } })) })) : []),
   ].filter((c) => fits(c.title));
   const records: Choice[] = words.length > 1 ? (data?.found ?? []).map((f) => ({ key: f.id, title: f.title, note: [label(`one.${f.object}`, label(`object.${f.object}`)), f.by].filter(Boolean).join(' · '), go: go(() => navigate({ to: '/records/$object/$id', params: { object: f.plural, id: f.id } })) })) : [];

@@ -1,6 +1,6 @@
 // The frame of every page: side bar, or tabs on a phone; language, theme, live mark.
 import { Link, Outlet } from '@tanstack/react-router';
-import { ArrowLeftRight, Blocks, Box, CalendarDays, CalendarRange, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, Combine, Columns3, FileText, FileUp, Flag, Inbox, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, MessageSquareText, Moon, Package, ShoppingCart, Sigma, Sun, Sunrise, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
+import { ArrowLeftRight, Box, CalendarDays, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, FileText, Flag, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, MessageSquareText, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
 import { createContext, useContext, useState, type ReactNode } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
@@ -9,6 +9,7 @@ import { type Liveness, useLabel, useLive, useModel, useSession } from '../lib/d
 import { LANGUAGES, usePrefs, type Language } from '../lib/prefs';
 import { FindButton, Palette } from './Palette';
 import { Select } from './Parts';
+import { placesOf, type Place } from './places';
 import css from './shell.module.css';
 import ui from './ui.module.css';
 
@@ -53,7 +54,8 @@ function Preferences() {
 function Places({ onGo, className = css.link }: { onGo?: () => void; className?: string }) {
   const intl = useIntl();
   const label = useLabel();
-  const { may, settings } = useSession();
+  const session = useSession();
+  const { may } = session;
   const own = (useModel()?.objects ?? []).filter((o) => o.own && o.name in may);
   const seen = ([, object]: (typeof RECORDS)[number]) => object in may;
   const link = ([plural, object, Icon]: (typeof RECORDS)[number]) => (
@@ -61,19 +63,17 @@ function Places({ onGo, className = css.link }: { onGo?: () => void; className?:
       <Icon size={16} aria-hidden />{label(`object.${object}`)}
     </Link>
   );
+  const places = (group: Place['group']) => placesOf(session).filter((p) => p.group === group).map(({ to, name, icon: Icon }) => (
+    <Link key={to} to={to} className={className} activeOptions={{ exact: to === '/', includeSearch: false }} onClick={onGo}><Icon size={16} aria-hidden />{intl.formatMessage({ id: name })}</Link>
+  ));
   return (
     <>
-      <Link to="/" className={className} activeOptions={{ exact: true, includeSearch: false }} onClick={onGo}><LayoutGrid size={16} aria-hidden />{intl.formatMessage({ id: 'nav.overview' })}</Link>
-      <Link to="/metrics" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Sigma size={16} aria-hidden />{intl.formatMessage({ id: 'nav.metrics' })}</Link>
-      <Link to="/board" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Columns3 size={16} aria-hidden />{intl.formatMessage({ id: 'nav.board' })}</Link>
-      {'task' in may && <Link to="/day" className={className} onClick={onGo}><Sunrise size={16} aria-hidden />{intl.formatMessage({ id: 'nav.day' })}</Link>}
-      {'booking' in may && <Link to="/calendar" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><CalendarRange size={16} aria-hidden />{intl.formatMessage({ id: 'nav.calendar' })}</Link>}
-      {'ticket' in may && <Link to="/inbox" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Inbox size={16} aria-hidden />{intl.formatMessage({ id: 'nav.inbox' })}</Link>}
+      {places('work')}
       <div className={css.group}>{intl.formatMessage({ id: 'nav.records' })}</div>
       {RECORDS.filter(seen).map(link)}
       {own.map((o) => link([o.plural, o.name, Box]))}
-      {'customer' in may && <Link to="/duplicates" className={className} activeOptions={{ includeSearch: false }} onClick={onGo}><Combine size={16} aria-hidden />{intl.formatMessage({ id: 'nav.duplicates' })}</Link>}
-      {settings && <><div className={css.group}>{intl.formatMessage({ id: 'nav.settings' })}</div><Link to="/customize" className={className} onClick={onGo}><Blocks size={16} aria-hidden />{intl.formatMessage({ id: 'nav.customize' })}</Link><Link to="/import" className={className} onClick={onGo}><FileUp size={16} aria-hidden />{intl.formatMessage({ id: 'nav.import' })}</Link>{SETTINGS.filter(seen).map(link)}</>}
+      {places('records')}
+      {session.settings && <><div className={css.group}>{intl.formatMessage({ id: 'nav.settings' })}</div>{places('settings')}{SETTINGS.filter(seen).map(link)}</>}
     </>
   );
 }

@@ -1,20 +1,10 @@
 //! One change of all that a list finds: as far as its asker may, stopped, and taken back.
 
-use crate::http::{Server, start};
+use crate::http::start;
 use northing_model::{Record, Value};
 use northing_store::{Change, Commit};
 use northing_testkit::cases::id_of;
 use serde_json::{Value as Js, json};
-
-fn settled(server: &Server, cookie: &str, id: &str) -> Js {
-    loop {
-        let now = server.send("GET", &format!("/api/bulk/{id}"), &[("Cookie", cookie)], None).json();
-        if now["state"] != "running" && now["state"] != "undoing" {
-            return now;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-}
 
 #[test]
 fn a_whole_list_is_changed_and_taken_back() {
@@ -39,23 +29,23 @@ fn a_whole_list_is_changed_and_taken_back() {
     let id = begun.json()["id"].as_str().unwrap().to_string();
     // Sent again it is the same change, not another.
     assert_eq!(tell("POST", "/api/bulk", asked, "one").json()["id"], id.as_str());
-    let done = settled(&server, &cookie, &id);
+    let done = server.settled(&format!("/api/bulk/{}", &id), &cookie);
     assert_eq!((&done["state"], &done["changed"], &done["refused"]), (&json!("done"), &json!(2_000), &json!(0)), "{done}");
     assert_eq!((count("segment = 'Small'"), count("segment = 'Medium'")), (0, 2_000));
     // Taken back, but for one that somebody has changed since.
     assert_eq!(tell("PATCH", &format!("/api/records/customers/{}", id_of("c1")), json!({"segment": "Huge"}), "").status, 200);
     assert_eq!(tell("POST", &format!("/api/bulk/{id}/undo"), json!({}), "").status, 202);
-    let undone = settled(&server, &cookie, &id);
+    let undone = server.settled(&format!("/api/bulk/{}", &id), &cookie);
     assert_eq!((&undone["state"], &undone["refused"]), (&json!("undone"), &json!(1)), "{undone}");
     assert_eq!((count("segment = 'Small'"), count("segment = 'Huge'")), (1_999, 1));
     assert_eq!(tell("POST", &format!("/api/bulk/{id}/undo"), json!({}), "").status, 409);
     // Deleted and there again.
     let gone = tell("POST", "/api/bulk", json!({"object": "customers", "filter": "segment = 'Large'", "op": "delete"}), "");
     let id = gone.json()["id"].as_str().unwrap().to_string();
-    assert_eq!(settled(&server, &cookie, &id)["changed"], 500);
+    assert_eq!(server.settled(&format!("/api/bulk/{}", &id), &cookie)["changed"], 500);
     assert_eq!(count("segment = 'Large'"), 0);
     tell("POST", &format!("/api/bulk/{id}/undo"), json!({}), "");
-    assert_eq!(settled(&server, &cookie, &id)["state"], "undone");
+    assert_eq!(server.settled(&format!("/api/bulk/{}", &id), &cookie)["state"], "undone");
     assert_eq!(count("segment = 'Large'"), 500);
     // One that cannot be so is told of and leaves the others alone: a booking for a time that is taken.
     let who = Value::Ref(id_of("u"));
@@ -64,7 +54,7 @@ fn a_whole_list_is_changed_and_taken_back() {
     server.store.commit(Commit { actor: "t".into(), at: 1_700_000_000, changes, key: None }).unwrap();
     count("name is not null");
     let moved = tell("POST", "/api/bulk", json!({"object": "bookings", "op": "update", "fields": {"ends_at": "1970-01-01T00:34:00Z"}}), "");
-    let told = settled(&server, &cookie, moved.json()["id"].as_str().unwrap());
+    let told = server.settled(&format!("/api/bulk/{}", moved.json()["id"].as_str().unwrap()), &cookie);
     assert_eq!((&told["state"], &told["changed"], &told["refused"]), (&json!("done"), &json!(1), &json!(2)), "{told}");
     assert!(told["why"].is_string());
     assert_eq!(tell("POST", "/api/bulk", json!({"object": "customers", "op": "update", "fields": {"nothing": 1}}), "").status, 422);

@@ -94,6 +94,16 @@ impl Server {
         assert_eq!(reply.status, 200, "{}", reply.body);
         Self::cookie(&reply)
     }
+    /// What long work has come to when it is over.
+    pub fn settled(&self, path: &str, cookie: &str) -> Js {
+        loop {
+            let now = self.send("GET", path, &[("Cookie", cookie)], None).json();
+            if !["running", "waiting", "undoing"].iter().any(|state| now["state"] == *state) {
+                return now;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
     /// What comes on a connection that stays open, as it comes.
     pub fn stream(&self, path: &str, headers: &[(&str, &str)]) -> std::sync::Arc<std::sync::Mutex<String>> {
         let mut connection = TcpStream::connect(("127.0.0.1", self.port)).unwrap();

@@ -1,17 +1,7 @@
 //! Lists that people bring in through the browser's API.
 
-use crate::http::{Server, start};
+use crate::http::start;
 use serde_json::json;
-
-fn settled(server: &Server, cookie: &str, id: &str) -> serde_json::Value {
-    loop {
-        let now = server.send("GET", &format!("/api/imports/{id}"), &[("Cookie", cookie)], None).json();
-        if now["state"] != "running" && now["state"] != "waiting" {
-            return now;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-}
 
 /// A list in another language's words: looked at, tried without writing, imported, mended, taken back.
 #[test]
@@ -36,7 +26,7 @@ fn a_list_is_imported_mended_and_taken_back() {
     assert_eq!((tried["created"].as_u64(), tried["changed"].as_u64(), tried["rejected"].as_u64()), (Some(1), Some(1), Some(2)), "{tried}");
     assert_eq!(server.store.seq(), seq, "a trial wrote something");
     assert_eq!(tell("POST", &format!("/api/imports/{id}/run"), json!({"mapping": with_day})).status, 202);
-    let done = settled(&server, &cookie, &id);
+    let done = server.settled(&format!("/api/imports/{}", &id), &cookie);
     assert_eq!((done["state"].as_str(), done["created"].as_u64(), done["rejected"].as_u64()), (Some("done"), Some(1), Some(2)), "{done}");
     assert_eq!(tell("POST", &format!("/api/imports/{id}/run"), json!({"mapping": with_day})).status, 409);
     let record = server.send("GET", &format!("/api/records/customers/{}", known["id"].as_str().unwrap()), &[("Cookie", &cookie)], None).json();
@@ -46,7 +36,7 @@ fn a_list_is_imported_mended_and_taken_back() {
     let second = tell("POST", "/api/imports", json!({"name": "klienci.csv", "text": mended, "again": id})).json();
     let again = second["id"].as_str().unwrap().to_string();
     assert_eq!(tell("POST", &format!("/api/imports/{again}/run"), json!({"mapping": with_day})).status, 202);
-    assert_eq!(settled(&server, &cookie, &again)["created"], 2);
+    assert_eq!(server.settled(&format!("/api/imports/{}", &again), &cookie)["created"], 2);
     // The same file another time changes nothing.
     let third = tell("POST", "/api/imports", json!({"name": "other-name.csv", "text": text})).json();
     let twice = tell("POST", &format!("/api/imports/{}/check", third["id"].as_str().unwrap()), json!({"mapping": with_day})).json();
@@ -85,7 +75,7 @@ fn a_workbook_is_a_list() {
     let tell = |path: &str, body: serde_json::Value| take(path, "application/json", body.to_string().as_bytes());
     assert_eq!(tell(&format!("/api/imports/{id}/check"), json!({"mapping": mapping})).json()["created"], 1);
     assert_eq!(tell(&format!("/api/imports/{id}/run"), json!({"mapping": mapping})).status, 202);
-    assert_eq!(settled(&server, &cookie, id)["created"], 1);
+    assert_eq!(server.settled(&format!("/api/imports/{}", id), &cookie)["created"], 1);
     let all = server.send("GET", "/api/records/customers?limit=500", &[("Cookie", &cookie)], None).json();
     let made = all["items"].as_array().unwrap().iter().find(|i| i["fields"]["name"] == "A & B").unwrap();
     // The day of a cell, whatever the notation of the columns that are text.

@@ -75,6 +75,29 @@ fn lists_are_in_the_order_that_people_see() {
                     }
                 }
             }
+            // Groups add up to the list, and their sums to its sum.
+            for (name, summed) in [("order", "amount"), ("deal", "amount"), ("customer", "employees")] {
+                let table = s.table_index(name).unwrap();
+                let source = &s.tables[table];
+                let Some(sum) = source.schema.column(summed) else { continue };
+                for field in s.model.object(name).unwrap().fields.values().filter(|f| f.facts) {
+                    let Some(by) = source.schema.column(&field.name) else { continue };
+                    let groups = northing_facts::groups::groups(&s, name, Some(Expr::parse("created_at is not null").unwrap()), &field.name, &[summed.into()], START).unwrap();
+                    let created = source.schema.column("created_at").unwrap();
+                    let whole = naive(&s, table, &[], |row| source.get(created, row) != NULL);
+                    let mut expected: std::collections::BTreeMap<i64, (usize, Option<i128>)> = Default::default();
+                    for row in whole {
+                        let group = expected.entry(source.get(by, row)).or_default();
+                        group.0 += 1;
+                        if source.get(sum, row) != NULL {
+                            *group.1.get_or_insert(0) += i128::from(source.get(sum, row));
+                        }
+                    }
+                    assert!(groups.windows(2).all(|w| w[0].count >= w[1].count));
+                    let found: std::collections::BTreeMap<i64, (usize, Option<i128>)> = groups.into_iter().map(|g| (g.value, (g.count, g.sums[0]))).collect();
+                    assert_eq!(found, expected, "seed {seed}, {name} by {}", field.name);
+                }
+            }
             // What holds letters, whatever else is asked with it.
             let table = s.table_index("customer").unwrap();
             let column = s.tables[table].schema.column("name").unwrap();

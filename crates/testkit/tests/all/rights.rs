@@ -127,6 +127,7 @@ fn requests(server: &Server, model: &Model) -> Vec<String> {
                     }
                 }
                 (Some(_), p) if p.ends_with("free") => found.push(format!("{p}?from=2024-02-01&days=31")),
+                (Some(o), p) if p.ends_with("/groups") => found.extend(o.fields.keys().flat_map(|f| [format!("{p}?by={f}"), format!("{p}?by=created_at&sums={f}"), format!("{p}?by=id&filter={}", encoded(&format!("{f} is not null")))])),
                 (Some(_), p) if p.ends_with("twins") => found.push(p.to_string()),
                 (Some(o), p) => {
                     found.push(p.to_string());

@@ -95,12 +95,40 @@ fn nobody_learns_who_exists_and_guessing_is_slow() {
     assert_eq!(server.with_password("otto@example.org", "y").status, 401);
     // No address of another host gets into a link.
     let owner = Server::cookie(&server.ask_in(&json!({"token": "owner-link"})));
-    for forged in [("X-Forwarded-Host", "evil.example"), ("Forwarded", "host=evil.example"), ("X-Original-URL", "//evil.example")] {
+    for forged in [
+        ("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Host", "evil.example, localhost"), ("X-Forwarded-Host", "evil.example:443"), ("Forwarded", "host=evil.example"), ("Forwarded", "for=1.1.1.1;host=evil.example;proto=https"),
+        ("X-Original-URL", "//evil.example"), ("X-Rewrite-URL", "//evil.example"), ("X-Original-Host", "evil.example"), ("X-Host", "evil.example"), ("X-HTTP-Host-Override", "evil.example"), ("X-Forwarded-Server", "evil.example"),
+        ("X-Forwarded-Proto", "evil.example"), ("X-Forwarded-Scheme", "evil.example"), ("X-Forwarded-Port", "evil.example"), ("X-Forwarded-Prefix", "//evil.example"), ("X-Real-Host", "evil.example"), ("X-Backend-Host", "evil.example"),
+        ("Base-Url", "http://evil.example"), ("X-Forwarded-For", "evil.example"), ("Via", "evil.example"), ("Referer", "http://evil.example/"),
+    ] {
         let reply = server.send("POST", "/api/invitations", &[("Cookie", owner.as_str()), SAME, KIND, forged], Some(&json!({"user": id_of("otto")})));
         assert!(reply.status == 200 && !reply.body.contains("evil"), "{forged:?}: {}", reply.body);
     }
-    let forged = server.send("POST", "/api/invitations", &[("Cookie", owner.as_str()), SAME, KIND, ("Host", "evil.example")], Some(&json!({"user": id_of("otto")})));
-    assert_eq!(forged.status, 403);
+    for host in ["evil.example", "localhost.evil.example", "evil.example:80", "localhost@evil.example", "", "localhost evil.example"] {
+        let forged = server.send("POST", "/api/invitations", &[("Cookie", owner.as_str()), SAME, KIND, ("Host", host)], Some(&json!({"user": id_of("otto")})));
+        assert!(forged.status >= 400 && !forged.body.contains("sign-in#"), "{host}: {}", forged.body);
+    }
+}
+
+/// Whoever gets hold of the files gets no key: what opens a door is nowhere in them as it is.
+#[test]
+fn what_opens_a_door_is_not_on_the_disk() {
+    let server = server();
+    server.store.add_sign_in("otto-link-that-is-a-secret", &id_of("otto").to_string(), NOW, 60).unwrap();
+    let cookie = Server::cookie(&server.ask_in(&json!({"token": "otto-link-that-is-a-secret"})));
+    server.store.add_sign_in("a-link-that-waits", &id_of("otto").to_string(), NOW, 60).unwrap();
+    let made = server.as_them(&cookie, "POST", "/api/me/tokens", &json!({"name": "Sync", "days": 30})).json();
+    assert_eq!(server.as_them(&cookie, "PUT", "/api/me/password", &json!({"password": GOOD})).status, 204);
+    let token = made["token"].as_str().unwrap();
+    let session = cookie.split('=').nth(1).unwrap();
+    assert!(token.len() > 40 && session.len() > 40);
+    for file in ["northing.db", "northing.db-wal"] {
+        let bytes = std::fs::read(server.folder.path().join(file)).unwrap();
+        for secret in [token, &token[3..], session, "otto-link-that-is-a-secret", "a-link-that-waits", GOOD] {
+            assert!(!bytes.windows(secret.len()).any(|w| w == secret.as_bytes()), "{secret} stands in {file}");
+        }
+        assert!(file != "northing.db-wal" || bytes.windows(4).any(|w| w == b"Sync"), "the name of the token should be there: the wrong file was read");
+    }
 }
 
 #[test]
