@@ -44,6 +44,8 @@ pub struct Facts {
     /// By table and row.
     pub(crate) history: HashMap<(usize, u32), Vec<Entry>>,
     pub(crate) schedules: Arc<Schedules>,
+    /// What gives a lead points, and how many.
+    pub(crate) rules: Vec<(Expr, i64)>,
     /// Products that a product goes with.
     pub(crate) complements: HashMap<u32, Vec<u32>>,
     /// Consents by their address, for those of nobody known; may hold rows that have moved on.
@@ -103,6 +105,7 @@ impl Facts {
             links,
             history: HashMap::new(),
             schedules: Arc::default(),
+            rules: Vec::new(),
             complements: HashMap::new(),
             addresses: HashMap::new(),
             followers,
@@ -252,6 +255,9 @@ impl Facts {
             None => true,
             Some(exclude) => !expr::matches(exclude, &Own { plan: &plan, values }),
         };
+        if table == self.known.lead.table {
+            self.score_lead(row, &Own { plan: &plan, values });
+        }
         let merged = plan.iter().zip(values).any(|(f, v)| f.name == "merged_into" && !v.is_null());
         self.plans[table] = plan;
         let mut flags = if deleted { SEEN } else { SEEN | EXISTS };

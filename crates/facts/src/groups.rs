@@ -4,6 +4,7 @@
 use crate::column::NULL;
 use crate::list::{ListQuery, list};
 use crate::snapshot::Snapshot;
+use northing_model::expr::path_type;
 use northing_model::{Expr, FieldType};
 use std::collections::HashMap;
 
@@ -19,6 +20,8 @@ pub struct Group {
 
 /// The column of an object's own field by its name.
 pub fn column(snapshot: &Snapshot, table: usize, name: &str) -> Result<usize, String> {
+    // As the asker knows the model: a hidden field is as if there was none.
+    path_type(&snapshot.model, &snapshot.model.objects[table].name, &[name.to_string()])?;
     let schema = &snapshot.tables[table].schema;
     schema.column(name).ok_or_else(|| format!("{} has no field '{name}'", schema.name))
 }

@@ -54,7 +54,7 @@ tables! {
     plan_share: PlanShareColumns { sales_plan, at, orders_planned }
     deal_stall: StallColumns { deal, since, until, stage, owner, amount, amount__raw, amount__cur }
     customer: CustomerColumns { first_purchase_at, last_purchase_at, second_secs, purchases, realised_value, lost_at }
-    lead: LeadColumns { customer, owner, schedule, response_business_secs, assigned_at, assign_secs, react_secs, created_at, is_convertible, converted_at, convert_secs, first_response_at, response_secs, response_target_mins, response_due_at, response_met, qualified_at, qualify_secs }
+    lead: LeadColumns { score, points, customer, owner, schedule, response_business_secs, assigned_at, assign_secs, react_secs, created_at, is_convertible, converted_at, convert_secs, first_response_at, response_secs, response_target_mins, response_due_at, response_met, qualified_at, qualify_secs }
     deal: DealColumns {
         customer, lead, stage, owner, created_at, amount, amount__raw, amount__cur, outcome, closed_at, closing_owner, staged_at, stalls_at, cycle_secs,
         created_cycle_secs, revenue_at, purchased_at, purchase_value, gap_secs, is_first, is_repeat, is_another_day, is_new, has_lines, expected_close,

@@ -17,6 +17,7 @@ pub mod list;
 mod load;
 mod measures;
 pub mod progress;
+mod scoring;
 pub mod search;
 pub mod settings;
 pub mod snapshot;

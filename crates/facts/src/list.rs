@@ -6,7 +6,7 @@ use crate::column::NULL;
 use crate::eval::{self, Path, TRUE};
 use crate::snapshot::Snapshot;
 use crate::table::{CHUNK, EXISTS};
-use northing_model::expr::Type;
+use northing_model::expr::{Type, path_type};
 use northing_model::Expr;
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap};
@@ -64,6 +64,8 @@ fn sort(snapshot: &Snapshot, table: usize, rows: &mut Vec<u32>, query: &ListQuer
     let mut keys = Vec::new();
     for text in &query.sort {
         let names: Vec<String> = text.trim_start_matches('-').split('.').map(str::to_string).collect();
+        // As the asker knows the model: a hidden field is as if there was none.
+        path_type(&snapshot.model, &snapshot.model.objects[table].name, &names)?;
         let path = Path::resolve(snapshot, table, &names)?;
         keys.push(places(snapshot, &path, rows, text.starts_with('-')));
     }

@@ -30,6 +30,7 @@ impl Facts {
         let mut facts = Self { progress, ..Self::empty(store.model(), settings, view)? };
         let model = facts.model.clone();
         facts.load_rates(store)?;
+        facts.load_rules(store)?;
         let mut order: Vec<(usize, &ObjectDef)> = model.objects.iter().enumerate().filter(|(_, o)| !o.derived).collect();
         if facts.view.is_some() {
             order.sort_by_key(|(_, o)| view::depth(&model, o));
@@ -73,6 +74,11 @@ impl Facts {
         for key in order.iter().filter(|(o, _)| o == "fx_rate") {
             if let (rate, false) = &records[key] {
                 facts.add_rate(rate);
+            }
+        }
+        for key in order.iter().filter(|(o, _)| o == "score_rule") {
+            if let (rule, false) = &records[key] {
+                facts.add_rule(rule);
             }
         }
         if facts.view.is_some() {

@@ -21,7 +21,7 @@ const RECORDS: [plural: string, object: string, icon: LucideIcon][] = [
 
 /** What whoever runs the workspace looks after. */
 const SETTINGS: typeof RECORDS = [
-  ['users', 'user', ChartNoAxesColumn], ['teams', 'team', UsersRound], ['access_roles', 'access_role', ShieldCheck], ['pipelines', 'pipeline', GitBranch], ['stages', 'stage', SlidersHorizontal],
+  ['users', 'user', ChartNoAxesColumn], ['teams', 'team', UsersRound], ['access_roles', 'access_role', ShieldCheck], ['score_rules', 'score_rule', Target], ['pipelines', 'pipeline', GitBranch], ['stages', 'stage', SlidersHorizontal],
   ['canned_replies', 'canned_reply', MessageSquareText], ['schedules', 'schedule', Clock], ['fx_rates', 'fx_rate', ArrowLeftRight], ['question_versions', 'question_version', MessageSquareQuote], ['workspaces', 'workspace', Settings2],
 ];
 

@@ -370,3 +370,20 @@ fn what_is_declared_is_there_with_the_answer() {
         last = now;
     }
 }
+
+/// A rule that could never hold, or says nothing, is refused with what to write instead.
+#[test]
+fn a_scoring_rule_is_a_condition_on_leads() {
+    let server = start();
+    let cookie = server.sign_in();
+    let signed = [("Cookie", cookie.as_str()), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")];
+    let make = |condition: &str| server.send("POST", "/api/records/score_rules", &signed, Some(&json!({"name": "R", "points": 10, "condition": condition})));
+    for wrong in ["source", "source = ", "nothing = 'x'", "customer.name = 'x'", "1 + 1", "source = 'a'; drop table lead", "points = 'x'", "points > 5", "converted_at is not null"] {
+        let refused = make(wrong);
+        assert!(refused.status == 422 && refused.body.contains("condition"), "{wrong}: {}", refused.body);
+    }
+    let lead = server.send("POST", "/api/records/leads", &signed, Some(&json!({"name": "L", "source": "Referral"}))).json();
+    assert_eq!(make("source = 'Referral'").status, 201);
+    let points = || server.send("GET", &format!("/api/records/leads?after={}", server.store.seq()), &signed, None).json()["items"].as_array().unwrap().iter().find(|i| i["id"] == lead["id"]).unwrap()["fields"]["points"].clone();
+    assert_eq!(points(), 10, "leads that were there before have the points of a new rule");
+}

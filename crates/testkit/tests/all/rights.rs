@@ -38,7 +38,7 @@ fn value(field: &FieldDef, words: &str, refs: &BTreeMap<String, Uuid>) -> Value 
 /// A record of every object for a person, each pointing at the person's own others.
 fn life(model: &Model, store: &Store, person: &str, salt: &str, refs: &BTreeMap<String, Uuid>, hidden: &[(&str, &str)], hidden_salt: &str) {
     let mut refs = refs.clone();
-    let mut left: Vec<&northing_model::ObjectDef> = model.objects.iter().filter(|o| !o.derived && !COMMON.contains(&o.name.as_str()) && !["user", "fx_rate", "question_version", "saved_list", "canned_reply"].contains(&o.name.as_str())).collect();
+    let mut left: Vec<&northing_model::ObjectDef> = model.objects.iter().filter(|o| !o.derived && !COMMON.contains(&o.name.as_str()) && !["user", "fx_rate", "question_version", "score_rule", "saved_list", "canned_reply"].contains(&o.name.as_str())).collect();
     while !left.is_empty() {
         let ready = |o: &&northing_model::ObjectDef| !o.fields.values().any(|f| f.kind == FieldType::Ref && !f.derived && f.to.as_ref().is_some_and(|to| *to != o.name && left.iter().any(|l| l.name == *to)));
         let at = left.iter().position(|o| ready(o)).unwrap_or(0);
@@ -269,6 +269,15 @@ fn nothing_is_written_without_the_right_to_it() {
     ] {
         let (got, words) = tell("POST", "/api/bulk", body.clone());
         assert_eq!(got, status, "{body}: {words}");
+    }
+    // A hidden field is one that there is not: to sort, to filter, to group, to add up.
+    for asked in ["?sort=FIELD", "?sort=-FIELD", "?filter=FIELD%20is%20null", "/groups?by=FIELD", "/groups?by=created_at&sums=FIELD", "/export?sort=FIELD"] {
+        let answer = |field: &str| {
+            let (status, words) = tell("GET", &format!("/api/records/deals{}", asked.replace("FIELD", field)), json!({}));
+            (status, words.replace(field, "FIELD"))
+        };
+        assert_eq!(answer("amount"), answer("nosuchfield"), "{asked}");
+        assert_eq!(answer("amount").0, 400, "{asked}");
     }
     assert_eq!(tell("GET", "/api/records/expenses", json!({})).0, 404);
     assert_eq!(tell("GET", "/api/records/expenses/export", json!({})).0, 404);
