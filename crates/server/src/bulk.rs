@@ -99,6 +99,11 @@ pub async fn begin(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
         if fields.is_empty() != (asked.op == What::Delete) {
             return Err(Problem::bad("fields: what to set, for op 'update' and no other"));
         }
+        // Before the others are locked out: a million rows take their time.
+        let rows = found_by(&app, &snapshot, &caller, &asked.object, asked.filter.as_deref())?;
+        let table = &snapshot.tables[snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(asked.object.clone()))?];
+        let mut ids: Vec<Uuid> = rows.iter().filter_map(|row| table.id(*row)).collect();
+        ids.sort_unstable();
         let now = app.env.now();
         let mut open = app.jobs.open.lock().map_err(|_| Problem::internal("changes of lists"))?;
         let again = key.as_ref().and_then(|key| open.iter().find(|(_, j)| j.key.as_ref() == Some(key)));
@@ -109,10 +114,6 @@ pub async fn begin(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
         if open.len() >= MOST {
             return Err(Problem::wait(KEPT / 4));
         }
-        let rows = found_by(&app, &snapshot, &caller, &asked.object, asked.filter.as_deref())?;
-        let table = &snapshot.tables[snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(asked.object.clone()))?];
-        let mut ids: Vec<Uuid> = rows.iter().filter_map(|row| table.id(*row)).collect();
-        ids.sort_unstable();
         let progress = Progress { state: "running", done: 0, refused: 0, why: None, last: 0 };
         let job = Arc::new(Job { actor: caller.actor.clone(), key, object: def.name.clone(), ids, first: app.store.seq(), at: now, stop: AtomicBool::new(false), progress: Mutex::new(progress) });
         let (id, total) = (app.env.id(), job.ids.len());

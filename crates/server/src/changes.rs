@@ -9,8 +9,8 @@ use axum::extract::rejection::JsonRejection;
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use northing_crm::access::Action;
-use northing_model::{ObjectDef, Record, Value};
-use northing_store::{Change, Op};
+use northing_model::{ObjectDef, Value};
+use northing_store::Change;
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use std::collections::HashMap;
@@ -104,7 +104,7 @@ fn allowed(app: &App, caller: &Caller, def: &ObjectDef, one: &One, new: &New) ->
             if !caller.remembers(&own, &def.name, id) || !caller.rights.may_with(&own, def, id, Action::Delete) {
                 return Err(Problem::not_found(format!("{} {id} does not exist", def.name)));
             }
-            Change { op: Op::Restore, ..Change::update(&def.name, id, Record::new()) }
+            Change::restore(&def.name, id)
         }
     };
     change.expected = one.version;

@@ -59,6 +59,10 @@ impl Change {
     pub fn delete(object: &str, id: Uuid) -> Self {
         Self { object: object.into(), id, op: Op::Delete, expected: None, fields: Record::new(), moments: Vec::new() }
     }
+    /// Takes a deletion back.
+    pub fn restore(object: &str, id: Uuid) -> Self {
+        Self { op: Op::Restore, ..Self::delete(object, id) }
+    }
     pub fn at_version(mut self, version: u64) -> Self {
         self.expected = Some(version);
         self

@@ -215,7 +215,7 @@ impl Rows<'_> {
                 let empty = matches!(event, Event::Empty(_));
                 match e.local_name().as_ref() {
                     "row" => {
-                        self.row = attribute(e, "r").and_then(|r| r.parse::<u32>().ok()).map_or(self.row + 1, |r| r);
+                        self.row = attribute(e, "r").and_then(|r| r.parse::<u32>().ok()).unwrap_or(self.row + 1);
                         if self.row == 0 || self.row > MOST_ROWS {
                             return Err(Stop::Broken(format!("it has a row {}", self.row)));
                         }

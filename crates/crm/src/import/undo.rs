@@ -68,7 +68,7 @@ fn back(t: Touched) -> Change {
         return Change::delete(&t.object, t.id).at_version(t.version);
     }
     if t.gone {
-        return Change { op: Op::Restore, ..Change::update(&t.object, t.id, Record::new()) }.at_version(t.version);
+        return Change::restore(&t.object, t.id).at_version(t.version);
     }
     let mut fields: Record = t.after.keys().filter(|k| !t.before.contains_key(*k)).map(|k| (k.clone(), Value::Null)).collect();
     fields.extend(t.before.into_iter().filter(|(k, v)| t.after.get(k) != Some(v)));
