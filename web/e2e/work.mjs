@@ -124,6 +124,21 @@ export async function work({ page, origin, name, check, look }) {
   await group.first().locator('button').click();
   check(`${name}: and a press leaves one`, await wait(page, (n) => document.querySelector('main [role=region] table[aria-rowcount]')?.getAttribute('aria-rowcount') === String(n + 1), groups[0].count));
 
+  // More taken than is usual: an alarm on whatever page is open, put away where it is looked at.
+  const { items: [workspace] } = await api(page, 'records/workspaces?limit=1');
+  const limit = (n) => api(page, `records/workspaces/${workspace.id}`, 'PATCH', { export_alarm: n });
+  await limit(1);
+  await page.evaluate(async () => { await (await fetch('/api/records/products/export')).text(); });
+  const alarm = page.locator('[role=alert] a[href="/exports"]');
+  await alarm.waitFor();
+  await look(page, `alarm-${name}`);
+  await alarm.click();
+  await page.waitForSelector('main table');
+  await look(page, `exports-${name}`);
+  await limit(10_000);
+  await page.locator('main section li button').first().click();
+  check(`${name}: an alarm is seen and put away`, await wait(page, async () => !document.querySelector('main section li button') && (await (await fetch('/api/outflow')).json()).alarms.every((a) => a.seen)));
+
   // An order refunded: the refund is on the order's page and in the number.
   const won = (await api(page, `records/orders?limit=1&filter=${encodeURIComponent("status = 'confirmed' and amount > 100")}`)).items[0];
   await page.goto(`${origin}/records/orders/${won.id}`);

@@ -15,6 +15,7 @@ import { Calendar, type CalendarSearch } from './pages/Calendar';
 import { Customize } from './pages/Customize';
 import { Day } from './pages/Day';
 import { Declare } from './pages/Declare';
+import { Exports } from './pages/Exports';
 import { Import } from './pages/Import';
 import { Duplicates } from './pages/Duplicates';
 import { Inbox, type InboxSearch } from './pages/Inbox';
@@ -71,6 +72,7 @@ const routes = inside.addChildren([
   createRoute({ getParentRoute: () => inside, path: '/calendar', component: Calendar, validateSearch: calendarSearch }),
   createRoute({ getParentRoute: () => inside, path: '/inbox', component: Inbox, validateSearch: inboxSearch }),
   createRoute({ getParentRoute: () => inside, path: '/import', component: Import }),
+  createRoute({ getParentRoute: () => inside, path: '/exports', component: Exports }),
   createRoute({ getParentRoute: () => inside, path: '/account', component: Account }),
   createRoute({ getParentRoute: () => inside, path: '/records/$object', component: Records, validateSearch: listSearch }),
   createRoute({ getParentRoute: () => inside, path: '/records/$object/$id', component: Record }),

@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use crate::password::Tries;
 use crate::place::{Place, Places};
-use crate::{Config, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, people, records, session};
+use crate::{Config, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, outflow, people, records, session};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
@@ -27,6 +27,7 @@ pub struct App {
     pub places: Places,
     pub imports: imports::Imports,
     pub jobs: bulk::Jobs,
+    pub outflow: outflow::Outflow,
     /// Where people sign in with an account that they have elsewhere.
     pub provider: Option<oidc::Provider>,
     pub sent: oidc::Sent,
@@ -53,6 +54,8 @@ pub struct Caller {
     pub since: i64,
     pub by_link: bool,
     pub read_only: bool,
+    /// The name of the token, if a program asks.
+    pub program: Option<String>,
 }
 
 impl Caller {
@@ -116,6 +119,7 @@ impl App {
             places: Places::default(),
             imports: imports::Imports::default(),
             jobs: bulk::Jobs::default(),
+            outflow: outflow::Outflow::default(),
             provider: config.oidc.clone().map(oidc::Provider::new).transpose().map_err(ServeError::Provider)?,
             sent: oidc::Sent::default(),
             env,
@@ -144,7 +148,7 @@ impl App {
             None => self.whole.clone(),
             Some(view) => self.places.of(&self.store, view, now).ok_or_else(|| Problem::internal("the facts could not be loaded"))?,
         };
-        Ok(Some(Caller { actor: session.actor.clone(), rights: Arc::new(rights), place, since: session.created_at, by_link: session.by_link, read_only: session.read_only }))
+        Ok(Some(Caller { actor: session.actor.clone(), rights: Arc::new(rights), place, since: session.created_at, by_link: session.by_link, read_only: session.read_only, program: session.program.clone() }))
     }
 }
 
@@ -192,6 +196,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/imports/{id}/mapping", post(imports::propose))
         .route("/api/imports/{id}/check", post(imports::check))
         .route("/api/imports/{id}/run", post(imports::run))
+        .route("/api/outflow", get(outflow::told))
+        .route("/api/outflow/alarms/{id}", put(outflow::deal_with))
         .route("/api/invitations", post(people::invite))
         .route("/api/me/password", put(people::set_password))
         .route("/api/me/codes", post(people::begin_codes).put(people::confirm_codes).delete(people::end_codes))

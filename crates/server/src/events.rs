@@ -1,7 +1,7 @@
 //! Live changes as server-sent events, and whether the server is alive and ready.
 
 use crate::app::{App, Caller, blocking};
-use crate::guard;
+use crate::{guard, outflow};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -10,6 +10,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio_stream::wrappers::{BroadcastStream, IntervalStream};
 use tokio_stream::{Stream, StreamExt};
@@ -32,25 +33,31 @@ pub async fn stream(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     let numbers = tokio_stream::once(Some(first)).chain(later.merge(looks));
     let draining = app.clone();
     let still = move |_: &Option<u64>| !draining.is_draining();
-    let session = guard::token(&app, &headers);
+    let (alarms, session) = (app.clone(), guard::token(&app, &headers));
+    let alarms = move || alarms.outflow.edition.load(Ordering::Relaxed);
+    let mut alarmed = alarms();
     let listening = numbers.take_while(still).then(move |seq| {
         let (app, session, place) = (app.clone(), session.clone(), caller.place.clone());
         async move {
-            if seq.is_some() {
-                return Some(seq);
+            if let Some(seq) = seq {
+                return Some(Ok(seq));
             }
             let looked = blocking(move || guard::who(&app, &session)).await;
             // Whose rights changed begins anew with what they see now.
-            looked.ok().flatten().filter(|now| Arc::ptr_eq(&now.place, &place)).map(|_| None)
+            looked.ok().flatten().filter(|now| Arc::ptr_eq(&now.place, &place)).map(|now| Err(outflow::watches(&now)))
         }
     });
     let mut told = None;
     let mut working = None;
-    let events = listening.take_while(Option::is_some).filter_map(move |seq| match seq.flatten() {
-        Some(seq) => (told.replace(seq) != Some(seq)).then(|| event(seq)),
+    let events = listening.take_while(Option::is_some).filter_map(move |seq| match seq? {
+        Ok(seq) => (told.replace(seq) != Some(seq)).then(|| event(seq)),
         // A look: how far the facts are, if they are read anew. Of a view nothing is told, since what it does not let
         // through may be why.
-        None => {
+        Err(watching) => {
+            let edition = alarms();
+            if std::mem::replace(&mut alarmed, edition) != edition && watching {
+                return Some(Ok(Event::default().event("alarm").data("{}")));
+            }
             let now = facts.feed.rebuilding().filter(|_| facts.view.is_none());
             (std::mem::replace(&mut working, now) != now).then(|| Ok(Event::default().event("work").data(json!({"percent": now}).to_string())))
         }

@@ -6,6 +6,7 @@
 mod workbook;
 
 use crate::app::{App, Caller, blocking};
+use crate::outflow::Way;
 use crate::problem::Problem;
 use crate::records::{self, ListParams};
 use axum::Extension;
@@ -89,6 +90,7 @@ pub async fn file(State(app): State<Arc<App>>, Extension(caller): Extension<Call
         if sheet && page.rows.len() > MOST_IN_A_SHEET {
             return Err(Problem::bad(format!("a sheet holds {MOST_IN_A_SHEET} rows and this list has {}; narrow it, or take it as CSV", page.rows.len())));
         }
+        app.went_out(&caller, Way::File, &def.name, page.rows.len() as i64);
         Ok(Wanted { plural: def.plural.clone(), app, snapshot, lang, rows: page.rows })
     })
     .await?;

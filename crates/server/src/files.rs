@@ -4,6 +4,7 @@
 //! back as bytes to save, sandboxed. Names are never paths.
 
 use crate::app::{App, Caller, blocking};
+use crate::outflow::Way;
 use crate::problem::Problem;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -67,6 +68,7 @@ pub async fn give(State(app): State<Arc<App>>, Extension(caller): Extension<Call
         }
         let (record, _) = app.store.get(&def.name, id)?;
         let text = |name: &str| record.get(name).and_then(|v| v.as_text()).unwrap_or_default().to_string();
+        app.went_out(&caller, Way::File, &def.name, 1);
         let path = place(&app, &text("sha")).ok_or_else(gone)?;
         let bytes = std::fs::read(&path).map_err(|_| Problem::not_found("the content of this file is missing; restore it from a backup"))?;
         let name: String = text("name").bytes().map(|b| if b.is_ascii_alphanumeric() || b"._-".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();

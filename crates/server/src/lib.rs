@@ -16,6 +16,7 @@ mod imports;
 mod metrics;
 mod oidc;
 mod openapi;
+mod outflow;
 mod password;
 mod people;
 mod place;

@@ -209,6 +209,7 @@ pub async fn drill(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
         let (offset, limit) = (asked.offset.unwrap_or(0), asked.limit.unwrap_or(50).clamp(1, 1_000));
         let mut found = northing_metrics::drill::drill(&snapshot, &question, &side, offset, limit)?;
         northing_crm::titles::fill(&app.store, found.rows.iter_mut().map(|r| (r.object.as_str(), r.id, &mut r.title)))?;
+        app.showed(&caller, found.rows.iter().map(|r| r.object.as_str()));
         Ok(Json(found))
     })
     .await

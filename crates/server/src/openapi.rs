@@ -50,6 +50,7 @@ pub fn openapi(model: &Model) -> Js {
     get("/api/metrics/{id}/drill", "The records behind a number", &drilling);
     get("/api/search", "Records by name, e-mail or phone, however it is typed", &[parameter("q", &text, true)]);
     get("/api/model", "Objects, fields and labels", &lang);
+    get("/api/outflow", "What went out to whom, and the alarms", &[]);
     get("/api/events", "Live changes (server-sent events)", &[]);
     get("/api/ways", "How one can sign in", &[]);
     get("/api/oidc/begin", "Go to sign in with an account elsewhere", &[]);
@@ -75,6 +76,7 @@ pub fn openapi(model: &Model) -> Js {
         paths.insert(path.into(), json!({"post": take}));
     }
     paths.insert("/api/records/attachments/{id}/file".into(), json!({"get": operation("The content of an attachment", &[id_parameter()], None)}));
+    paths.insert("/api/outflow/alarms/{id}".into(), json!({"put": operation("An alarm is dealt with", &[id_parameter()], Some(object(&[("end", "boolean")], &[])))}));
     paths.insert("/api/bulk".into(), json!({"post": operation("One change of all records that a filter finds", &[], Some(object(&[("object", "string"), ("filter", "string"), ("op", "string"), ("fields", "object")], &["object", "op"])))}));
     paths.insert("/api/bulk/{id}".into(), json!({"get": operation("How far it is", &[id_parameter()], None), "delete": operation("Stop it", &[id_parameter()], None)}));
     paths.insert("/api/bulk/{id}/undo".into(), json!({"post": operation("Take it back", &[id_parameter()], None)}));

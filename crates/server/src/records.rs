@@ -50,6 +50,7 @@ pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Call
         let page = found(&app, &snapshot, &caller, &name, &params, offset, limit)?;
         let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name))?;
         let items = rows(&app, &snapshot, def, table, &page.rows)?;
+        app.showed(&caller, items.iter().map(|_| def.name.as_str()));
         let next = (offset + page.rows.len() < page.total).then(|| format!("at{}", offset + page.rows.len()));
         Ok(Json(json!({"seq": snapshot.shown, "total": page.total, "items": items, "next": next})))
     })
@@ -67,7 +68,9 @@ pub async fn twins(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
         let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name))?;
         let mut groups = Vec::new();
         for group in northing_facts::twins::twins(&snapshot, &def.name, TWINS) {
-            groups.push(json!({"field": group.field, "items": rows(&app, &snapshot, def, table, &group.rows)?}));
+            let items = rows(&app, &snapshot, def, table, &group.rows)?;
+            app.showed(&caller, items.iter().map(|_| def.name.as_str()));
+            groups.push(json!({"field": group.field, "items": items}));
         }
         Ok(Json(json!({"seq": snapshot.shown, "groups": groups})))
     })
@@ -197,6 +200,7 @@ pub async fn get(State(app): State<Arc<App>>, Extension(caller): Extension<Calle
         let def = caller.object(&snapshot.model, &name)?;
         known(&app, &caller, def, id)?;
         let (record, version) = app.store.get(&def.name, id)?;
+        app.showed(&caller, [def.name.as_str()]);
         let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name.clone()))?;
         let mut response = Json(shown(&snapshot, def, table, None, id, &record, version)).into_response();
         etag(&mut response, version);
@@ -221,7 +225,8 @@ pub fn fields(app: &App, caller: &Caller, def: &ObjectDef, body: &Js, new: &New)
         if field.derived || matches!(name.as_str(), "updated_at" | "merged_into") {
             return Err(refuse(format!("'{name}' is kept by Northing and cannot be set")));
         }
-        if caller.rights.read_only(&def.name, name) {
+        // A stolen token must not raise the number that tells of it.
+        if caller.rights.read_only(&def.name, name) || (caller.program.is_some() && def.name == "workspace" && name == crate::outflow::SETTING) {
             return Err(refuse(format!("'{name}' is not yours to change")));
         }
         let made = value.as_str().and_then(|text| new.get(text));
@@ -392,6 +397,7 @@ pub async fn history(State(app): State<Arc<App>>, Extension(caller): Extension<C
         if log.is_empty() {
             return Err(Problem::not_found(format!("{} {id} does not exist", def.name)));
         }
+        app.showed(&caller, [def.name.as_str()]);
         let entries: Vec<Js> = log
             .iter()
             .filter_map(|entry| {

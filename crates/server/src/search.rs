@@ -40,6 +40,7 @@ pub async fn search(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
             .chain(numbered(&app, &snapshot, &caller, words.q.trim())?)
             .chain(said(&app, &snapshot, &caller, &words.q)?)
             .collect();
+        app.showed(&caller, items.iter().filter_map(|i| i["object"].as_str()));
         Ok(Json(json!({"seq": snapshot.shown, "found": items})))
     })
     .await

@@ -145,7 +145,7 @@ pub async fn current(State(app): State<Arc<App>>, Extension(caller): Extension<C
             })
             .collect();
         Ok(Json(json!({
-            "actor": caller.actor, "name": caller.rights.name, "user": caller.rights.user, "email": caller.email(&app), "settings": caller.rights.settings(), "may": may,
+            "actor": caller.actor, "name": caller.rights.name, "user": caller.rights.user, "email": caller.email(&app), "settings": caller.rights.settings(), "whole": caller.place.view.is_none(), "may": may,
             "password": known.password.is_some(), "codes": known.totp_on, "provider": app.store.identity(&caller.actor)?.and(app.provider.as_ref()).map(|p| &p.config.name), "by_link": caller.by_link, "model": s.model.edition(),
             "workspace": {
                 "name": s.settings.name, "zone": s.settings.zone.name(), "currency": s.settings.currency.as_str(),

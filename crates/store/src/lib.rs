@@ -11,12 +11,14 @@ mod migrate;
 mod read;
 mod row;
 mod sessions;
+mod taken;
 mod texts;
 mod write;
 
 pub use change::{Change, Commit, Committed, Moment, Op};
 pub use log::Logged;
 pub use sessions::{Credential, Opened, Session};
+pub use taken::{Alarm, KEPT_DAYS, Taken};
 
 use northing_model::{Currency, Model};
 use rusqlite::{Connection, OpenFlags};

@@ -17,6 +17,8 @@ pub struct Session {
     pub by_link: bool,
     /// Of a program that may only read.
     pub read_only: bool,
+    /// The name of the token, if it is a program's.
+    pub program: Option<String>,
 }
 
 /// A session or a token as its owner sees it; `id` says which, and opens nothing.
@@ -80,7 +82,7 @@ impl Store {
         let hash = hash(token);
         let found: Option<(Session, i64)> = self.read(|c| {
             let sql = "select actor, expires_at, created_at, by_link, seen_at from session where token_hash = ?1";
-            let session = |r: &rusqlite::Row<'_>| Ok((Session { actor: r.get(0)?, expires_at: r.get(1)?, created_at: r.get(2)?, by_link: r.get(3)?, read_only: false }, r.get(4)?));
+            let session = |r: &rusqlite::Row<'_>| Ok((Session { actor: r.get(0)?, expires_at: r.get(1)?, created_at: r.get(2)?, by_link: r.get(3)?, read_only: false, program: None }, r.get(4)?));
             Ok(c.prepare_cached(sql)?.query_row([&hash], session).optional()?)
         })?;
         let Some((session, seen)) = found.filter(|(s, seen)| now <= s.expires_at && now <= seen + IDLE) else { return Ok(None) };
@@ -97,8 +99,8 @@ impl Store {
     pub fn token(&self, token: &str, now: i64) -> Result<Option<Session>> {
         let hash = hash(token);
         let found: Option<(Session, Option<i64>)> = self.read(|c| {
-            let sql = "select actor, expires_at, created_at, read_only, used_at from token where token_hash = ?1";
-            let session = |r: &rusqlite::Row<'_>| Ok((Session { actor: r.get(0)?, expires_at: r.get(1)?, created_at: r.get(2)?, by_link: false, read_only: r.get(3)? }, r.get(4)?));
+            let sql = "select actor, expires_at, created_at, read_only, used_at, name from token where token_hash = ?1";
+            let session = |r: &rusqlite::Row<'_>| Ok((Session { actor: r.get(0)?, expires_at: r.get(1)?, created_at: r.get(2)?, by_link: false, read_only: r.get(3)?, program: r.get(5)? }, r.get(4)?));
             Ok(c.prepare_cached(sql)?.query_row([&hash], session).optional()?)
         })?;
         let Some((session, used)) = found.filter(|(s, _)| now <= s.expires_at) else { return Ok(None) };

@@ -30,7 +30,7 @@ export interface Free { id: string; title: string; hours: boolean; open: [string
 export interface Dashboard { tiles: string[]; trend: string; funnel: string[]; breakdown: string; breakdown_by: string }
 export interface ModelInfo { objects: ObjectInfo[]; labels: Record<string, string>; dashboards: Record<string, Dashboard> }
 export interface May { create: boolean; change: boolean; delete: boolean; export: boolean; read_only: string[] }
-export interface Session { actor: string; name: string; user: string | null; email: string; settings: boolean; password: boolean; codes: boolean; provider: string | null; by_link: boolean; model: string; may: Record<string, May>; workspace: { name: string; zone: string; currency: string; calendar: string; week_start: number; today: string } }
+export interface Session { actor: string; name: string; user: string | null; email: string; settings: boolean; whole: boolean; password: boolean; codes: boolean; provider: string | null; by_link: boolean; model: string; may: Record<string, May>; workspace: { name: string; zone: string; currency: string; calendar: string; week_start: number; today: string } }
 export interface Item { id: string; version: number; fields: Record<string, unknown>; titles: Record<string, string> }
 export interface Page { seq: number; total: number; items: Item[]; next: string | null }
 export interface Drill { total: number; sum: number; inputs: string[]; rows: { object: string; id: string; title: string; at: string | null; adds: number }[] }

@@ -1,6 +1,7 @@
 // What every screen reads: the session, the model with its words, and live invalidation.
 import { keepPreviousData, queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
+import { useIntl } from 'react-intl';
 import { get, type Answer, type Definition, type Item, type ModelInfo, type Page, type Session } from './api';
 import { usePrefs, type Language } from './prefs';
 
@@ -21,6 +22,12 @@ export function useSession(): Session {
 }
 
 const NOTHING = { create: false, change: false, delete: false, export: false, read_only: [] as string[] };
+/** Somebody's name, by the one under which they act if they have no other. */
+export function useActor() {
+  const intl = useIntl();
+  return (name: string | null, actor: string) => name ?? (`actor.${actor}` in intl.messages ? intl.formatMessage({ id: `actor.${actor}` }) : actor);
+}
+
 /** What the signed-in person may do with records of an object. */
 export function useMay(object = '') {
   return useSession().may[object] ?? NOTHING;
@@ -64,6 +71,7 @@ export function useLive(): Liveness {
     source.addEventListener('open', () => setConnected(true));
     source.addEventListener('error', () => setConnected(false));
     source.addEventListener('work', (event) => setWork((JSON.parse((event as MessageEvent<string>).data) as { percent: number | null }).percent));
+    source.addEventListener('alarm', () => void client.invalidateQueries({ queryKey: ['outflow'] }));
     source.addEventListener('seq', (event) => {
       const { seq, model } = JSON.parse((event as MessageEvent<string>).data) as { seq: number; model: string };
       if (client.getQueryData(sessionQuery.queryKey)?.model !== model) {

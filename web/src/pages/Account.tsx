@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useState, type FormEvent, type ReactNode } from 'react';
 import { useIntl } from 'react-intl';
 import { ApiError, get, send } from '../lib/api';
-import { sessionQuery, useSession } from '../lib/data';
+import { sessionQuery, useActor, useSession } from '../lib/data';
 import { useFormat } from '../lib/format';
 import { Panel } from '../ui/Parts';
 import { Page } from '../ui/Shell';
@@ -50,9 +50,10 @@ function Row({ label, children }: { label: string; children: ReactNode }) {
 export function Account() {
   const intl = useIntl();
   const session = useSession();
+  const actor = useActor();
   const note = session.user ? <Link className={ui.quiet} to="/records/$object/$id" params={{ object: 'users', id: session.user }}>{session.email}</Link> : undefined;
   return (
-    <Page title={session.name} note={note}>
+    <Page title={actor(session.user && session.name, session.actor)} note={note}>
       {session.provider ? <p className={css.hint}>{intl.formatMessage({ id: 'account.provider' }, { name: session.provider })}</p> : (
         <>
           {!session.password && <p className={css.hint}>{intl.formatMessage({ id: 'account.begin' })}</p>}

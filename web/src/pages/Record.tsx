@@ -12,7 +12,7 @@ import { merge, MergeDialog } from '../forms/Merge';
 import { RecordForm } from '../forms/RecordForm';
 import { get, send, type Entry, type FieldInfo, type Item } from '../lib/api';
 import { titleOf, useCell } from '../lib/cell';
-import { useLabel, useMay, useModel, useSession } from '../lib/data';
+import { useActor, useLabel, useMay, useModel, useSession } from '../lib/data';
 import { useFormat } from '../lib/format';
 import { cardOf } from '../lib/vcard';
 import { Failure, Loading, Panel } from '../ui/Parts';
@@ -29,6 +29,7 @@ export function Record() {
   const intl = useIntl();
   const label = useLabel();
   const format = useFormat();
+  const actor = useActor();
   const cell = useCell();
   const { object: plural, id } = useParams({ strict: false }) as { object: string; id: string };
   const object = useModel()?.objects.find((o) => o.plural === plural);
@@ -83,7 +84,7 @@ export function Record() {
       <Panel title={intl.formatMessage({ id: 'record.history' })}>
         {history.data?.entries.map((entry) => (
           <div key={`${entry.version}-${entry.op}`} className={table.entry}>
-            <span><strong>{entry.who ?? entry.actor}</strong> {intl.formatMessage({ id: `record.${entry.op}` })} <span className={`${ui.quiet} num`}>{format.instant(entry.at)}</span></span>
+            <span><strong>{actor(entry.who, entry.actor)}</strong> {intl.formatMessage({ id: `record.${entry.op}` })} <span className={`${ui.quiet} num`}>{format.instant(entry.at)}</span></span>
             {entry.op === 'update' && Object.entries(entry.changed).map(([name, c]) => <span key={name} className={ui.quiet}>{field(name)?.label ?? label(`field.${name}`)}: {words(c.from)} → {words(c.to)}</span>)}
           </div>
         ))}

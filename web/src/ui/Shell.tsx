@@ -5,6 +5,7 @@ import { createContext, useContext, useState, type ReactNode } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
 import { send } from '../lib/api';
+import { Alarm } from './Alarm';
 import { type Liveness, useLabel, useLive, useModel, useSession } from '../lib/data';
 import { LANGUAGES, usePrefs, type Language } from '../lib/prefs';
 import { FindButton, Palette } from './Palette';
@@ -98,7 +99,10 @@ export function Shell() {
         <Places />
         <div className={css.foot}><Preferences /></div>
       </nav>
-      <Live value={live}><Outlet /></Live>
+      <div className={css.main}>
+        <Alarm />
+        <Live value={live}><Outlet /></Live>
+      </div>
       <Palette open={finding} onOpenChange={setFinding} />
       <nav className={css.tabs} aria-label={intl.formatMessage({ id: 'nav.main' })}>
         {tab('/', 'nav.overview', LayoutGrid)}
@@ -124,7 +128,7 @@ export function Page({ title, note, controls, children }: { title: ReactNode; no
   const intl = useIntl();
   const live = useContext(Live);
   return (
-    <main className={css.main} id="content">
+    <main id="content">
       <header className={css.top}>
         <h1>{title}</h1>
         {note}

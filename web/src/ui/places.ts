@@ -1,8 +1,8 @@
 // The pages that are no list of records: where they stand, and who has a use for them. Side bar and palette read this.
-import { Blocks, CalendarRange, CircleUser, Columns3, Combine, FileUp, Inbox, LayoutGrid, Sigma, Sunrise, type LucideIcon } from 'lucide-react';
+import { Blocks, CalendarRange, CircleUser, Columns3, Combine, FileOutput, FileUp, Inbox, LayoutGrid, Sigma, Sunrise, type LucideIcon } from 'lucide-react';
 import type { Session } from '../lib/api';
 
-export interface Place { to: '/' | '/metrics' | '/board' | '/day' | '/calendar' | '/inbox' | '/duplicates' | '/customize' | '/import' | '/account'; name: string; icon: LucideIcon; group: 'work' | 'records' | 'settings' | 'own'; of?: string }
+export interface Place { to: '/' | '/metrics' | '/board' | '/day' | '/calendar' | '/inbox' | '/duplicates' | '/customize' | '/import' | '/exports' | '/account'; name: string; icon: LucideIcon; group: 'work' | 'records' | 'settings' | 'own'; of?: string; whole?: boolean }
 
 const PLACES: Place[] = [
   { to: '/', name: 'nav.overview', icon: LayoutGrid, group: 'work' },
@@ -13,9 +13,11 @@ const PLACES: Place[] = [
   { to: '/inbox', name: 'nav.inbox', icon: Inbox, group: 'work', of: 'ticket' },
   { to: '/duplicates', name: 'nav.duplicates', icon: Combine, group: 'records', of: 'customer' },
   { to: '/customize', name: 'nav.customize', icon: Blocks, group: 'settings' },
-  { to: '/import', name: 'nav.import', icon: FileUp, group: 'settings' },
+  { to: '/import', name: 'nav.import', icon: FileUp, group: 'settings', whole: true },
+  { to: '/exports', name: 'nav.exports', icon: FileOutput, group: 'settings', whole: true },
   { to: '/account', name: 'nav.account', icon: CircleUser, group: 'own' },
 ];
 
-/** Those that somebody has a use for: what they see, and settings only where they may change them. */
-export const placesOf = ({ may, settings }: Pick<Session, 'may' | 'settings'>): Place[] => PLACES.filter((p) => (!p.of || p.of in may) && (p.group !== 'settings' || settings));
+/** Those that somebody has a use for: what they see, settings only where they may change them, and some of those only where
+ *  they see everything. */
+export const placesOf = ({ may, settings, whole }: Pick<Session, 'may' | 'settings' | 'whole'>): Place[] => PLACES.filter((p) => (!p.of || p.of in may) && (p.group !== 'settings' || settings) && (!p.whole || whole));

@@ -13,6 +13,7 @@ mod http;
 mod imports;
 mod lists;
 mod oracle;
+mod outflow;
 mod real_data;
 mod real_life;
 mod rights;
