@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { AxeBuilder } from '@axe-core/playwright';
 import { leads, offline, people } from './people.mjs';
-import { work } from './work.mjs';
+import { wait, work } from './work.mjs';
 
 const binary = process.env.NORTHING ?? new URL('../../target/release/northing', import.meta.url).pathname;
 const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
@@ -44,7 +44,9 @@ async function look(page, name) {
   await page.waitForLoadState('networkidle').catch(() => {});
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   check(`${name}: no horizontal overflow`, overflow <= 0, `${overflow} px too wide`);
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
+  // Behind a window that takes the whole page nothing can be reached, its heading and landmarks neither.
+  const behind = (await page.locator('#root[inert]').count()) > 0 ? ['landmark-one-main', 'page-has-heading-one'] : [];
+  const { violations } = await new AxeBuilder({ page }).disableRules(behind).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
   check(`${name}: axe`, violations.length === 0, JSON.stringify(violations.map((v) => [v.id, v.nodes.slice(0, 2).map((n) => `${n.html.slice(0, 140)} ${n.any[0]?.message ?? ''}`)])));
   if (shots && /^(overview|metric|records)-(en|fa)-|^(catalogue|service|declare|board|cohorts|role-form|account|desk|day|calendar|import|duplicates)-en-desktop$/.test(name)) await page.screenshot({ path: join(shots, `${name}.png`), fullPage: name.includes('phone') });
 }
@@ -131,19 +133,30 @@ async function day(page, context, origin, name) {
   await deals.nth(place).click();
   await form.waitFor();
   await form.locator('input').first().fill('Zebra stripes');
-  const stage = form.locator('[role=combobox]').first();
-  await stage.click();
-  const option = page.locator('[role=option]').first();
-  // What loads behind the form may scroll the page, which closes the choices: a finger would press again.
-  if (!(await option.waitFor({ timeout: 1500 }).then(() => true, () => false))) await form.locator('span > button').first().click();
-  // By keyboard: on a phone the choices move with what loads behind them.
-  await page.keyboard.press('ArrowDown');
-  await page.keyboard.press('Enter');
+  // The first stage is there already; whose deal it is, too, since it was begun on the customer's page.
+  check(`${name}: a new deal begins in the first stage`, await wait(page, async () => { const { items: [first] } = await (await fetch('/api/records/stages?limit=1')).json(); return [...document.querySelectorAll('[role=dialog] [role=combobox]')][0]?.value === first.fields.name; }));
   await form.locator('input[inputmode=decimal]').first().fill('4321.00');
   await look(page, `deal-form-${name}`);
   await form.locator('button[type=submit]').click();
   await saved();
   check(`${name}: the deal stands on the customer's page`, await page.locator('main table a', { hasText: 'Zebra stripes' }).first().waitFor().then(() => true, () => false));
+
+  // A deal with somebody new: named in the form, made with it.
+  await page.goto(`${origin}/records/deals`);
+  await page.waitForSelector('tbody tr');
+  await primary().click();
+  await form.waitFor();
+  await form.locator('input').first().fill('Walk in');
+  const whose = form.locator('[role=combobox]').nth(1);
+  await whose.fill('Walk & "Sons"');
+  await page.locator('[role=option]', { hasText: 'Walk & "Sons"' }).waitFor();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  const made = await wait(page, async () => (await (await fetch(`/api/records/customers?filter=${encodeURIComponent("name = 'Walk & \"Sons\"'")}`)).json()).total === 1);
+  check(`${name}: who is not there yet is made from the form`, made && (await whose.inputValue()) === 'Walk & "Sons"', await whose.inputValue());
+  await form.locator('button[type=submit]').click();
+  await page.waitForURL(/records\/deals\/[0-9a-f-]{36}/);
+  check(`${name}: and is whose the deal is`, await wait(page, () => [...document.querySelectorAll('main dd a')].some((l) => l.innerText === 'Walk & "Sons"')));
 
   // Won on the board, by keyboard; another open screen counts it.
   const other = await context.newPage();

@@ -1,6 +1,6 @@
 // The rest of a working day: a list brought in and taken back, a ticket answered, a task done, a booking moved, a value
 // changed where it stands, a long list scrolled, an order refunded, two customers merged and parted.
-const wait = (at, what, arg, ms = 10_000) => at.waitForFunction(what, arg, { timeout: ms }).then(() => true, () => false);
+export const wait = (at, what, arg, ms = 10_000) => at.waitForFunction(what, arg, { timeout: ms }).then(() => true, () => false);
 const api = (page, path, method = 'GET', body) => page.evaluate(async ([p, m, b]) => { const r = await fetch(`/api/${p}`, { method: m, headers: { 'content-type': 'application/json' }, body: b && JSON.stringify(b) }); return r.status === 204 ? null : r.json(); }, [path, method, body]);
 
 export async function work({ page, origin, name, check, look }) {

@@ -88,6 +88,19 @@ pub struct FieldDef {
     /// The value a new record gets when none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Json>,
+    /// What a form for a new record offers in a `ref`; unlike a default, nothing else sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggest: Option<Suggest>,
+}
+
+/// A record to begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Suggest {
+    /// The user who makes the record.
+    Me,
+    /// The first in its object's declared order.
+    First,
 }
 
 /// Below the first edge, from edge to edge, from the last one on; edges in whole units (money: major ones).

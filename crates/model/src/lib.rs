@@ -20,7 +20,7 @@ pub mod value;
 
 pub use calendar::{Calendar, Zone};
 pub use expr::Expr;
-pub use field::{FieldDef, FieldType, Physical};
+pub use field::{FieldDef, FieldType, Physical, Suggest};
 pub use labels::Labels;
 pub use metric::{MetricDef, MetricKind};
 pub use money::{Currency, Money};

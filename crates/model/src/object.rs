@@ -2,7 +2,7 @@
 //!
 //! A custom field or object is the same declaration kept in the workspace; `Model::build` merges both.
 
-use crate::field::{FieldDef, FieldType};
+use crate::field::{FieldDef, FieldType, Suggest};
 use crate::metric::{self, MetricDef};
 use crate::{ModelError, source};
 use serde::{Deserialize, Serialize};
@@ -135,6 +135,7 @@ impl ObjectDef {
                     band: None,
                     headings: Vec::new(),
                     default: None,
+                    suggest: None,
                 });
             }
         }
@@ -331,6 +332,9 @@ impl Model {
             None if is_ref => return Err(ModelError::new(place, "a ref needs 'to'", "add to = \"customer\", say")),
             Some(_) => return Err(ModelError::new(place, "only ref and refs have 'to'", "remove it")),
             None => {}
+        }
+        if field.suggest.is_some() && field.kind != FieldType::Ref || field.suggest == Some(Suggest::Me) && field.to.as_deref() != Some("user") {
+            return Err(ModelError::new(place, "only a ref can suggest a record, and only a ref to users whoever makes the record", "remove 'suggest'"));
         }
         if let Some(band) = &field.band {
             let numeric = object.field(&band.of).is_some_and(|f| matches!(f.kind.physical(), crate::Physical::Int | crate::Physical::Money));

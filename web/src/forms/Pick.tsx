@@ -1,22 +1,30 @@
-// Choosing another record by what it is called: type, and the list narrows.
-import { useQuery } from '@tanstack/react-query';
+// Choosing another record by what it is called: type, and the list narrows; what is not there yet can be made at once, where
+// a name is all that it needs.
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useDeferredValue, useState } from 'react';
 import { Button, ComboBox, Input, ListBox, ListBoxItem, Popover } from 'react-aria-components';
 import { ChevronDown } from 'lucide-react';
 import { useIntl } from 'react-intl';
-import { get, type Page } from '../lib/api';
+import { ApiError, get, send, type Page } from '../lib/api';
 import { titleOf } from '../lib/cell';
-import { useModel } from '../lib/data';
+import { useMay, useModel } from '../lib/data';
 import { containing } from '../lib/filter';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
+
+/** Stands for one that is to be made. */
+const NEW = 'new';
 
 interface Props { id?: string; to: string; value: string | null; title?: string; labelled: string; required?: boolean; wrong?: string; onChange(value: string | null, title?: string): void }
 
 export function Pick({ id, to, value, title = '', labelled, required, wrong, onChange }: Props) {
   const intl = useIntl();
   const object = useModel()?.objects.find((o) => o.name === to);
+  const client = useQueryClient();
+  const may = useMay(to);
   const [text, setText] = useState(title);
+  const [made, setMade] = useState<{ id: string; name: string }>();
+  const [failed, setFailed] = useState('');
   const asked = useDeferredValue(text === title ? '' : text.trim());
   const filter = object && asked ? containing(object, asked) : undefined;
   const { data } = useQuery({
@@ -25,11 +33,26 @@ export function Pick({ id, to, value, title = '', labelled, required, wrong, onC
     enabled: !!object,
   });
   const items = (data?.items ?? []).map((item) => ({ id: item.id, name: object ? titleOf(object, item) : '…' }));
-  if (value && !items.some((i) => i.id === value)) items.unshift({ id: value, name: title || '…' });
+  if (value && !items.some((i) => i.id === value)) items.unshift({ id: value, name: (made?.id === value ? made.name : title) || '…' });
+  const byName = !!object && may.create && object.fields.every((f) => !f.required || f.default !== null || (f.name === object.title && f.type === 'text'));
+  const named = text === title ? '' : text.trim();
+  if (byName && named && !items.some((i) => i.name.toLowerCase() === named.toLowerCase())) items.push({ id: NEW, name: intl.formatMessage({ id: 'form.create' }, { name: named }) });
+  const make = async (name: string) => {
+    setText(name);
+    try {
+      const { id } = await send<{ id: string }>(`/api/records/${object?.plural}`, 'POST', { [object?.title ?? '']: name }, { 'idempotency-key': crypto.randomUUID() });
+      setMade({ id, name });
+      onChange(id, name);
+      await client.invalidateQueries({ queryKey: ['live'] });
+    } catch (error) {
+      setFailed(error instanceof ApiError ? error.problem.detail : String(error));
+    }
+  };
   return (
     <ComboBox aria-labelledby={labelled} items={items} inputValue={text} selectedKey={value} menuTrigger="focus" allowsEmptyCollection isRequired={required ?? false}
-      onInputChange={(next) => { setText(next); if (!next && value) onChange(null); }}
+      onInputChange={(next) => { setText(next); setFailed(''); if (!next && value) onChange(null); }}
       onSelectionChange={(key) => {
+        if (key === NEW) { void make(named); return; }
         const chosen = items.find((i) => i.id === key);
         if (chosen) { setText(chosen.name); onChange(chosen.id, chosen.name); }
       }}
@@ -43,6 +66,7 @@ export function Pick({ id, to, value, title = '', labelled, required, wrong, onC
           {(item) => <ListBoxItem id={item.id} textValue={item.name} className={`${ui.choice} ${css.option}`}>{item.name}</ListBoxItem>}
         </ListBox>
       </Popover>
+      {failed && <span className={css.wrong} role="alert">{failed}</span>}
     </ComboBox>
   );
 }

@@ -7,6 +7,7 @@ import { useIntl } from 'react-intl';
 import { ApiError, get, send, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
 import { useLabel, useMay } from '../lib/data';
 import { Field } from './Field';
+import { useSuggested } from './suggested';
 import { Times } from './Times';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
@@ -37,11 +38,12 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
   const [all, setAll] = useState(false);
   // What a press filled in, and how often that was: those fields show it anew.
   const [taken, setTaken] = useState({ round: 0, titles: {} as Record<string, string>, names: [] as string[] });
+  const suggested = useSuggested(object, !item);
   const { read_only: fixed } = useMay(object.name);
   const fields = order(object).filter((f) => !fixed.includes(f.name));
   const required = fields.filter((f) => f.required);
   const shown = all ? fields : [...new Set([...required, ...fields])].slice(0, Math.max(FIRST, required.length));
-  const begin = (f: FieldInfo): unknown => item ? item.fields[f.name] : (start[f.name] ?? f.default ?? null);
+  const begin = (f: FieldInfo): unknown => item ? item.fields[f.name] : (start[f.name] ?? f.default ?? suggested[f.name]?.id ?? null);
   const value = (f: FieldInfo) => (f.name in typed ? typed[f.name] : begin(f));
   const changed = Object.keys(typed).length > 0;
   const save = async () => {
@@ -87,8 +89,8 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
               {wrong && !wrong.field && <p className={css.problem} role="alert">{wrong.text}</p>}
               <div className={css.grid}>
                 {shown.map((f, i) => (
-                  <Fragment key={taken.names.includes(f.name) ? `${f.name} ${taken.round}` : f.name}>
-                    <Field field={f} value={value(f)} title={taken.titles[f.name] ?? item?.titles[f.name] ?? titles[f.name]} error={wrong?.field === f.name ? wrong.text : undefined} autoFocus={i === 0}
+                  <Fragment key={`${f.name} ${taken.names.includes(f.name) ? taken.round : ''} ${suggested[f.name]?.id ?? ''}`}>
+                    <Field field={f} value={value(f)} title={taken.titles[f.name] ?? item?.titles[f.name] ?? titles[f.name] ?? (f.name in start ? undefined : suggested[f.name]?.title)} error={wrong?.field === f.name ? wrong.text : undefined} autoFocus={i === 0}
                       onChange={(v) => setTyped((was) => ({ ...was, [f.name]: v }))} />
                     {f.name === object.exclusive?.of && <Times object={object} value={(name) => { const g = object.fields.find((o) => o.name === name); return g && value(g); }} onTake={take} />}
                   </Fragment>

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { FieldInfo, ObjectInfo } from './api';
 import { conditionOf, conditionsOf, filterOf, type Condition } from './filter';
 
-const field = (name: string, type: string): FieldInfo => ({ name, label: name, type, to: null, default: null, required: false, derived: false, filterable: true, dimension: true, options: [] });
+const field = (name: string, type: string): FieldInfo => ({ name, label: name, type, to: null, default: null, suggest: null, required: false, derived: false, filterable: true, dimension: true, options: [] });
 const object = { name: 'deal', fields: [field('name', 'text'), field('amount', 'money'), field('closed_at', 'datetime'), field('active', 'bool')] } as unknown as ObjectInfo;
 const of = (name: string, op: Condition['op'], value: string) => conditionOf(object.fields.find((f) => f.name === name)!, { field: name, op, value });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { IntlMessageFormat } from 'intl-messageformat';
-import { grainOf, rangeOf, searchOf } from './period';
+import { daysSince, grainOf, rangeOf, searchOf } from './period';
 import pl from '../locales/pl.json';
 import en from '../locales/en.json';
 import fa from '../locales/fa.json';
@@ -19,6 +19,16 @@ describe('periods', () => {
   });
   it('come out of an address only when they are well formed', () => {
     expect(searchOf({ p: 'nonsense', from: '<script>', compare: 'year' })).toEqual({ compare: 'year' });
+  });
+});
+
+describe('days', () => {
+  it('are counted where the business is, not where the clock stands', () => {
+    expect(daysSince('2026-11-22T23:51:00Z', 'Europe/Warsaw', '2026-11-23')).toBe(0);
+    expect(daysSince('2026-11-22T22:51:00Z', 'Europe/Warsaw', '2026-11-23')).toBe(1);
+    expect(daysSince('2026-11-22T23:51:00Z', 'UTC', '2026-11-23')).toBe(1);
+    expect(daysSince('2026-02-27T12:00:00Z', 'Asia/Tehran', '2026-03-02')).toBe(3);
+    expect(daysSince('2026-11-25T12:00:00Z', 'UTC', '2026-11-23')).toBe(-2);
   });
 });
 

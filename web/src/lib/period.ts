@@ -1,5 +1,5 @@
 // Periods as people choose them, as days that the server understands. The server cuts them into buckets.
-import { GregorianCalendar, PersianCalendar, parseDate, startOfMonth, startOfYear, toCalendar, type CalendarDate } from '@internationalized/date';
+import { fromDate, GregorianCalendar, PersianCalendar, parseDate, startOfMonth, startOfYear, toCalendar, toCalendarDate, type CalendarDate } from '@internationalized/date';
 
 export const PRESETS = ['month', 'last_month', 'quarter', 'ytd', '12m', '24m'] as const;
 export type Preset = (typeof PRESETS)[number];
@@ -9,6 +9,9 @@ export interface Range { from: string; to: string }
 const iso = (date: CalendarDate) => toCalendar(date, new GregorianCalendar()).toString();
 
 export const addDays = (day: string, n: number) => parseDate(day).add({ days: n }).toString();
+
+/** Days from the day of an instant, where the business is, to another day; negative before it. */
+export const daysSince = (instant: string, zone: string, day: string) => parseDate(day).compare(toCalendarDate(fromDate(new Date(instant), zone)));
 
 export function rangeOf(search: PeriodSearch, today: string, calendar: 'gregorian' | 'solar_hijri'): Range {
   if (search.from && search.to) return { from: search.from, to: search.to };

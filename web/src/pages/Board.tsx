@@ -11,6 +11,7 @@ import { get, send, type FieldInfo, type Item, type Page as ListPage } from '../
 import { askQuery, useLabel, useModel, useSession } from '../lib/data';
 import { quote } from '../lib/filter';
 import { useFormat } from '../lib/format';
+import { daysSince } from '../lib/period';
 import { addDays } from '../lib/period';
 import { Failure, Loading, Select } from '../ui/Parts';
 import { Page } from '../ui/Shell';
@@ -119,8 +120,8 @@ function Card({ item, stages, onMove }: { item: Item; stages: Stage[]; onMove(st
   const due = item.fields.expected_close as string | undefined;
   const late = due !== undefined && due < workspace.today;
   const { staged_at, stalls_at, next_step } = item.fields as { staged_at?: string; stalls_at?: string; next_step?: string };
-  const stalled = stalls_at !== undefined && stalls_at.slice(0, 10) <= workspace.today;
-  const days = staged_at === undefined ? undefined : Math.max(0, Math.floor((Date.parse(`${workspace.today}T23:59:59Z`) - Date.parse(staged_at)) / 86_400_000));
+  const stalled = stalls_at !== undefined && daysSince(stalls_at, workspace.zone, workspace.today) >= 0;
+  const days = staged_at === undefined ? undefined : Math.max(0, daysSince(staged_at, workspace.zone, workspace.today));
   return (
     <article className={css.card} draggable onDragStart={(e) => { e.dataTransfer.setData('text/plain', item.id); e.dataTransfer.effectAllowed = 'move'; }}>
       <Link to="/records/$object/$id" params={{ object: 'deals', id: item.id }} className={css.name}>{String(item.fields.name)}</Link>
