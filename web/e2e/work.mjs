@@ -139,6 +139,24 @@ export async function work({ page, origin, name, check, look }) {
   await page.locator('main section li button').first().click();
   check(`${name}: an alarm is seen and put away`, await wait(page, async () => !document.querySelector('main section li button') && (await (await fetch('/api/outflow')).json()).alarms.every((a) => a.seen)));
 
+  // Points for leads by a rule that is clicked together, and told of how many it holds.
+  await page.goto(`${origin}/records/score_rules`);
+  await page.locator('main header button').last().click();
+  const rule = page.locator('[role=dialog] form');
+  await rule.locator('input').first().fill('Walked in');
+  const line = rule.locator('[role=group] [role=group]').first();
+  await line.locator('select').first().selectOption('source');
+  await line.locator('select').nth(1).selectOption('is');
+  await line.locator('input').fill('Referral');
+  const filter = encodeURIComponent("source = 'Referral'");
+  const { total: referred } = await api(page, `records/leads?limit=1&filter=${filter}`);
+  check(`${name}: a rule says of how many it holds`, await wait(page, (n) => document.querySelector('[role=dialog] [role=group] [role=status]')?.innerText.replace(/[۰-۹]/g, (d) => '۰۱۲۳۴۵۶۷۸۹'.indexOf(d)).replace(/\D/g, '') === String(n), referred));
+  await rule.locator('input[inputmode=numeric]').last().fill('17');
+  await look(page, `rule-${name}`);
+  await rule.locator('button[type=submit]').click();
+  const { id: scored } = await api(page, 'records/leads', 'POST', { name: 'Walked in', source: 'Referral' });
+  check(`${name}: and gives its points`, await wait(page, async (id) => (await (await fetch(`/api/records/leads/${id}`)).json()).fields.points === 17, scored));
+
   // An order refunded: the refund is on the order's page and in the number.
   const won = (await api(page, `records/orders?limit=1&filter=${encodeURIComponent("status = 'confirmed' and amount > 100")}`)).items[0];
   await page.goto(`${origin}/records/orders/${won.id}`);

@@ -91,6 +91,9 @@ pub struct FieldDef {
     /// What a form for a new record offers in a `ref`; unlike a default, nothing else sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suggest: Option<Suggest>,
+    /// A text that is a condition on what records of this object say themselves; it is checked when it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition_on: Option<String>,
 }
 
 /// A record to begin with.

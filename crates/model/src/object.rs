@@ -136,6 +136,7 @@ impl ObjectDef {
                     headings: Vec::new(),
                     default: None,
                     suggest: None,
+                    condition_on: None,
                 });
             }
         }
@@ -335,6 +336,9 @@ impl Model {
         }
         if field.suggest.is_some() && field.kind != FieldType::Ref || field.suggest == Some(Suggest::Me) && field.to.as_deref() != Some("user") {
             return Err(ModelError::new(place, "only a ref can suggest a record, and only a ref to users whoever makes the record", "remove 'suggest'"));
+        }
+        if field.condition_on.as_ref().is_some_and(|on| field.kind != FieldType::Text || self.object(on).is_none()) {
+            return Err(ModelError::new(place, "only a text can be a condition, and only on an object that there is", format!("condition_on is one of {}", self.names())));
         }
         if let Some(band) = &field.band {
             let numeric = object.field(&band.of).is_some_and(|f| matches!(f.kind.physical(), crate::Physical::Int | crate::Physical::Money));

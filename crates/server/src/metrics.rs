@@ -40,7 +40,7 @@ pub async fn model(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
                 .values()
                 .map(|f| {
                     json!({
-                        "name": f.name, "label": app.labels.field(&lang, &o.name, f), "type": f.kind, "to": f.to, "options": f.options, "required": f.required, "default": f.default, "suggest": f.suggest,
+                        "name": f.name, "label": app.labels.field(&lang, &o.name, f), "type": f.kind, "to": f.to, "options": f.options, "required": f.required, "default": f.default, "suggest": f.suggest, "condition_on": f.condition_on,
                         "derived": f.derived, "filterable": f.facts, "dimension": f.kind.is_dimension() && f.facts,
                     })
                 })

@@ -239,21 +239,23 @@ pub fn fields(app: &App, caller: &Caller, def: &ObjectDef, body: &Js, new: &New)
         if let (Some(text), "access_role", "rights") = (value.as_text(), def.name.as_str(), name.as_str()) {
             northing_crm::access::check(&app.store.model(), text).map_err(refuse)?;
         }
-        if let (Some(text), "score_rule", "condition") = (value.as_text(), def.name.as_str(), name.as_str()) {
-            let model = app.store.model();
-            // Rules are looked at as a lead is written: what is worked out later is not there yet.
-            let told = |p: &[String]| p.len() == 1 && model.object("lead").and_then(|o| o.field(&p[0])).is_none_or(|f| !f.derived);
-            let own = |e: &Expr| e.paths().iter().find(|p| !told(p)).map_or(Ok(()), |p| Err(format!("'{}' is not what a lead says itself", p.join("."))));
-            let checked = Expr::parse(text).and_then(|e| own(&e).and_then(|()| e.check(&model, "lead")));
-            match checked {
-                Ok(northing_model::expr::Type::Bool) => {}
-                Ok(_) => return Err(refuse("condition: write a condition on the lead's fields, such as source = 'Referral'".into())),
-                Err(why) => return Err(refuse(format!("condition: {why}; write something like source = 'Referral' and country = 'Poland'"))),
-            }
+        if let (Some(text), Some(on)) = (value.as_text(), &field.condition_on) {
+            condition(&app.store.model(), on, text).map_err(|why| refuse(format!("{name}: {why}; write something like source = 'Referral' and country = 'Poland'")))?;
         }
         record.insert(name.clone(), value);
     }
     Ok(record)
+}
+
+/// Checks a condition on what records of an object say themselves: it is looked at as they are written, when what is
+/// worked out later is not there yet.
+fn condition(model: &northing_model::Model, on: &str, text: &str) -> Result<(), String> {
+    let expr = Expr::parse(text)?;
+    let told = |p: &[String]| p.len() == 1 && model.object(on).and_then(|o| o.field(&p[0])).is_none_or(|f| !f.derived);
+    if let Some(path) = expr.paths().iter().find(|p| !told(p)) {
+        return Err(format!("'{}' is not what a {on} says itself", path.join(".")));
+    }
+    if expr.check(model, on)? == northing_model::expr::Type::Bool { Ok(()) } else { Err("this is a value, not a condition".into()) }
 }
 
 fn expected(headers: &HeaderMap) -> Result<Option<u64>, Problem> {

@@ -10,6 +10,7 @@ import { Days, Week } from './Hours';
 import { Length } from './Length';
 import { Pick } from './Pick';
 import { Rights } from './Rights';
+import { Rule } from './Rule';
 import { Several } from './Several';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
@@ -36,6 +37,8 @@ function Control({ id, labelled, wrong, field, value, title, autoFocus, onChange
   const { workspace } = useSession();
   const text = value === null || value === undefined ? '' : String(value);
   const common = { id, className: ui.field, 'aria-describedby': wrong, 'aria-invalid': !!wrong, required: field.required, autoFocus } as const;
+  const plain = <input {...common} type={field.type === 'email' ? 'email' : field.type === 'url' ? 'url' : field.type === 'phone' ? 'tel' : 'text'} dir="auto" value={text} onChange={(e) => onChange(e.target.value)} />;
+  if (field.condition_on) return <Rule on={field.condition_on} labelled={labelled} value={text} onChange={onChange}>{plain}</Rule>;
   switch (field.type) {
     case 'ref': return <Pick id={id} labelled={labelled} to={field.to ?? ''} value={text || null} title={title} required={field.required} wrong={wrong} onChange={onChange} />;
     case 'choice': return (
@@ -85,7 +88,7 @@ function Control({ id, labelled, wrong, field, value, title, autoFocus, onChange
         </span>
       );
     }
-    default: return <input {...common} type={field.type === 'email' ? 'email' : field.type === 'url' ? 'url' : field.type === 'phone' ? 'tel' : 'text'} dir="auto" value={text} onChange={(e) => onChange(e.target.value)} />;
+    default: return plain;
   }
 }
 

@@ -22,7 +22,7 @@ export interface Definition {
   measures: { side: string; from: string; agg: string; value: string | null; time: string; where: string | null; minus: boolean }[];
   formula: string | null; inputs: [string, string][]; window: string | null; trailing: string | null; excluded: string[]; sources: string[]; differs: string[]; readings?: Record<string, Definition>;
 }
-export interface FieldInfo { name: string; label: string; type: string; to: string | null; default: unknown; suggest: 'me' | 'first' | null; required: boolean; derived: boolean; filterable: boolean; dimension: boolean; options: string[] }
+export interface FieldInfo { name: string; label: string; type: string; to: string | null; default: unknown; suggest: 'me' | 'first' | null; condition_on: string | null; required: boolean; derived: boolean; filterable: boolean; dimension: boolean; options: string[] }
 export interface ObjectInfo { name: string; plural: string; label: string; title: string; derived: boolean; own: boolean; list: string[]; sort?: string[]; exclusive?: Exclusive | null; fields: FieldInfo[] }
 /** One record at a time has what `of` names from `from` until `to`; the rest says when that is there, and for how long. */
 export interface Exclusive { of: string; from: string; to: string; state: string; free: string[]; hours?: string; service?: string; takes?: string; staff?: string }

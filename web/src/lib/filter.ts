@@ -44,6 +44,46 @@ export function filterOf(object: ObjectInfo, conditions: Condition[]): string | 
   return whole.length > 0 ? whole.map((p) => `(${p})`).join(' and ') : undefined;
 }
 
+/** Parts of an expression between the `and`s that stand neither in brackets nor in a text. */
+function partsOf(text: string): string[] {
+  const parts = [''];
+  let [depth, quoted] = [0, false];
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charAt(i);
+    if (c === "'") quoted = !quoted;
+    else if (!quoted && c === '(') depth++;
+    else if (!quoted && c === ')') depth--;
+    if (!quoted && depth === 0 && /^ and /i.test(text.slice(i, i + 5))) { parts.push(''); i += 4; } else parts[parts.length - 1] += c;
+  }
+  return parts.map((p) => p.trim()).map((p) => (/^\(.*\)$/s.test(p) ? p.slice(1, -1) : p));
+}
+
+const SHAPES: [RegExp, (match: string[]) => [op: Operator, value: string]][] = [
+  [/^(\w+) is null$/, () => ['empty', '']],
+  [/^(\w+) is not null$/, () => ['given', '']],
+  [/^contains\((\w+), '(.*)'\)$/s, ([value = '']) => ['contains', value.replaceAll("''", "'")]],
+  [/^(\w+) (=|<>|>=|<) '(.*)'$/s, ([sign = '', value = '']) => [{ '=': 'is' as const, '<>': 'isnt' as const, '>=': 'from' as const, '<': 'before' as const }[sign] ?? 'is', value.replaceAll("''", "'")]],
+  [/^(\w+) (=|>=|<=) (-?[\d.]+)$/, ([sign = '', value = '']) => [sign === '=' ? 'is' : sign === '>=' ? 'atleast' : 'atmost', value]],
+  [/^not (\w+)$/, () => ['is', 'false']],
+  [/^(\w+)$/, () => ['is', 'true']],
+];
+
+/** The conditions that an expression says, if they are such as `filterOf` makes; each must give the same part again. */
+export function conditionsIn(object: ObjectInfo, text: string): Condition[] | undefined {
+  const found = partsOf(text).map((part): Condition | undefined => {
+    for (const [shape, read] of SHAPES) {
+      const match = shape.exec(part);
+      const field = match && object.fields.find((f) => f.name === match[1] && f.filterable);
+      if (!field) continue;
+      const [op, value] = read(match.slice(2));
+      const condition = { field: field.name, op, value };
+      if (operatorsOf(field).includes(op) && conditionOf(field, condition) === part) return condition;
+    }
+    return undefined;
+  });
+  return found.every((c) => c !== undefined) ? found : undefined;
+}
+
 /** Conditions out of an address; what is not one is left out. */
 export function conditionsOf(text: string | undefined): Condition[] {
   try {

@@ -18,7 +18,7 @@ import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
 import { useSight } from '../ui/window';
 import { Columns } from './Columns';
-import { Filters } from './Filters';
+import { Filters } from '../forms/Filters';
 import { now } from './Related';
 import { Saved } from './Saved';
 import { Groups } from './Groups';
@@ -79,6 +79,9 @@ function List({ plural }: { plural: string }) {
   const kept = useRef(new Map<string, Item>());
   for (const item of loaded) kept.current.set(item.id, item);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  // Everything that this filter finds, not only the chosen rows.
+  const [meant, setMeant] = useState<{ filter?: string }>();
+  const whole = !!meant && meant.filter === filter;
   const choosable = may.change || may.delete;
   const choose = (ids: string[], on: boolean) => setChosen((was) => { const next = new Set(was); ids.forEach((id) => (on ? next.add(id) : next.delete(id))); return next; });
   const all = loaded.length > 0 && loaded.every((item) => chosen.has(item.id));
@@ -104,7 +107,7 @@ function List({ plural }: { plural: string }) {
         <div className={ui.panel}>
           <div ref={ref} onScroll={look} className={`${table.scroll} ${table.tall}`} tabIndex={0} role="region" aria-label={object.label}>
             <table className={table.table} aria-rowcount={(total ?? 0) + 1}>
-              <thead><tr aria-rowindex={1}>{choosable && <th className={table.pick}><label><input type="checkbox" checked={all} aria-label={intl.formatMessage({ id: 'select.all' })} onChange={(e) => choose(loaded.map((item) => item.id), e.target.checked)} /></label></th>}{group && <th>{group.label}</th>}{columns.map(head)}</tr></thead>
+              <thead><tr aria-rowindex={1}>{choosable && <th className={table.pick}><label><input type="checkbox" checked={all || whole} disabled={whole} aria-label={intl.formatMessage({ id: 'select.all' })} onChange={(e) => choose(loaded.map((item) => item.id), e.target.checked)} /></label></th>}{group && <th>{group.label}</th>}{columns.map(head)}</tr></thead>
               <tbody>
                 {sight.before > 0 && <tr aria-hidden><td className={table.gap} style={{ height: sight.before }} /></tr>}
                 {Array.from({ length: sight.count }, (_, i) => sight.first + i).filter((i) => i < (total ?? 0)).map((index) => {
@@ -113,7 +116,7 @@ function List({ plural }: { plural: string }) {
                   const before = index > 0 ? at(index - 1) : undefined;
                   return (
                     <tr key={item.id} aria-rowindex={index + 2}>
-                      {choosable && <td className={table.pick}><label><input type="checkbox" checked={chosen.has(item.id)} aria-label={intl.formatMessage({ id: 'select.one' }, { title: titleOf(object, item) })} onChange={(e) => choose([item.id], e.target.checked)} /></label></td>}
+                      {choosable && <td className={table.pick}><label><input type="checkbox" checked={whole || chosen.has(item.id)} disabled={whole} aria-label={intl.formatMessage({ id: 'select.one' }, { title: titleOf(object, item) })} onChange={(e) => choose([item.id], e.target.checked)} /></label></td>}
                       {group && <td><strong>{index === sight.first || !before || before.fields[group.name] !== item.fields[group.name] ? cell(group, item) ?? '–' : null}</strong></td>}
                       {columns.map((field, i) => (
                         <td key={field.name} className={isNumeric(field) ? table.right : undefined}>
@@ -130,7 +133,7 @@ function List({ plural }: { plural: string }) {
         </div>
         </>
       )}
-      {object && <Selection object={object} total={total ?? 0} filter={filter} items={[...chosen].map((id) => kept.current.get(id)).filter((item): item is Item => !!item)} onDone={() => setChosen(new Set())} />}
+      {object && <Selection object={object} total={total ?? 0} filter={filter} whole={whole} onWhole={(on) => setMeant(on ? { filter } : undefined)} items={[...chosen].map((id) => kept.current.get(id)).filter((item): item is Item => !!item)} onDone={() => setChosen(new Set())} />}
     </Page>
   );
 }

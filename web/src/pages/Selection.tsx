@@ -13,7 +13,18 @@ import { Whole } from './Whole';
 import ui from '../ui/ui.module.css';
 import css from './selection.module.css';
 
-export function Selection({ object, items, total, filter, onDone }: { object: ObjectInfo; items: Item[]; total: number; filter?: string; onDone(): void }) {
+interface Props {
+  object: ObjectInfo;
+  /** The chosen rows; with `whole` all that the list has found by its filter is meant instead. */
+  items: Item[];
+  total: number;
+  filter?: string;
+  whole: boolean;
+  onWhole(on: boolean): void;
+  onDone(): void;
+}
+
+export function Selection({ object, items, total, filter, whole, onWhole, onDone }: Props) {
   const intl = useIntl();
   const write = useWrite();
   const reason = useReason();
@@ -22,9 +33,7 @@ export function Selection({ object, items, total, filter, onDone }: { object: Ob
   const [name, setName] = useState('');
   const [value, setValue] = useState<unknown>(null);
   const [problem, setProblem] = useState('');
-  // All that the list has found by this filter, not only the chosen ones; and the change of them that is under way.
-  const [meant, setMeant] = useState<{ filter?: string }>();
-  const whole = !!meant && meant.filter === filter;
+  // The change of a whole list that is under way.
   const [job, setJob] = useState<string>();
   const [undo, setUndo] = useState<{ changes: Change[]; count: number }>();
   const t = (id: string, values?: Record<string, string | number>) => intl.formatMessage({ id }, values);
@@ -42,7 +51,7 @@ export function Selection({ object, items, total, filter, onDone }: { object: Ob
     }
   };
   const count = whole ? total : items.length;
-  const leave = () => { setMeant(undefined); onDone(); };
+  const leave = () => { onWhole(false); onDone(); };
   const begin = (op: 'update' | 'delete', fields?: Record<string, unknown>) => send<{ id: string }>('/api/bulk', 'POST', { object: object.plural, filter, op, fields }, { 'idempotency-key': crypto.randomUUID() })
     .then(({ id }) => { setJob(id); setProblem(''); setEditing(false); leave(); }, (error: unknown) => setProblem(reason(error)));
   const each = (op: Change['op'], more: (item: Item) => Partial<Change>) => items.map((item) => ({ op, object: object.plural, id: item.id, ...more(item) }));
@@ -57,7 +66,8 @@ export function Selection({ object, items, total, filter, onDone }: { object: Ob
           <strong>{t('select.count', { count })}</strong>
           {may.change && <button type="button" className={ui.button} onClick={() => setEditing(true)}><Pencil size={14} aria-hidden />{t('form.change')}</button>}
           {may.delete && <button type="button" className={ui.button} onClick={remove}><Trash2 size={14} aria-hidden />{t('form.delete')}</button>}
-          {!whole && total > items.length && <button type="button" className={ui.button} onClick={() => setMeant({ filter })}>{t('select.whole', { count: total })}</button>}
+          {/* It stays where it is when pressed: what stands beside it deletes. */}
+          {total > items.length && <button type="button" className={ui.button} aria-pressed={whole} onClick={() => onWhole(!whole)}>{t('select.whole', { count: total })}</button>}
           <button type="button" className={ui.button} aria-label={t('select.none')} onClick={leave}><X size={14} aria-hidden /></button>
         </>
       ) : job ? <Whole id={job} onClose={() => setJob(undefined)} /> : undo && (

@@ -1,7 +1,7 @@
 // Conditions on a list, one a line, all of which must hold; they live in the address, so a list can be passed on.
 import { Plus, X } from 'lucide-react';
 import { useIntl } from 'react-intl';
-import { Pick } from '../forms/Pick';
+import { Pick } from './Pick';
 import type { FieldInfo, ObjectInfo } from '../lib/api';
 import { useLabel } from '../lib/data';
 import { conditionOf, OPERATORS, operatorsOf, type Condition } from '../lib/filter';
