@@ -48,7 +48,7 @@ async function look(page, name) {
   const behind = (await page.locator('#root[inert]').count()) > 0 ? ['landmark-one-main', 'page-has-heading-one'] : [];
   const { violations } = await new AxeBuilder({ page }).disableRules(behind).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
   check(`${name}: axe`, violations.length === 0, JSON.stringify(violations.map((v) => [v.id, v.nodes.slice(0, 2).map((n) => `${n.html.slice(0, 140)} ${n.any[0]?.message ?? ''}`)])));
-  if (shots && /^(overview|metric|records)-(en|fa)-|^(catalogue|service|declare|board|cohorts|role-form|account|desk|day|calendar|import|duplicates)-en-desktop$/.test(name)) await page.screenshot({ path: join(shots, `${name}.png`), fullPage: name.includes('phone') });
+  if (shots && /^(overview|metric|records)-(en|fa)-|^(catalogue|service|declare|board|cohorts|role-form|account|desk|day|calendar|import|duplicates|exports|rule|groups)-en-desktop$/.test(name)) await page.screenshot({ path: join(shots, `${name}.png`), fullPage: name.includes('phone') });
 }
 
 /** A metric by when customers first bought. */

@@ -25,18 +25,20 @@ export function Pick({ id, to, value, title = '', labelled, required, wrong, onC
   const [text, setText] = useState(title);
   const [made, setMade] = useState<{ id: string; name: string }>();
   const [failed, setFailed] = useState('');
-  const asked = useDeferredValue(text === title ? '' : text.trim());
+  const named = text === title ? '' : text.trim();
+  const asked = useDeferredValue(named);
   const filter = object && asked ? containing(object, asked) : undefined;
   const { data } = useQuery({
     queryKey: ['live', 'pick', to, filter],
     queryFn: () => get<Page>(`/api/records/${object?.plural}`, { filter, limit: 20 }),
     enabled: !!object,
   });
-  const items = (data?.items ?? []).map((item) => ({ id: item.id, name: object ? titleOf(object, item) : '…' }));
+  // Until what was typed is answered nothing is offered: an arrow and Enter must not take what stood there before.
+  const answered = asked === named && !!data;
+  const items = (answered ? data.items : []).map((item) => ({ id: item.id, name: object ? titleOf(object, item) : '…' }));
   if (value && !items.some((i) => i.id === value)) items.unshift({ id: value, name: (made?.id === value ? made.name : title) || '…' });
   const byName = !!object && may.create && object.fields.every((f) => !f.required || f.default !== null || (f.name === object.title && f.type === 'text'));
-  const named = text === title ? '' : text.trim();
-  if (byName && named && !items.some((i) => i.name.toLowerCase() === named.toLowerCase())) items.push({ id: NEW, name: intl.formatMessage({ id: 'form.create' }, { name: named }) });
+  if (byName && answered && named && !items.some((i) => i.name.toLowerCase() === named.toLowerCase())) items.push({ id: NEW, name: intl.formatMessage({ id: 'form.create' }, { name: named }) });
   const make = async (name: string) => {
     setText(name);
     try {
