@@ -45,6 +45,7 @@ pub struct Alarm {
     pub way: String,
     /// What took the last of them.
     pub program: String,
+    /// All of the day before `at`.
     pub rows: i64,
     /// When and by whom it was said to be dealt with.
     pub seen_at: Option<i64>,
@@ -64,11 +65,15 @@ impl Store {
             )?
             .execute(params![taken.actor, taken.way, hour, taken.program, taken.object, taken.rows, taken.times, taken.at])?;
             let day = params![taken.actor, taken.way, hour - DAY_HOURS];
-            let untold: i64 = c.prepare_cached("select coalesce(sum(rows - reported), 0) from taken where actor = ?1 and way = ?2 and hour > ?3")?.query_row(day, |r| r.get(0))?;
+            let (rows, untold): (i64, i64) = c.prepare_cached("select sum(rows), sum(rows - reported) from taken where actor = ?1 and way = ?2 and hour > ?3")?.query_row(day, |r| Ok((r.get(0)?, r.get(1)?)))?;
             let alarm = untold > limit;
             if alarm {
                 c.execute("update taken set reported = rows where actor = ?1 and way = ?2 and hour > ?3", day)?;
-                c.execute("insert into alarm (at, actor, way, program, rows) values (?1, ?2, ?3, ?4, ?5)", params![taken.at, taken.actor, taken.way, taken.program, untold])?;
+                // One that nobody has dealt with yet grows; there are not two of one person and way.
+                let alarm = params![taken.at, taken.actor, taken.way, taken.program, rows];
+                if c.execute("update alarm set at = ?1, program = ?4, rows = ?5 where actor = ?2 and way = ?3 and seen_at is null", alarm)? == 0 {
+                    c.execute("insert into alarm (at, actor, way, program, rows) values (?1, ?2, ?3, ?4, ?5)", alarm)?;
+                }
             }
             sender.send(alarm).map_err(|_| StoreError::ReadOnly("the caller has gone".into()))
         })?;

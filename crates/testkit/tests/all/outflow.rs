@@ -105,8 +105,13 @@ fn the_day_of_an_alarm_moves() {
     assert!(!take(hour(27), 100, ""));
     assert!(take(hour(28), 1, ""));
     assert!(!store.add_taken(Taken { actor: "b".into(), way: "file".into(), program: String::new(), object: "deal".into(), rows: 100, times: 1, at: hour(28) }, 100).unwrap(), "another person's are their own");
-    assert_eq!(store.alarms(9).unwrap().iter().map(|a| (a.rows, a.program.as_str())).collect::<Vec<_>>(), [(101, ""), (101, "Two")]);
-    assert_eq!(store.taken(99).unwrap().iter().map(|t| t.rows).sum::<i64>(), 362);
+    // While nobody has dealt with it there is one alarm, which grows; then another.
+    let alarms = || store.alarms(9).unwrap().into_iter().map(|a| (a.rows, a.program, a.seen_at)).collect::<Vec<_>>();
+    assert_eq!(alarms(), [(202, String::new(), None)]);
+    assert_eq!(store.see_alarm(1, "owner", 7).unwrap().as_deref(), Some("a"));
+    assert!(take(hour(28), 101, "Three"));
+    assert_eq!(alarms(), [(303, "Three".into(), None), (202, String::new(), Some(7))]);
+    assert_eq!(store.taken(99).unwrap().iter().map(|t| t.rows).sum::<i64>(), 463);
     take(hour(28 + 24 * (northing_store::KEPT_DAYS + 1)), 1, "");
     assert_eq!((store.taken(99).unwrap().len(), store.alarms(9).unwrap().len()), (1, 2));
 }
