@@ -145,7 +145,7 @@ export async function work({ page, origin, name, check, look }) {
   await alarm.click();
   await page.waitForSelector('main table');
   await look(page, `exports-${name}`);
-  await limit(10_000);
+  await limit(100_000);
   await page.locator('main section li button').first().click();
   check(`${name}: an alarm is seen and put away`, await wait(page, async () => !document.querySelector('main section li button') && (await (await fetch('/api/outflow')).json()).alarms.every((a) => a.seen)));
 
