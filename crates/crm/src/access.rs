@@ -50,6 +50,11 @@ struct Role {
     objects: BTreeMap<String, Said>,
 }
 
+/// What everybody sees and only `settings` lets change.
+fn is_basic(object: &ObjectDef) -> bool {
+    object.structural || SETTINGS.contains(&object.name.as_str())
+}
+
 /// What may be done to a record or with a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -133,7 +138,7 @@ impl Rights {
         let mut view = View::default();
         for object in model.objects.iter().filter(|o| !o.derived) {
             let level = self.said(&object.name, |s| s.see).unwrap_or_default();
-            let basic = object.structural || SETTINGS.contains(&object.name.as_str());
+            let basic = is_basic(object);
             let sees = match level {
                 Level::All => Sees::All,
                 _ if basic => Sees::All,
@@ -155,8 +160,11 @@ impl Rights {
     }
 
     pub fn level(&self, object: &ObjectDef, action: Action) -> Level {
+        if object.single && matches!(action, Action::Create | Action::Delete) {
+            return Level::None;
+        }
         let Some(role) = &self.role else { return Level::All };
-        let basic = object.structural || SETTINGS.contains(&object.name.as_str());
+        let basic = is_basic(object);
         if basic && action != Action::Export {
             return if role.settings { Level::All } else { Level::None };
         }

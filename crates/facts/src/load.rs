@@ -139,7 +139,8 @@ impl Facts {
         let mut touched = Touched::default();
         for entry in batch {
             let Some(table) = self.model.object_index(&entry.object) else { continue };
-            touched.rebuild |= self.model.objects[table].structural && self.view.as_ref().is_none_or(|v| v.sees(&entry.object));
+            let seen = self.view.as_ref().is_none_or(|v| v.sees(&entry.object));
+            touched.rebuild |= self.model.objects[table].structural && seen && !self.takes_settings(table, entry);
             if self.view.is_some() {
                 let values: Vec<Value> = self.plans[table].iter().map(|f| entry.after.get(&f.name).cloned().unwrap_or_default()).collect();
                 let (before, after) = (self.has_seen(table, entry.id), self.is_seen(table, &self.plans[table], &values));
@@ -159,6 +160,19 @@ impl Facts {
         }
         self.derive(&touched);
         true
+    }
+
+    /// Takes over settings of the workspace that only questions read; false where rows depend on what was changed.
+    fn takes_settings(&mut self, table: usize, entry: &Logged) -> bool {
+        if entry.object != "workspace" || entry.op != Op::Update || self.tables[table].existing != 1 {
+            return false;
+        }
+        let settings = Settings::from_record(&self.model, &entry.after);
+        let same = self.settings.same_rows(&settings);
+        if same {
+            self.settings = settings;
+        }
+        same
     }
 
     fn apply_one(&mut self, table: usize, entry: &Logged, touched: &mut Touched) {

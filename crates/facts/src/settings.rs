@@ -28,7 +28,16 @@ pub struct Settings {
     decimals: BTreeSet<String>,
 }
 
+/// The numbers that rows are worked out with; the others are read by questions alone, each time anew.
+const IN_ROWS: [&str; 8] = ["renewal_grace_days", "service_minute_cost", "first_contact_days", "stall_days", "email_window_days", "lead_response_target_mins", "new_customer_days", "activity_window_days"];
+
 impl Settings {
+    /// Would every row be worked out the same with those?
+    pub fn same_rows(&self, other: &Self) -> bool {
+        let kinds = |s: &Self| (s.currency, s.purchases_are_deals, s.free_orders_count, s.activity);
+        self.zone.name() == other.zone.name() && kinds(self) == kinds(other) && IN_ROWS.iter().all(|name| self.number(name) == other.number(name))
+    }
+
     /// Settings from the workspace record, with the declared defaults where it is silent.
     pub fn from_record(model: &Model, record: &Record) -> Self {
         let text = |key: &str| record.get(key).and_then(Value::as_text);
@@ -67,6 +76,10 @@ impl Settings {
     /// A setting by name in its own unit; what metric definitions and expressions refer to.
     pub fn number(&self, name: &str) -> Option<i64> {
         self.numbers.get(name).copied()
+    }
+    /// All of them by name.
+    pub fn numbers(&self) -> &BTreeMap<String, i64> {
+        &self.numbers
     }
     /// A setting as formulas take it.
     pub fn value(&self, name: &str) -> Option<f64> {

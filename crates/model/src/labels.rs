@@ -1,7 +1,7 @@
 //! Names and explanations in the six languages, as kept in `model/locales/`.
 //!
 //! Keys are `object.deal`, `field.amount` (or `field.deal.amount`), `option.won`, `metric.win_rate`,
-//! `explain.win_rate`, `reason.no_data`.
+//! `explain.win_rate`, `reason.no_data`. What stands under `problem` is for `phrases`.
 
 use crate::{FieldDef, Model, ModelError, ObjectDef, object::parse_toml, source};
 use std::collections::BTreeMap;
@@ -31,6 +31,10 @@ impl Labels {
     pub fn get(&self, language: &str, key: &str) -> Option<&str> {
         self.texts.get(language).and_then(|t| t.get(key)).map(String::as_str)
     }
+    /// The texts of a section, by what follows its name.
+    pub(crate) fn under<'a>(&'a self, language: &str, section: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.texts.get(language).into_iter().flatten().filter_map(move |(key, text)| Some((key.strip_prefix(section)?, text.as_str())))
+    }
     /// The text in that language, else in English, else the key's last part in words.
     pub fn text(&self, language: &str, key: &str) -> String {
         self.get(language, key).or_else(|| self.get("en", key)).map_or_else(
@@ -50,6 +54,7 @@ impl Labels {
     /// Every word of a language, with what a workspace calls its own objects and fields.
     pub fn with_own(&self, language: &str, model: &Model) -> BTreeMap<String, String> {
         let mut all = self.texts.get(language).cloned().unwrap_or_default();
+        all.retain(|key, _| !key.starts_with(crate::phrases::SECTION));
         for object in &model.objects {
             let own = [("object", &object.label), ("one", &object.one)];
             all.extend(own.into_iter().filter_map(|(kind, label)| Some((format!("{kind}.{}", object.name), label.clone()?))));

@@ -13,6 +13,7 @@ pub mod metric;
 pub mod money;
 pub mod object;
 pub mod period;
+pub mod phrases;
 pub mod schedule;
 pub mod source;
 pub mod text;
@@ -26,6 +27,7 @@ pub use metric::{MetricDef, MetricKind};
 pub use money::{Currency, Money};
 pub use object::{Model, ObjectDef};
 pub use period::{Grain, Period};
+pub use phrases::Phrases;
 pub use schedule::Schedule;
 pub use value::{Record, Value};
 

@@ -40,6 +40,9 @@ pub struct ObjectDef {
     /// Computed whole by facts; has no table in the store and no write routes.
     #[serde(default)]
     pub derived: bool,
+    /// There is one record, made with the workspace: nobody makes another or deletes it.
+    #[serde(default)]
+    pub single: bool,
     /// A change of such a record changes the meaning of others (stages, rates, settings): facts are rebuilt.
     #[serde(default)]
     pub structural: bool,

@@ -11,13 +11,13 @@ use northing_crm::Env;
 use northing_crm::access::Rights;
 use northing_facts::Snapshot;
 use northing_facts::table::{EXISTS, SEEN};
-use northing_model::{Labels, Model, ObjectDef};
+use northing_model::{Labels, Model, ObjectDef, Phrases};
 use northing_store::Store;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 pub struct App {
@@ -33,9 +33,10 @@ pub struct App {
     pub sent: oidc::Sent,
     pub env: Env,
     pub labels: Labels,
+    phrases: Phrases,
     pub tries: Tries,
     /// Hashing a password takes time and memory: two at once leave the numbers theirs.
-    pub hashing: Semaphore,
+    hashing: Semaphore,
     /// scheme://host[:port] of browsers' requests.
     pub origin: String,
     /// Host names that requests may carry.
@@ -113,6 +114,7 @@ impl App {
                 (format!("http://localhost:{port}"), hosts, false)
             }
         };
+        let labels = Labels::load()?;
         Ok(Self {
             store,
             whole,
@@ -123,7 +125,8 @@ impl App {
             provider: config.oidc.clone().map(oidc::Provider::new).transpose().map_err(ServeError::Provider)?,
             sent: oidc::Sent::default(),
             env,
-            labels: Labels::load()?,
+            phrases: Phrases::new(&labels),
+            labels,
             tries: Tries::default(),
             hashing: Semaphore::new(2),
             origin,
@@ -131,6 +134,17 @@ impl App {
             secure,
             draining: AtomicBool::new(false),
         })
+    }
+
+    /// What is wrong, in the language of whoever asks.
+    pub fn say(&self, language: Option<&str>, english: &str) -> String {
+        language.map_or_else(|| english.to_string(), |l| self.phrases.say(&self.labels, &self.store.model(), l, english))
+    }
+
+    /// A turn at hashing a password. When many come at once, who would wait long is told to come again.
+    pub async fn to_hash(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        let turn = tokio::time::timeout(LONGEST_QUEUE, self.hashing.acquire()).await;
+        turn.map_err(|_| Problem::wait(LONGEST_QUEUE.as_secs().cast_signed()))?.map_err(Problem::internal)
     }
 
     pub fn drain(&self) {
@@ -151,6 +165,9 @@ impl App {
         Ok(Some(Caller { actor: session.actor.clone(), rights: Arc::new(rights), place, since: session.created_at, by_link: session.by_link, read_only: session.read_only, program: session.program.clone() }))
     }
 }
+
+/// How long a sign-in waits for its turn.
+const LONGEST_QUEUE: Duration = Duration::from_secs(10);
 
 /// How long a reader who has just written waits for the facts.
 pub const CATCH_UP: Duration = Duration::from_secs(3);

@@ -2,6 +2,7 @@
 //! at like a change of its own; those that cannot be changed are counted and told of.
 
 use crate::app::{App, Caller, blocking};
+use crate::guard::language;
 use crate::problem::Problem;
 use crate::records::{fields, found_by, idempotency};
 use axum::extract::rejection::JsonRejection;
@@ -43,7 +44,8 @@ enum What {
 
 pub struct Job {
     actor: String,
-    key: Option<String>,
+    /// Of the request that began it.
+    key: Option<(String, String)>,
     object: String,
     /// In their order, so that one is found in it.
     ids: Vec<Uuid>,
@@ -85,7 +87,7 @@ impl Job {
 /// Begins the change.
 pub async fn begin(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, body: Result<Json<Js>, JsonRejection>) -> Result<(StatusCode, Json<Js>), Problem> {
     let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
-    let key = idempotency(&caller, &headers, &body.to_string())?.map(|(key, hash)| format!("{key} {hash}"));
+    let key = idempotency(&caller, &headers, &body.to_string())?;
     let asked: Asked = serde_json::from_value(body).map_err(|e| Problem::bad(e.to_string()))?;
     blocking(move || {
         let snapshot = caller.place.feed.now();
@@ -106,8 +108,11 @@ pub async fn begin(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
         ids.sort_unstable();
         let now = app.env.now();
         let mut open = app.jobs.open.lock().map_err(|_| Problem::internal("changes of lists"))?;
-        let again = key.as_ref().and_then(|key| open.iter().find(|(_, j)| j.key.as_ref() == Some(key)));
+        let again = key.as_ref().and_then(|(key, _)| open.iter().find(|(_, j)| j.key.as_ref().is_some_and(|(k, _)| k == key)));
         if let Some((id, job)) = again {
+            if job.key != key {
+                return Err(StoreError::KeyReused.into());
+            }
             return Ok((StatusCode::ACCEPTED, Json(json!({"id": id, "total": job.ids.len()}))));
         }
         open.retain(|_, j| now - j.at < KEPT);
@@ -168,10 +173,10 @@ fn run(app: &App, job: &Job, permitted: &dyn Fn(Uuid) -> bool, change: &dyn Fn(U
 }
 
 /// How far it is.
-pub async fn progress(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>) -> Result<Json<Js>, Problem> {
+pub async fn progress(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Json<Js>, Problem> {
     let job = app.jobs.of(id, &caller)?;
     let p = job.told(|p| p.clone())?;
-    Ok(Json(json!({"state": p.state, "total": job.ids.len(), "done": p.done, "changed": p.done - p.refused, "refused": p.refused, "why": p.why})))
+    Ok(Json(json!({"state": p.state, "total": job.ids.len(), "done": p.done, "changed": p.done - p.refused, "refused": p.refused, "why": p.why.map(|why| app.say(language(&headers), &why))})))
 }
 
 /// Stops it; what is written stays.

@@ -3,14 +3,14 @@
 
 use crate::app::{App, Caller, blocking};
 use crate::problem::Problem;
-use crate::records::{commit, fields, idempotency, permit};
+use crate::records::{answered, commit, fields, idempotency, permit};
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use northing_crm::access::Action;
 use northing_model::{ObjectDef, Value};
-use northing_store::Change;
+use northing_store::{Change, Committed};
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use std::collections::HashMap;
@@ -57,6 +57,9 @@ pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
         return Err(Problem::bad(format!("send 1 to {MOST} changes")));
     }
     blocking(move || {
+        if let Some(done) = answered(&app, &caller, key.as_ref())? {
+            return Ok(answer(&changes, &done));
+        }
         let mut new = New::new();
         for one in changes.iter().filter(|c| matches!(c.op, What::Create)) {
             if let Some(name) = one.id.as_ref().filter(|n| n.starts_with("new:")) {
@@ -71,10 +74,17 @@ pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
             made.push(allowed(&app, &caller, def, one, &new).map_err(told)?);
         }
         let done = commit(&app, &caller, made, key)?;
-        let written: Vec<Js> = done.versions.iter().map(|(id, version)| json!({"id": id, "version": version})).collect();
-        Ok(Json(json!({"seq": done.seq, "records": written, "new": new})))
+        Ok(answer(&changes, &done))
     })
     .await
+}
+
+/// What was done, and under which ids what was named is there: every new record, and no other, has version 1.
+fn answer(changes: &[One], done: &Committed) -> Json<Js> {
+    let created = changes.iter().filter(|c| matches!(c.op, What::Create)).zip(done.versions.iter().filter(|(_, version)| *version == 1));
+    let new: New = created.filter_map(|(one, (id, _))| one.id.clone().filter(|n| n.starts_with("new:")).map(|name| (name, *id))).collect();
+    let written: Vec<Js> = done.versions.iter().map(|(id, version)| json!({"id": id, "version": version})).collect();
+    Json(json!({"seq": done.seq, "records": written, "new": new}))
 }
 
 fn allowed(app: &App, caller: &Caller, def: &ObjectDef, one: &One, new: &New) -> Result<Change, Problem> {

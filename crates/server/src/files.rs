@@ -26,11 +26,13 @@ fn place(app: &App, sha: &str) -> Option<PathBuf> {
     fine.then(|| app.store.folder().join("files").join(&sha[..2]).join(sha))
 }
 
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The file is too large", "Files of up to 25 MiB are kept here.")
+}
+
 /// Takes a content in; the record that it belongs to is written after, with the hash.
 pub async fn take(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Result<Bytes, axum::extract::rejection::BytesRejection>) -> Result<(StatusCode, Json<Js>), Problem> {
-    let body = body.map_err(|e| {
-        if e.status() == StatusCode::PAYLOAD_TOO_LARGE { Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The file is too large", "Files of up to 25 MiB are kept here.") } else { Problem::bad(e.body_text()) }
-    })?;
+    let body = body.map_err(|e| Problem::body(e.status(), e.body_text(), too_large))?;
     blocking(move || {
         let model = app.store.model();
         if model.object("attachment").is_none_or(|o| !caller.rights.may(o, Action::Create)) {

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 // The hash is React Aria's one style element (touch-action of pressable things).
@@ -15,10 +16,14 @@ connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; for
 
 /// Host and cross-site checks before, security headers after.
 pub async fn every_request(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let language = language(request.headers());
     let mut response = match check(&app, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
+    if let Some(problem) = response.extensions_mut().remove::<Problem>().filter(|_| language.is_some()) {
+        response = Problem { detail: app.say(language, &problem.detail), ..problem }.into_response();
+    }
     let headers = response.headers_mut();
     // What is no page of ours says its own.
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(CSP));
@@ -33,6 +38,12 @@ pub async fn every_request(State(app): State<Arc<App>>, request: Request, next: 
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
     response
+}
+
+/// The language that the reader likes best, if it is one of ours; programs that name none are told in English.
+pub fn language(headers: &HeaderMap) -> Option<&'static str> {
+    let first = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?.split([',', ';', '-']).next()?.trim();
+    northing_model::labels::LANGUAGES.into_iter().find(|l| l.eq_ignore_ascii_case(first))
 }
 
 fn check(app: &App, request: &Request) -> Result<(), Problem> {
@@ -69,6 +80,21 @@ fn same_site(app: &App, headers: &HeaderMap, host: &str) -> bool {
         (None, Some(origin)) => origin == app.origin || origin == format!("{}://{host}", if app.secure { "https" } else { "http" }),
         (None, None) => false,
     }
+}
+
+/// Where a request comes from, as far as that can be known: behind the proxy it is what the proxy itself added, and what
+/// stands before that anybody can write. Of an IPv6 address its network, of which one person has all.
+pub fn address(app: &App, headers: &HeaderMap, peer: SocketAddr) -> Option<String> {
+    let ip = if app.secure {
+        let last = headers.get_all("x-forwarded-for").iter().next_back()?;
+        last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()?
+    } else {
+        peer.ip()
+    };
+    Some(match ip {
+        IpAddr::V6(ip) if ip.to_ipv4_mapped().is_none() => ip.segments()[..4].iter().map(|part| format!("{part:x}:")).collect(),
+        ip => ip.to_canonical().to_string(),
+    })
 }
 
 /// The session's cookie, if the request has one.

@@ -4,11 +4,13 @@
 //! Files wait in the workspace's folder under names of our own until they are imported or an hour old.
 
 use crate::app::{App, Caller, blocking};
+use crate::guard::language;
 use crate::problem::Problem;
+use crate::records::idempotency;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use northing_crm::import::sheet::Workbook;
 use northing_crm::import::{Mapping, Report, Terms, import_on, look, mapping::importable, undo};
@@ -58,6 +60,8 @@ struct Progress {
     report: Report,
     problem: Option<String>,
     run: Option<Uuid>,
+    /// Of the request that began it.
+    key: Option<(String, String)>,
 }
 
 impl Drop for Upload {
@@ -89,7 +93,7 @@ fn allowed(caller: &Caller) -> Result<(), Problem> {
 }
 
 fn read<T>(body: Body<T>) -> Result<T, Problem> {
-    body.map(|Json(b)| b).map_err(|e| if e.status() == StatusCode::PAYLOAD_TOO_LARGE { too_large() } else { Problem::bad(e.body_text()) })
+    body.map(|Json(b)| b).map_err(|e| Problem::body(e.status(), e.body_text(), too_large))
 }
 
 fn too_large() -> Problem {
@@ -133,7 +137,7 @@ pub struct Sheet {
 /// Takes a sheet of a workbook, as if it had been saved as CSV.
 pub async fn workbook(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Query(asked): Query<Sheet>, body: Result<Bytes, BytesRejection>) -> Result<Json<Js>, Problem> {
     allowed(&caller)?;
-    let body = body.map_err(|e| if e.status() == StatusCode::PAYLOAD_TOO_LARGE { too_large() } else { Problem::bad(e.body_text()) })?;
+    let body = body.map_err(|e| Problem::body(e.status(), e.body_text(), too_large))?;
     blocking(move || {
         let (id, path) = waiting(&app)?;
         let packed = path.with_extension("xlsx");
@@ -241,36 +245,43 @@ fn go(app: &App, upload: &Upload, mapping: &Mapping, actor: String, dry: bool, t
     import_on(&terms, &app.store, &app.env, &plan, &upload.path, &mut |_, _| {}).map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "import", "The file cannot be imported so", e.to_string()))
 }
 
-fn counts(upload: &Upload, report: &Report) -> Js {
+fn counts(app: &App, language: Option<&str>, upload: &Upload, report: &Report) -> Js {
     let [created, changed, unchanged] = report.objects.values().fold([0; 3], |sum, n| [sum[0] + n[0], sum[1] + n[1], sum[2] + n[2]]);
-    let rejects: Vec<Js> = report.rejects.iter().map(|r| json!({"row": r.row, "column": r.column, "reason": r.reason, "values": r.values})).collect();
+    let rejects: Vec<Js> = report.rejects.iter().map(|r| json!({"row": r.row, "column": r.column, "reason": app.say(language, &r.reason), "values": r.values})).collect();
     json!({"rows": upload.rows, "done": report.rows, "created": created, "changed": changed, "unchanged": unchanged, "rejected": report.rejected, "rejects": rejects, "headings": upload.headings})
 }
 
 /// What importing would come to, without writing.
-pub async fn check(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, body: Body<Told>) -> Result<Json<Js>, Problem> {
+pub async fn check(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, headers: HeaderMap, body: Body<Told>) -> Result<Json<Js>, Problem> {
     allowed(&caller)?;
     let Told { mapping } = read(body)?;
+    let language = language(&headers);
     blocking(move || {
         let upload = app.imports.of(id, &caller)?;
         let report = go(&app, &upload, &mapping, caller.actor.clone(), true, &|_| !app.is_draining())?;
-        Ok(Json(counts(&upload, &report)))
+        Ok(Json(counts(&app, language, &upload, &report)))
     })
     .await
 }
 
 /// Begins importing; how far it is can be asked for.
-pub async fn run(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, body: Body<Told>) -> Result<(StatusCode, Json<Js>), Problem> {
+pub async fn run(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, headers: HeaderMap, body: Body<Told>) -> Result<(StatusCode, Json<Js>), Problem> {
     allowed(&caller)?;
     let Told { mapping } = read(body)?;
+    let key = idempotency(&caller, &headers, &format!("import {id} {}", json!(mapping)))?;
     blocking(move || {
         let upload = app.imports.of(id, &caller)?;
         {
             let mut progress = upload.progress.lock().map_err(|_| Problem::internal("imports"))?;
+            // The same request again: it is told of the same run.
+            if let Some(run) = progress.run.filter(|_| key.is_some() && progress.key == key) {
+                return Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))));
+            }
             if progress.state != "waiting" {
                 return Err(Problem::new(StatusCode::CONFLICT, "begun", "This file is being imported already", "Choose the file again to import it another time; rows that are here already change nothing."));
             }
             progress.state = "running";
+            progress.key = key;
         }
         let run = app.env.id();
         let mut record = Record::new();
@@ -327,12 +338,13 @@ fn finish(app: &App, upload: &Upload, caller: &Caller, run: Uuid, first: u64, ou
 }
 
 /// How far an import is.
-pub async fn progress(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>) -> Result<Json<Js>, Problem> {
+pub async fn progress(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, headers: HeaderMap) -> Result<Json<Js>, Problem> {
+    let language = language(&headers);
     let upload = app.imports.of(id, &caller)?;
     let progress = upload.progress.lock().map_err(|_| Problem::internal("imports"))?;
-    let mut answer = counts(&upload, &progress.report);
+    let mut answer = counts(&app, language, &upload, &progress.report);
     answer["state"] = progress.state.into();
-    answer["problem"] = json!(progress.problem);
+    answer["problem"] = json!(progress.problem.as_ref().map(|p| app.say(language, p)));
     answer["run"] = json!(progress.run);
     Ok(Json(answer))
 }

@@ -89,7 +89,7 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     println!("Northing listens on {}", app.origin);
     println!("Sign in once with this link (good for {} minutes):\n\n    {}/sign-in#{token}\n", session::LINK_SECONDS / 60, app.origin);
     let router = app::router(app.clone());
-    axum::serve(listener, router).with_graceful_shutdown(stop(app.clone())).await?;
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stop(app.clone())).await?;
     whole.feed.stop();
     store.close();
     Ok(())

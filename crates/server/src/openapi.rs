@@ -96,7 +96,7 @@ pub fn openapi(model: &Model) -> Js {
     paths.insert("/api/invitations".into(), json!({"post": operation("A link with which a user signs in once", &[], Some(object(&[("user", "string")], &["user"])))}));
     paths.insert("/api/me/password".into(), json!({"put": operation("Set one's password", &[], Some(object(&[("password", "string"), ("current", "string")], &["password"])))}));
     paths.insert("/api/me/codes".into(), json!({
-        "post": operation("A secret for one-time codes", &[], None), "put": operation("Ask for codes from now on", &[], Some(code.clone())), "delete": operation("No longer ask for codes", &[], Some(code)),
+        "post": operation("A secret for one-time codes", &[], None), "put": operation("Ask for codes from now on", &[], Some(code)), "delete": operation("No longer ask for codes", &[], Some(object(&[("code", "string")], &[]))),
     }));
     paths.insert("/api/me/sessions".into(), json!({"get": operation("One's sessions and tokens", &[], None)}));
     paths.insert("/api/me/sessions/{id}".into(), json!({"delete": operation("End a session or a token", &[id_parameter()], None)}));

@@ -89,35 +89,62 @@ pub fn base32(bytes: &[u8]) -> String {
     text
 }
 
-/// Failed tries by name and by address; each beyond the fifth in a row doubles the wait, up to a quarter of an hour.
+/// Failed tries in a row by name; each beyond so many that are free doubles the wait, up to a quarter of an hour.
 #[derive(Default)]
 pub struct Tries {
     failed: Mutex<HashMap<String, (u32, i64)>>,
 }
 
-const FREE: u32 = 5;
+/// What a try counts for, and how many of those are free.
+pub type Name = (String, u32);
+
+/// Of one account: for who forgot, not for who guesses.
+pub const FREE: u32 = 5;
+/// Of one address with any accounts: ten, and ten more as the wait grows to ten minutes.
+const FREE_ADDRESS: u32 = 10;
+/// Of one account from anywhere: so many addresses are somebody's who has many.
+const FREE_ANYWHERE: u32 = 50;
 const LONGEST_WAIT: i64 = 900;
 const MOST_NAMES: usize = 10_000;
 
+/// A password that is tried: for the account from there, for the account from anywhere, for there with any account.
+/// Whoever guesses elsewhere does not lock out the person itself.
+pub fn names(account: &str, from: Option<&str>) -> Vec<Name> {
+    let from_there = from.map(|from| [(format!("at {from}: {account}"), FREE), (format!("at {from}"), FREE_ADDRESS)]);
+    let anywhere = if from.is_some() { FREE_ANYWHERE } else { FREE };
+    from_there.into_iter().flatten().chain([(format!("account {account}"), anywhere)]).collect()
+}
+
 impl Tries {
-    /// Seconds that this name has to wait before the next try; a try that need not wait is counted as failed at once.
-    pub fn wait(&self, name: &str, now: i64) -> i64 {
+    /// Seconds to wait before the next try; a try that need not wait is counted as failed at once, one that must is not.
+    pub fn wait(&self, names: &[Name], now: i64) -> i64 {
         let Ok(mut failed) = self.failed.lock() else { return LONGEST_WAIT };
         if failed.len() >= MOST_NAMES {
             failed.retain(|_, (_, at)| now - *at < LONGEST_WAIT);
         }
-        let (times, at) = failed.get(name).copied().unwrap_or((0, 0));
-        let times = if now - at > 2 * LONGEST_WAIT { 0 } else { times };
-        let needed = if times < FREE { 0 } else { (1i64 << (times - FREE).min(10)).min(LONGEST_WAIT) };
-        let left = (at + needed - now).clamp(0, LONGEST_WAIT);
-        if left == 0 {
-            failed.insert(name.to_string(), (times + 1, now));
+        let so_far = |failed: &HashMap<String, (u32, i64)>, name: &str| {
+            let (times, at) = failed.get(name).copied().unwrap_or((0, 0));
+            (if now - at > 2 * LONGEST_WAIT { 0 } else { times }, at)
+        };
+        let left = |(name, free): &Name| {
+            let (times, at) = so_far(&failed, name);
+            let needed = if times < *free { 0 } else { (1i64 << (times - free).min(10)).min(LONGEST_WAIT) };
+            (at + needed - now).clamp(0, LONGEST_WAIT)
+        };
+        let longest = names.iter().map(left).max().unwrap_or(0);
+        if longest == 0 {
+            for (name, _) in names {
+                let times = so_far(&failed, name).0 + 1;
+                failed.insert(name.clone(), (times, now));
+            }
         }
-        left
+        longest
     }
-    pub fn succeeded(&self, name: &str) {
+    pub fn succeeded(&self, names: &[Name]) {
         if let Ok(mut failed) = self.failed.lock() {
-            failed.remove(name);
+            for (name, _) in names {
+                failed.remove(name);
+            }
         }
     }
 }
@@ -139,16 +166,24 @@ mod tests {
         assert!(is("orange tiles on the quay", Some(&hash)) && !is("orange tiles on the key", Some(&hash)) && !is("x", None));
     }
 
+    /// Ten thousand tries within ten minutes: how many are looked at.
+    fn checked(tries: &Tries, of: impl Fn(i64) -> Vec<Name>) -> usize {
+        (0..10_000).filter(|n| tries.wait(&of(*n), n * 600 / 10_000) == 0).count()
+    }
+
     #[test]
     fn tries_are_slowed_down() {
         let tries = Tries::default();
-        let mut checked = 0;
-        // Ten thousand tries within ten minutes.
-        for n in 0..10_000 {
-            checked += u32::from(tries.wait("a", n * 600 / 10_000) == 0);
-        }
-        assert!(checked <= 20, "{checked} tries were checked");
-        assert_eq!(tries.wait("b", 0), 0);
+        let one = checked(&tries, |_| names("a", Some("1.1.1.1")));
+        assert!((FREE as usize..=20).contains(&one), "{one} tries of one account were checked");
+        // The person itself is somewhere else, and a colleague beside whoever guesses.
+        assert_eq!((tries.wait(&names("a", Some("2.2.2.2")), 600), tries.wait(&names("b", None), 600)), (0, 0));
+        let many = checked(&Tries::default(), |n| names(&n.to_string(), Some("1.1.1.1")));
+        assert!((FREE_ADDRESS as usize..=20).contains(&many), "{many} tries of many accounts were checked");
+        let spread = checked(&Tries::default(), |n| names("a", Some(&n.to_string())));
+        assert!((FREE_ANYWHERE as usize..=60).contains(&spread), "{spread} tries from many addresses were checked");
+        let nowhere = checked(&Tries::default(), |_| names("a", None));
+        assert!(nowhere <= 20, "{nowhere} tries from nobody knows where were checked");
     }
 
     /// The vectors of RFC 6238 for SHA-1 with its 20-byte secret, six digits of eight.

@@ -3,19 +3,22 @@
 use crate::app::{App, Caller, blocking};
 use crate::password;
 use crate::problem::Problem;
-use crate::session::random_token;
+use crate::records::idempotency;
+use crate::session::{LINK_SECONDS, random_token};
 use crate::guard;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
+use northing_store::TokenTerms;
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// Of a link for somebody new; who has a password already and lost it gets one as long as a link at the terminal lasts.
 const INVITATION_SECONDS: i64 = 7 * 86_400;
-/// How long after signing in by a link a password can be set without the old one.
+/// How long after signing in by a link a password can be set without the old one, and codes ended without one.
 const FRESH: i64 = 900;
 const LONGEST_TOKEN_DAYS: i64 = 366;
 
@@ -27,6 +30,12 @@ fn read<T>(body: Body<T>) -> Result<T, Problem> {
 
 fn refused(code: &'static str, why: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, "That is not accepted", why)
+}
+
+/// Did they come by a link just now? It was given to them, by somebody who may or at the terminal, because they had lost
+/// what they prove themselves by.
+fn fresh(app: &App, caller: &Caller) -> bool {
+    caller.by_link && app.env.now() - caller.since < FRESH
 }
 
 /// Whoever signs in with an account elsewhere gets no second way in. Without that provider the old ways are open again.
@@ -43,7 +52,8 @@ pub struct Invitation {
     user: Uuid,
 }
 
-/// A link with which a user signs in once, and then sets a password. Whoever invites passes it on.
+/// A link with which a user signs in once, and then sets a password. Whoever invites passes it on; a later link ends the
+/// earlier ones.
 pub async fn invite(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Body<Invitation>) -> Result<Json<Js>, Problem> {
     let body = read(body)?;
     if !caller.rights.settings() {
@@ -53,12 +63,14 @@ pub async fn invite(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     blocking(move || {
         let now = app.env.now();
         let whole = app.whole.feed.at_least(app.store.seq(), std::time::Duration::from_secs(3));
-        if northing_crm::access::Rights::of(&app.store, &whole, &body.user.to_string(), now).map_err(Problem::internal)?.is_none() {
+        let user = body.user.to_string();
+        if northing_crm::access::Rights::of(&app.store, &whole, &user, now).map_err(Problem::internal)?.is_none() {
             return Err(refused("no-access", "give this person a role under 'access' first, and see that the account is active"));
         }
-        elsewhere(&app, &body.user.to_string())?;
-        app.store.add_sign_in(&token, &body.user.to_string(), now, INVITATION_SECONDS)?;
-        Ok(Json(json!({"link": format!("{}/sign-in#{token}", app.origin), "expires_at": northing_model::value::time_text(now + INVITATION_SECONDS)})))
+        elsewhere(&app, &user)?;
+        let seconds = if app.store.credential(&user)?.password.is_some() { LINK_SECONDS } else { INVITATION_SECONDS };
+        app.store.only_sign_in(&token, &user, now, seconds)?;
+        Ok(Json(json!({"link": format!("{}/sign-in#{token}", app.origin), "expires_at": northing_model::value::time_text(now + seconds)})))
     })
     .await
 }
@@ -74,14 +86,13 @@ pub struct NewPassword {
 pub async fn set_password(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, body: Body<NewPassword>) -> Result<StatusCode, Problem> {
     let body = read(body)?;
     let Some(session) = guard::cookie(&app, &headers) else { return Err(Problem::forbidden("a program's token cannot change a password")) };
-    let permit = app.hashing.acquire().await.map_err(Problem::internal)?;
+    let permit = app.to_hash().await?;
     let inner = app.clone();
     let done = blocking(move || {
         let app = inner;
         elsewhere(&app, &caller.actor)?;
         let known = app.store.credential(&caller.actor)?;
-        let fresh = caller.by_link && app.env.now() - caller.since < FRESH;
-        if known.password.is_some() && !fresh && !body.current.as_deref().is_some_and(|c| password::is(c, known.password.as_deref())) {
+        if known.password.is_some() && !fresh(&app, &caller) && !body.current.as_deref().is_some_and(|c| password::is(c, known.password.as_deref())) {
             return Err(Problem { field: Some("current".into()), ..refused("password-wrong", "the current password is another one") });
         }
         let email = caller.email(&app);
@@ -126,10 +137,19 @@ pub async fn confirm_codes(State(app): State<Arc<App>>, Extension(caller): Exten
     blocking(move || take_code(&app, &caller.actor, &body.code).map(|()| StatusCode::NO_CONTENT)).await
 }
 
-pub async fn end_codes(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Body<Code>) -> Result<StatusCode, Problem> {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastCode {
+    code: Option<String>,
+}
+
+/// Codes are no longer asked for: with one of them, or just after a link.
+pub async fn end_codes(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Body<LastCode>) -> Result<StatusCode, Problem> {
     let body = read(body)?;
     blocking(move || {
-        take_code(&app, &caller.actor, &body.code)?;
+        if !fresh(&app, &caller) {
+            take_code(&app, &caller.actor, body.code.as_deref().unwrap_or_default())?;
+        }
         app.store.set_totp(&caller.actor, &[])?;
         Ok(StatusCode::NO_CONTENT)
     })
@@ -139,8 +159,8 @@ pub async fn end_codes(State(app): State<Arc<App>>, Extension(caller): Extension
 /// Uses a code up; a wrong one is slowed down like a wrong password.
 pub fn take_code(app: &App, actor: &str, code: &str) -> Result<(), Problem> {
     let now = app.env.now();
-    let name = format!("code:{actor}");
-    let wait = app.tries.wait(&name, now);
+    let names = [(format!("code {actor}"), password::FREE)];
+    let wait = app.tries.wait(&names, now);
     if wait > 0 {
         return Err(Problem::wait(wait));
     }
@@ -148,7 +168,7 @@ pub fn take_code(app: &App, actor: &str, code: &str) -> Result<(), Problem> {
     let step = known.totp.as_deref().and_then(|secret| password::code_step(secret, code, known.totp_step, now));
     let step = step.ok_or_else(|| Problem { field: Some("code".into()), ..refused("code-wrong", "the code is another one, or was used; take the next") })?;
     app.store.use_totp(actor, step)?;
-    app.tries.succeeded(&name);
+    app.tries.succeeded(&names);
     Ok(())
 }
 
@@ -175,7 +195,8 @@ pub struct NewToken {
     days: i64,
 }
 
-/// A token for a program: it may what its owner may, or only read. It is shown once and kept as a hash.
+/// A token for a program: it may what its owner may, or only read. It is shown once and kept as a hash, so a request that
+/// is sent again gets another in place of the one that was lost.
 pub async fn new_token(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, body: Body<NewToken>) -> Result<Json<Js>, Problem> {
     let body = read(body)?;
     if guard::cookie(&app, &headers).is_none() {
@@ -185,9 +206,11 @@ pub async fn new_token(State(app): State<Arc<App>>, Extension(caller): Extension
         return Err(refused("token", "a token needs a name and a life of 1 to 366 days"));
     }
     let token = format!("nt_{}", random_token().map_err(Problem::internal)?);
+    let key = idempotency(&caller, &headers, &format!("token {} {} {}", body.name, body.read_only, body.days))?;
     blocking(move || {
         let now = app.env.now();
-        let id = app.store.add_token(&token, &caller.actor, body.name.trim(), body.read_only, now, now + body.days * 86_400)?;
+        let terms = TokenTerms { actor: caller.actor, name: body.name.trim().to_string(), read_only: body.read_only, now, expires_at: now + body.days * 86_400 };
+        let id = app.store.add_token(&token, terms, key)?;
         Ok(Json(json!({"id": id, "token": token})))
     })
     .await

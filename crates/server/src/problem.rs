@@ -7,7 +7,7 @@ use northing_metrics::MetricError;
 use northing_store::StoreError;
 use serde::Serialize;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Problem {
     #[serde(rename = "type")]
     pub kind: String,
@@ -31,6 +31,10 @@ impl Problem {
     }
     pub fn wait(seconds: i64) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "wait", "Too many tries", format!("try again in {seconds} seconds"))
+    }
+    /// A body that was not taken: too large, for which there are words of the route's own, or not what was asked for.
+    pub fn body(status: StatusCode, words: String, too_large: fn() -> Self) -> Self {
+        if status == StatusCode::PAYLOAD_TOO_LARGE { too_large() } else { Self::bad(words) }
     }
     pub fn sign_in() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "sign-in", "You are not signed in", "Open the sign-in link that `northing serve` prints when it starts.")
@@ -78,6 +82,8 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(&self)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        // Whoever sees the request says it in the reader's language.
+        response.extensions_mut().insert(self);
         response
     }
 }

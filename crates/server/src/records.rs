@@ -275,13 +275,6 @@ pub fn permit(app: &App, caller: &Caller, def: &ObjectDef, id: Option<Uuid>, act
     if allowed { Ok(()) } else { Err(Problem::forbidden(format!("your role does not let you do this with {}", def.plural))) }
 }
 
-/// What a request comes to: the change, after the caller's rights to it were looked at.
-struct Wanted {
-    change: Change,
-    /// What tells this request from another under the same key.
-    told: String,
-}
-
 /// The caller's key for this request and what tells the request from another, where it sends one.
 pub fn idempotency(caller: &Caller, headers: &HeaderMap, told: &str) -> Result<Option<(String, String)>, Problem> {
     match headers.get("idempotency-key").and_then(|k| k.to_str().ok()) {
@@ -294,24 +287,38 @@ pub fn idempotency(caller: &Caller, headers: &HeaderMap, told: &str) -> Result<O
     }
 }
 
+/// What was answered to this request before, if it is here again: nothing is done or looked at anew.
+pub fn answered(app: &App, caller: &Caller, key: Option<&(String, String)>) -> Result<Option<Committed>, Problem> {
+    let Some((key, told)) = key else { return Ok(None) };
+    Ok(app.store.answered(key, told)?.map(|done| seen(caller, done)))
+}
+
 /// Writes changes that were allowed, and waits until the caller's facts have them.
 pub fn commit(app: &App, caller: &Caller, changes: Vec<Change>, key: Option<(String, String)>) -> Result<Committed, Problem> {
-    let mut done = app.store.commit(Commit { actor: caller.actor.clone(), at: app.env.now(), changes, key })?;
+    Ok(seen(caller, app.store.commit(Commit { actor: caller.actor.clone(), at: app.env.now(), changes, key })?))
+}
+
+fn seen(caller: &Caller, mut done: Committed) -> Committed {
     let shown = caller.place.feed.at_least(done.seq, CATCH_UP).shown;
     if caller.place.view.is_some() {
         done.seq = shown;
     }
-    Ok(done)
+    done
 }
 
-async fn write(app: Arc<App>, caller: Caller, headers: HeaderMap, wanted: impl FnOnce(&App, &Caller) -> Result<Wanted, Problem> + Send + 'static) -> Result<Committed, Problem> {
+/// One change, after the caller's rights to it were looked at; `told` is what tells the request from another under the
+/// same key.
+async fn write(app: Arc<App>, caller: Caller, headers: HeaderMap, told: String, wanted: impl FnOnce(&App, &Caller) -> Result<Change, Problem> + Send + 'static) -> Result<Committed, Problem> {
     let expected = expected(&headers)?;
+    let key = idempotency(&caller, &headers, &told)?;
     blocking(move || {
-        let Wanted { mut change, told } = wanted(&app, &caller)?;
+        if let Some(done) = answered(&app, &caller, key.as_ref())? {
+            return Ok(done);
+        }
+        let mut change = wanted(&app, &caller)?;
         if change.op != Op::Create {
             change.expected = expected;
         }
-        let key = idempotency(&caller, &headers, &told)?;
         commit(&app, &caller, vec![change], key)
     })
     .await
@@ -330,7 +337,8 @@ type Body = Result<Json<Js>, JsonRejection>;
 
 pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
-    let done = write(app, caller, headers, move |app, caller| {
+    let told = format!("create {name} {body}");
+    let done = write(app, caller, headers, told, move |app, caller| {
         let snapshot = caller.place.feed.now();
         let def = caller.object(&snapshot.model, &name)?;
         permit(app, caller, def, None, Action::Create)?;
@@ -338,7 +346,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
         if let Some((field, user)) = caller.rights.default_owner(def) {
             fields.entry(field).or_insert(Value::Ref(user));
         }
-        Ok(Wanted { change: Change::create(&def.name, app.env.id(), fields), told: format!("create {} {body}", def.name) })
+        Ok(Change::create(&def.name, app.env.id(), fields))
     })
     .await?;
     Ok(written(&done, StatusCode::CREATED))
@@ -346,22 +354,24 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
 
 pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
-    let done = write(app, caller, headers, move |app, caller| {
+    let told = format!("change {name} {id} {body}");
+    let done = write(app, caller, headers, told, move |app, caller| {
         let snapshot = caller.place.feed.now();
         let def = caller.object(&snapshot.model, &name)?;
         permit(app, caller, def, Some(id), Action::Change)?;
-        Ok(Wanted { change: Change::update(&def.name, id, fields(app, caller, def, &body, &New::new())?), told: format!("change {} {id} {body}", def.name) })
+        Ok(Change::update(&def.name, id, fields(app, caller, def, &body, &New::new())?))
     })
     .await?;
     Ok(written(&done, StatusCode::OK))
 }
 
 pub async fn delete(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap) -> Result<Response, Problem> {
-    let done = write(app, caller, headers, move |app, caller| {
+    let told = format!("delete {name} {id}");
+    let done = write(app, caller, headers, told, move |app, caller| {
         let snapshot = caller.place.feed.now();
         let def = caller.object(&snapshot.model, &name)?;
         permit(app, caller, def, Some(id), Action::Delete)?;
-        Ok(Wanted { change: Change::delete(&def.name, id), told: format!("delete {} {id}", def.name) })
+        Ok(Change::delete(&def.name, id))
     })
     .await?;
     Ok(written(&done, StatusCode::OK))
@@ -376,15 +386,15 @@ pub struct Merge {
 
 pub async fn merge(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap, body: Result<Json<Merge>, JsonRejection>) -> Result<Response, Problem> {
     let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
-    let done = write(app, caller, headers, move |app, caller| {
+    let told = format!("merge {name} {id} {:?}", body.into);
+    let done = write(app, caller, headers, told, move |app, caller| {
         let snapshot = caller.place.feed.now();
         let def = caller.object(&snapshot.model, &name)?;
         for one in [Some(id), body.into].into_iter().flatten() {
             permit(app, caller, def, Some(one), Action::Change)?;
         }
         let value = body.into.map_or(Value::Null, Value::Ref);
-        let change = Change::update(&def.name, id, Record::from([("merged_into".into(), value)]));
-        Ok(Wanted { change, told: format!("merge {} {id} {:?}", def.name, body.into) })
+        Ok(Change::update(&def.name, id, Record::from([("merged_into".into(), value)])))
     })
     .await?;
     Ok(written(&done, StatusCode::OK))

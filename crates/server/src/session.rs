@@ -5,12 +5,13 @@ use crate::guard;
 use northing_crm::access::Action;
 use crate::password;
 use crate::problem::Problem;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::json;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 pub const COOKIE: &str = "sid";
@@ -38,17 +39,18 @@ pub struct SignIn {
     code: Option<String>,
 }
 
-pub async fn sign_in(State(app): State<Arc<App>>, headers: HeaderMap, body: Result<Json<SignIn>, axum::extract::rejection::JsonRejection>) -> Result<Response, Problem> {
+pub async fn sign_in(State(app): State<Arc<App>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Result<Json<SignIn>, axum::extract::rejection::JsonRejection>) -> Result<Response, Problem> {
     let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
     let agent = headers.get(header::USER_AGENT).and_then(|h| h.to_str().ok()).unwrap_or("").to_string();
-    let permit = if body.token.is_none() { Some(app.hashing.acquire().await.map_err(Problem::internal)?) } else { None };
+    let permit = if body.token.is_none() { Some(app.to_hash().await?) } else { None };
+    let from = guard::address(&app, &headers, peer);
     let inner = app.clone();
     let (actor, session) = blocking(move || {
         let app = inner;
         let by_link = body.token.is_some();
         let actor = match &body.token {
             Some(token) => app.store.use_sign_in(token, app.env.now())?.ok_or_else(used_link)?,
-            None => by_password(&app, &body)?,
+            None => by_password(&app, &body, from.as_deref())?,
         };
         let session = admit(&app, &actor, &agent, by_link)?.ok_or_else(|| if by_link { used_link() } else { wrong() })?;
         Ok((actor, session))
@@ -80,10 +82,11 @@ fn wrong() -> Problem {
 }
 
 /// The same answer, after the same work, to a wrong password and to an address that nobody has.
-fn by_password(app: &App, body: &SignIn) -> Result<String, Problem> {
+fn by_password(app: &App, body: &SignIn, from: Option<&str>) -> Result<String, Problem> {
     let (Some(email), Some(given)) = (&body.email, &body.password) else { return Err(Problem::bad("send the token of a link, or email and password")) };
     let email = email.trim().to_lowercase();
-    let wait = app.tries.wait(&email, app.env.now());
+    let names = password::names(&email, from);
+    let wait = app.tries.wait(&names, app.env.now());
     if wait > 0 {
         return Err(Problem::wait(wait));
     }
@@ -96,13 +99,13 @@ fn by_password(app: &App, body: &SignIn) -> Result<String, Problem> {
     if known.totp_on {
         match body.code.as_deref().filter(|c| !c.trim().is_empty()) {
             None => {
-                app.tries.succeeded(&email);
+                app.tries.succeeded(&names);
                 return Err(Problem::new(StatusCode::UNAUTHORIZED, "code-needed", "A code is needed", "Enter the code that your app shows."));
             }
             Some(code) => crate::people::take_code(app, &actor, code)?,
         }
     }
-    app.tries.succeeded(&email);
+    app.tries.succeeded(&names);
     Ok(actor)
 }
 

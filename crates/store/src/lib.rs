@@ -17,7 +17,7 @@ mod write;
 
 pub use change::{Change, Commit, Committed, Moment, Op};
 pub use log::Logged;
-pub use sessions::{Credential, Opened, Session};
+pub use sessions::{Credential, Opened, Session, TokenTerms};
 pub use taken::{Alarm, KEPT_DAYS, Taken};
 
 use northing_model::{Currency, Model};

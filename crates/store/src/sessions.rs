@@ -1,6 +1,6 @@
 //! Sign-in links, sessions and the tokens of programs. Only hashes are kept, so a copy of the database opens nothing.
 
-use crate::{Result, Store, StoreError};
+use crate::{Result, Store, StoreError, write};
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
@@ -33,6 +33,16 @@ pub struct Opened {
     pub read_only: bool,
 }
 
+/// Of a new token.
+#[derive(Debug, Clone)]
+pub struct TokenTerms {
+    pub actor: String,
+    pub name: String,
+    pub read_only: bool,
+    pub now: i64,
+    pub expires_at: i64,
+}
+
 /// So much of a hash names a session.
 const ID: usize = 16;
 
@@ -43,8 +53,20 @@ pub(crate) fn hash(token: &str) -> String {
 impl Store {
     /// Keeps a one-use sign-in token for `seconds`.
     pub fn add_sign_in(&self, token: &str, actor: &str, now: i64, seconds: i64) -> Result<()> {
+        self.keep_sign_in(token, actor, now, seconds, false)
+    }
+
+    /// The same, and no earlier one of this person is good any more: of links that are passed on there is one at a time.
+    pub fn only_sign_in(&self, token: &str, actor: &str, now: i64, seconds: i64) -> Result<()> {
+        self.keep_sign_in(token, actor, now, seconds, true)
+    }
+
+    fn keep_sign_in(&self, token: &str, actor: &str, now: i64, seconds: i64, only: bool) -> Result<()> {
         let (hash, actor) = (hash(token), actor.to_string());
         self.effect(move |c| {
+            if only {
+                c.execute("delete from sign_in where actor = ?1", [&actor])?;
+            }
             c.execute("delete from sign_in where expires_at < ?1", [now])?;
             c.execute("insert into sign_in (token_hash, actor, expires_at) values (?1, ?2, ?3)", params![hash, actor, now + seconds])?;
             Ok(())
@@ -113,11 +135,20 @@ impl Store {
         Ok(Some(session))
     }
 
-    pub fn add_token(&self, token: &str, actor: &str, name: &str, read_only: bool, now: i64, expires_at: i64) -> Result<String> {
-        let (hash, actor, name) = (hash(token), actor.to_string(), name.to_string());
+    /// Keeps a program's token; its id. Under a key that was used for the same one it takes the place of that one, since
+    /// whoever asks again never got it.
+    pub fn add_token(&self, token: &str, terms: TokenTerms, key: Option<(String, String)>) -> Result<String> {
+        let hash = hash(token);
         let id = hash[..ID].to_string();
         let own = id.clone();
         self.effect(move |c| {
+            let TokenTerms { actor, name, read_only, now, expires_at } = terms;
+            if let Some((key, told)) = &key {
+                if let Some(lost) = write::kept_answer(c, key, told)? {
+                    c.execute("delete from token where actor = ?1 and id = ?2", params![actor, lost])?;
+                }
+                write::keep_answer(c, key, told, &own, now)?;
+            }
             let sql = "insert into token (token_hash, id, actor, name, read_only, created_at, expires_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
             c.execute(sql, params![hash, own, actor, name, read_only, now, expires_at])?;
             Ok(())

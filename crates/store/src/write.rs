@@ -28,6 +28,11 @@ impl Store {
         self.send(|answer| Job::Commit(commit, answer))
     }
 
+    /// What was answered to a request under this key; another request under it is refused.
+    pub fn answered(&self, key: &str, hash: &str) -> Result<Option<Committed>> {
+        self.read(|c| remembered(c, key, hash))
+    }
+
     pub(crate) fn effect(&self, f: impl FnOnce(&Connection) -> Result<()> + Send + 'static) -> Result<()> {
         self.send(|answer| Job::Effect(Box::new(f), answer)).map(|_| ())
     }
@@ -136,9 +141,31 @@ fn apply(connection: &Connection, model: &Model, commit: &Commit, seq: &mut u64)
     }
     if let Some((key, hash)) = &commit.key {
         let text = json!({"seq": answer.seq, "versions": answer.versions}).to_string();
-        connection.prepare_cached("insert into idempotency (key, hash, at, answer) values (?1, ?2, ?3, ?4)")?.execute(params![key, hash, commit.at, text])?;
+        keep_answer(connection, key, hash, &text, commit.at)?;
     }
     Ok(answer)
+}
+
+/// How long an answer is kept for whoever asks again with its key, in seconds.
+const ANSWERS: i64 = 2 * 86_400;
+
+/// Keeps the answer to a request under its key, and lets go of at most two that are old: so there are never many.
+pub(crate) fn keep_answer(connection: &Connection, key: &str, hash: &str, answer: &str, at: i64) -> Result<()> {
+    connection.prepare_cached("insert into idempotency (key, hash, at, answer) values (?1, ?2, ?3, ?4) on conflict (key) do update set at = ?3, answer = ?4")?.execute(params![key, hash, at, answer])?;
+    connection.prepare_cached("delete from idempotency where at < ?1 and rowid in (select rowid from idempotency order by rowid limit 2)")?.execute([at - ANSWERS])?;
+    Ok(())
+}
+
+/// The answer that was given to this key; another request under it is refused.
+pub(crate) fn kept_answer(connection: &Connection, key: &str, hash: &str) -> Result<Option<String>> {
+    let found: Option<(String, String)> = connection
+        .prepare_cached("select hash, answer from idempotency where key = ?1")?
+        .query_row([key], |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()?;
+    match found {
+        Some((stored, _)) if stored != hash => Err(StoreError::KeyReused),
+        found => Ok(found.map(|(_, answer)| answer)),
+    }
 }
 
 fn check_definitions(connection: &Connection) -> Result<()> {
@@ -152,14 +179,7 @@ fn check_definitions(connection: &Connection) -> Result<()> {
 }
 
 fn remembered(connection: &Connection, key: &str, hash: &str) -> Result<Option<Committed>> {
-    let found: Option<(String, String)> = connection
-        .prepare_cached("select hash, answer from idempotency where key = ?1")?
-        .query_row([key], |r| Ok((r.get(0)?, r.get(1)?)))
-        .optional()?;
-    let Some((stored, answer)) = found else { return Ok(None) };
-    if stored != hash {
-        return Err(StoreError::KeyReused);
-    }
+    let Some(answer) = kept_answer(connection, key, hash)? else { return Ok(None) };
     let json: serde_json::Value = serde_json::from_str(&answer).map_err(|_| StoreError::Corrupt("idempotency".into()))?;
     let seq = json["seq"].as_u64().unwrap_or(0);
     let versions = serde_json::from_value(json["versions"].clone()).unwrap_or_default();
@@ -342,7 +362,7 @@ fn check_value(
             check_merge(connection, object, id, *target)?;
         }
     }
-    if let (Value::Text(zone), "zone", "workspace") = (value, field.name.as_str(), object.name.as_str()) {
+    if let (Value::Text(zone), "zone", "workspace" | "schedule") = (value, field.name.as_str(), object.name.as_str()) {
         if northing_model::Zone::parse(zone).is_none() {
             return Err(invalid(object, "zone", format!("'{zone}' is not a time zone; write one like Europe/Warsaw")));
         }

@@ -219,7 +219,7 @@ impl Reading<'_> {
 
     /// An instant: with an offset as it stands, without one in the workspace's zone, a date at its midnight.
     pub fn instant(&self, text: &str, format: Option<&str>) -> Result<i64, String> {
-        let unclear = || format!("'{text}' is not a date or time{}", format.map_or(String::new(), |f| format!(" written as {f}")));
+        let unclear = || format.map_or_else(|| format!("'{text}' is not a date or time"), |f| format!("'{text}' is not a date or time written as {f}"));
         if let Some(format) = format {
             // A day's notation may be followed by the time of day.
             for more in ["", " %H:%M", " %H:%M:%S"] {

@@ -23,9 +23,12 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>) -> Result<Series> {
     // A fitted model holds for its day; conditions that speak of the clock hold for the instant.
     let day = if matches!(c.shape, Shape::Model) { i64::from(frame.snapshot.settings.zone.day(cut - 1)) } else { 0 };
     let clock = if about.to_lowercase().contains("now") { frame.now } else { 0 };
+    // Windows and caps are named in the definition; how long they are stands in the settings.
+    let mut asked = DefaultHasher::new();
+    (&about, frame.snapshot.settings.numbers(), day, clock).hash(&mut asked);
     let key = |span: &Span| {
-        let mut hasher = DefaultHasher::new();
-        (&about, day, clock, span).hash(&mut hasher);
+        let mut hasher = asked.clone();
+        span.hash(&mut hasher);
         hasher.finish()
     };
     let mut found: Vec<Option<Arc<Groups>>> = c.spans.iter().map(|span| frame.cache.and_then(|cache| cache.cells(key(span)))).collect();

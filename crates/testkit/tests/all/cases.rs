@@ -68,6 +68,8 @@ fn every_metric_has_a_case_and_words_in_six_languages() {
             for field in object.fields.values() {
                 let known = labels.get(language, &format!("field.{}", field.name)).or_else(|| labels.get(language, &format!("field.{}.{}", object.name, field.name)));
                 missing.extend(known.is_none().then(|| format!("{language} field.{}", field.name)));
+                let twin = object.fields.values().find(|f| f.name < field.name && labels.field(language, &object.name, f) == labels.field(language, &object.name, field));
+                missing.extend(twin.map(|f| format!("{language}: words that tell {0}.{1} from {0}.{2}", object.name, field.name, f.name)));
                 missing.extend(field.options.iter().filter(|_| field.band.is_none()).map(|o| format!("option.{o}")).filter(|k| labels.get(language, k).is_none()).map(|k| format!("{language} {k}")));
             }
         }

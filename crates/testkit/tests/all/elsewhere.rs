@@ -3,6 +3,7 @@
 use crate::http::{NOW, Reply, Server, start_where};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use northing_crm::Env;
 use northing_model::{Record, Value};
 use northing_store::{Change, Commit};
 use northing_testkit::cases::id_of;
@@ -90,7 +91,7 @@ fn server(at: &Elsewhere) -> Server {
             store.commit(Commit { actor: "owner".into(), at: NOW, changes: vec![Change::create("user", id_of(who), fields)], key: None }).unwrap();
         }
     };
-    start_where(fill, Some(oidc))
+    start_where(fill, Env::new(|| NOW, uuid::Uuid::now_v7), |config| config.oidc = Some(oidc))
 }
 
 fn header(reply: &Reply, name: &str) -> Vec<String> {

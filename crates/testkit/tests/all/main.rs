@@ -1,6 +1,7 @@
 //! One test binary for what spans crates: linking is dear on two cores.
 #![allow(clippy::unwrap_used)]
 
+mod again;
 mod bookings;
 mod bulk;
 mod cases;
@@ -12,12 +13,15 @@ mod hostile;
 mod http;
 mod imports;
 mod lists;
+mod lost_update;
+mod matrix;
 mod oracle;
 mod outflow;
 mod real_data;
 mod real_life;
 mod rights;
 mod search;
+mod settings;
 mod sign_in;
 mod store;
 mod tidy;

@@ -38,7 +38,7 @@ fn an_alarm_at_large_exports() {
     let by_token = |token: &str, method: &str, path: &str, body: Option<&Js>| server.send(method, path, &[("Authorization", &format!("Bearer {token}")), ("Content-Type", "application/json")], body);
     let alarms = || told(&server, &owner)["alarms"].as_array().unwrap().clone();
     let [heard, not_for_ann] = [&owner, &ann].map(|c| server.stream("/api/events", &[("Cookie", c)]));
-    let listening = (0..200).any(|_| { std::thread::sleep(Duration::from_millis(20)); heard.lock().unwrap().contains("event: seq") && not_for_ann.lock().unwrap().contains("event: seq") });
+    let listening = (0..3_000).any(|_| { std::thread::sleep(Duration::from_millis(20)); heard.lock().unwrap().contains("event: seq") && not_for_ann.lock().unwrap().contains("event: seq") });
     assert!(listening);
 
     // Files: the second passes the limit; a third alone does not pass it again.
@@ -50,7 +50,7 @@ fn an_alarm_at_large_exports() {
     assert_eq!((first.len(), &first[0]["name"], &first[0]["way"], &first[0]["rows"], &first[0]["seen"]), (1, &json!("Ann"), &json!("file"), &json!(120), &Js::Null), "{first:?}");
     export();
     assert_eq!(alarms().len(), 1);
-    let rung = (0..200).any(|_| { std::thread::sleep(Duration::from_millis(20)); heard.lock().unwrap().contains("event: alarm") });
+    let rung = (0..3_000).any(|_| { std::thread::sleep(Duration::from_millis(20)); heard.lock().unwrap().contains("event: alarm") });
     assert!(rung, "open screens of the owner were not told");
     std::thread::sleep(Duration::from_millis(1_100));
     assert!(!not_for_ann.lock().unwrap().contains("alarm"), "who may not see alarms was told of one");

@@ -1,8 +1,10 @@
 //! Passwords, codes, sessions and tokens over a real socket (SECURITY.md §3, rows 17 to 21).
 
-use crate::http::{NOW, Server, start_with};
+use crate::http::{NOW, Server, start_where};
+use northing_crm::Env;
 use northing_model::{Record, Value};
-use northing_store::{Change, Commit};
+use northing_server::Config;
+use northing_store::{Change, Commit, Store};
 use northing_testkit::cases::id_of;
 use serde_json::{Value as Js, json};
 
@@ -11,7 +13,11 @@ const KIND: (&str, &str) = ("Content-Type", "application/json");
 const GOOD: &str = "orange tiles on the quay";
 
 fn server() -> Server {
-    let server = start_with(|store, env| {
+    server_where(Env::new(|| NOW, uuid::Uuid::now_v7), |_| {})
+}
+
+fn server_where(env: Env, set: impl FnOnce(&mut Config)) -> Server {
+    let fill = |store: &Store, env: &Env| {
         northing_crm::workspace::ensure(store, env, &Record::new()).unwrap();
         northing_crm::workspace::ensure_roles(store, env).unwrap();
         let mut role = None;
@@ -22,7 +28,8 @@ fn server() -> Server {
             let fields = Record::from([("name".into(), text(who)), ("email".into(), text(&format!("{who}@example.org"))), ("access".into(), Value::Ref(role.unwrap()))]);
             store.commit(Commit { actor: "owner".into(), at: NOW, changes: vec![Change::create("user", id_of(who), fields)], key: None }).unwrap();
         }
-    });
+    };
+    let server = start_where(fill, env, set);
     server.store.add_sign_in("owner-link", "owner", NOW, 60).unwrap();
     server
 }
@@ -57,8 +64,12 @@ fn from_an_invitation_to_a_password() {
     }
     server.store.add_sign_in("again", &id_of("wanda").to_string(), NOW, 60).unwrap();
     let elsewhere = Server::cookie(&server.ask_in(&json!({"token": "again"})));
+    let stream = server.stream("/api/events", &[("Cookie", &elsewhere)]);
+    let until = |what: &str| (0..2_400).any(|_| { std::thread::sleep(std::time::Duration::from_millis(25)); stream.lock().unwrap().contains(what) });
+    assert!(until("event: seq"), "the stream does not begin");
     assert_eq!(server.as_them(&cookie, "PUT", "/api/me/password", &json!({"password": GOOD})).status, 204);
     assert_eq!(server.as_them(&elsewhere, "GET", "/api/session", &json!({})).status, 401, "another session outlived the new password");
+    assert!(until("\r\n0\r\n"), "what another session listens to outlived the new password");
     assert_eq!(server.as_them(&cookie, "GET", "/api/session", &json!({})).status, 200);
 
     // The session is a new one each time, and is not the client's to choose.
@@ -70,6 +81,14 @@ fn from_an_invitation_to_a_password() {
     let first_id = seen["sessions"].as_array().unwrap().iter().find(|s| s["id"] != seen["this"]).unwrap()["id"].as_str().unwrap().to_string();
     assert_eq!(server.as_them(&second, "DELETE", &format!("/api/me/sessions/{first_id}"), &json!({})).status, 204);
     assert_eq!(server.as_them(&cookie, "GET", "/api/session", &json!({})).status, 401);
+
+    // Who lost the password gets a link for ten minutes, of which there is one at a time; somebody new has a week.
+    let link = |user: &str| server.as_them(&owner, "POST", "/api/invitations", &json!({"user": id_of(user)})).json();
+    let (lost, later, new) = (link("wanda"), link("wanda"), link("otto"));
+    let ends = |link: &Js| link["expires_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
+    assert_eq!((ends(&later), ends(&new)), (NOW + 600, NOW + 7 * 86_400));
+    let opened = |link: &Js| server.ask_in(&json!({"token": link["link"].as_str().unwrap().split('#').nth(1)})).status;
+    assert_eq!((opened(&lost), opened(&later)), (401, 200));
 
     // Without the old password no new one, from a session that a password opened.
     assert_eq!(server.as_them(&second, "PUT", "/api/me/password", &json!({"password": "green shutters by the mill"})).status, 422);
@@ -108,6 +127,71 @@ fn nobody_learns_who_exists_and_guessing_is_slow() {
         let forged = server.send("POST", "/api/invitations", &[("Cookie", owner.as_str()), SAME, KIND, ("Host", host)], Some(&json!({"user": id_of("otto")})));
         assert!(forged.status >= 400 && !forged.body.contains("sign-in#"), "{host}: {}", forged.body);
     }
+}
+
+/// Thousands of tries at once: at most twenty are looked at, of one account or of many, whatever they say that they come
+/// from; somebody at another place is not held up (row 18).
+#[test]
+fn a_flood_of_guesses_is_not_looked_at() {
+    let server = server_where(Env::new(|| NOW, uuid::Uuid::now_v7), |config| config.public_url = Some("https://crm.example.org".into()));
+    let from = |forwarded: &str, email: &str, password: &str| {
+        let headers = [("Host", "crm.example.org"), SAME, KIND, ("X-Forwarded-For", forwarded)];
+        server.send("POST", "/api/session", &headers, Some(&json!({"email": email, "password": password}))).status
+    };
+    let flood = |tries: usize, of: &(dyn Fn(usize) -> (String, String) + Sync)| {
+        let counts = std::thread::scope(|scope| {
+            let running: Vec<_> = (0..8).map(|part| scope.spawn(move || {
+                let mut looked = 0;
+                for n in (0..tries).filter(|n| n % 8 == part) {
+                    let (forwarded, email) = of(n);
+                    let status = from(&forwarded, &email, "guess");
+                    assert!(status == 401 || status == 429, "{status}");
+                    looked += usize::from(status == 401);
+                }
+                looked
+            })).collect();
+            running.into_iter().map(|r| r.join().unwrap()).sum::<usize>()
+        });
+        assert!((1..=20).contains(&counts), "{counts} tries were looked at");
+    };
+    // The proxy adds where it has a request from; what stands before that, the guesser wrote.
+    flood(10_000, &|n| (format!("10.0.0.{}, 9.9.9.9", n % 250), "wanda@example.org".into()));
+    flood(2_000, &|n| ("8.8.8.8".into(), format!("somebody{n}@example.org")));
+    flood(2_000, &|n| (format!("2001:db8:1:2:{:x}::1", n), format!("somebody{}@example.org", n % 9)));
+    server.store.add_sign_in("wanda-link", &id_of("wanda").to_string(), NOW, 60).unwrap();
+    let hosted = [("Host", "crm.example.org"), SAME, KIND];
+    let cookie = Server::cookie(&server.send("POST", "/api/session", &hosted, Some(&json!({"token": "wanda-link"}))));
+    assert_eq!(server.send("PUT", "/api/me/password", &[&hosted[..], &[("Cookie", &cookie)]].concat(), Some(&json!({"password": GOOD}))).status, 204);
+    assert_eq!((from("7.7.7.7", "wanda@example.org", GOOD), from("9.9.9.9", "wanda@example.org", GOOD)), (200, 429));
+}
+
+/// A wrong password takes as long for somebody who exists as for nobody (row 19): medians of 200 tries each, taken in
+/// turns, within a twentieth. A busy machine may spoil one round of it; a difference in what is done spoils all.
+#[test]
+fn the_time_of_an_answer_tells_nobody_who_exists() {
+    let clock = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(NOW));
+    let ticking = clock.clone();
+    // Every look at it is an hour later, so that nobody has to wait.
+    let server = server_where(Env::new(move || ticking.fetch_add(3_600, std::sync::atomic::Ordering::Relaxed), uuid::Uuid::now_v7), |_| {});
+    server.store.set_password(&id_of("wanda").to_string(), "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
+    let timed = |email: &str| {
+        let begun = std::time::Instant::now();
+        let reply = server.with_password(email, "not the password");
+        assert_eq!(reply.status, 401, "{}", reply.body);
+        begun.elapsed()
+    };
+    let mut ratios = Vec::new();
+    while ratios.len() < 3 {
+        let (mut there, mut absent): (Vec<_>, Vec<_>) = (0..200).map(|_| (timed("wanda@example.org"), timed("nobody@example.org"))).unzip();
+        there.sort_unstable();
+        absent.sort_unstable();
+        ratios.push(there[100].as_secs_f64() / absent[100].as_secs_f64());
+        if ratios.last().is_some_and(|r| (r - 1.0).abs() < 0.05) {
+            println!("median of those who exist to that of nobody: {ratios:?}");
+            return;
+        }
+    }
+    panic!("the time tells who exists: {ratios:?}");
 }
 
 /// Whoever gets hold of the files gets no key: what opens a door is nowhere in them as it is.
@@ -150,6 +234,16 @@ fn codes_and_tokens() {
     let again = json!({"email": "otto@example.org", "password": GOOD, "code": code(-1)});
     assert_eq!(server.ask_in(&again).status, 422, "a code was good twice");
     assert_eq!(server.ask_in(&json!({"email": "otto@example.org", "password": GOOD, "code": code(0)})).status, 200);
+
+    // Who lost what shows the codes comes by a link and ends them; a session that a password opened cannot.
+    server.store.add_sign_in("lost-phone", &id_of("otto").to_string(), NOW, 60).unwrap();
+    let by_password = Server::cookie(&server.ask_in(&json!({"email": "otto@example.org", "password": GOOD, "code": code(1)})));
+    for body in [json!({}), json!({"code": ""}), json!({"code": "000000"}), json!({"code": code(1)})] {
+        assert_eq!(server.as_them(&by_password, "DELETE", "/api/me/codes", &body).status, 422, "{body}");
+    }
+    let by_link = Server::cookie(&server.ask_in(&json!({"token": "lost-phone"})));
+    assert_eq!(server.as_them(&by_link, "DELETE", "/api/me/codes", &json!({})).status, 204);
+    assert_eq!(server.with_password("otto@example.org", GOOD).status, 200);
 
     // A program's token: shown once, reads only where it may only read, needs no browser's headers, ends when taken away.
     let made = server.as_them(&cookie, "POST", "/api/me/tokens", &json!({"name": "reports", "read_only": true, "days": 30})).json();

@@ -58,3 +58,33 @@ fn sources_keep_the_rules() {
         }
     }
 }
+
+/// What is said in other languages is still said in English somewhere, and in all of them alike.
+#[test]
+fn every_sentence_is_still_said() {
+    let read = |path: PathBuf| std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let told = |language: &str| -> BTreeMap<String, String> {
+        let mut file: BTreeMap<String, BTreeMap<String, String>> = toml::from_str(&read(root().join(format!("model/locales/{language}/problems.toml")))).unwrap();
+        file.remove("problem").unwrap()
+    };
+    let mut found = Vec::new();
+    sources(&root().join("crates"), &mut found);
+    let sources: String = found.into_iter().filter(|(path, _)| !path.starts_with(root().join("crates/testkit"))).map(|(_, text)| text).collect();
+    let first = told("pl");
+    for english in first.keys() {
+        for part in northing_model::phrases::parts(english).0 {
+            // A sentence may be put together of two, at a full stop or of a problem and its cure.
+            for part in part.split(". ").flat_map(|p| p.split(" (")).map(|p| p.trim_matches(|c: char| !c.is_alphanumeric())) {
+                assert!(sources.contains(part), "nobody says '{part}' any more (of '{english}')");
+            }
+        }
+    }
+    for language in northing_model::labels::LANGUAGES.into_iter().skip(1) {
+        let own = told(language);
+        assert!(own.keys().eq(first.keys()), "{language}: other sentences than pl: {:?}", own.keys().filter(|k| !first.contains_key(*k)).chain(first.keys().filter(|k| !own.contains_key(*k))).collect::<Vec<_>>());
+        for (english, said) in &own {
+            let known = northing_model::phrases::parts(english).1;
+            assert!(!said.trim().is_empty() && northing_model::phrases::parts(said).1.iter().all(|name| known.contains(name)), "{language}: {english}");
+        }
+    }
+}
