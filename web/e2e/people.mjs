@@ -47,14 +47,23 @@ export async function people({ page, guest, origin, name, check, look }) {
   check(`${name}: nothing is offered that the role forbids`, (await guest.locator('a[download]').count()) === 0 && (await guest.locator('a[href="/records/access_roles"]').count()) === 0);
 
   await guest.evaluate(() => fetch('/api/session', { method: 'DELETE' }));
-  await guest.goto(`${origin}/sign-in`);
+  // A session that has ended leads to signing in, and from there back to where one was.
+  await guest.locator('main thead button').first().click();
+  check(`${name}: an ended session is noticed`, await guest.waitForURL('**/sign-in', { timeout: 10_000 }).then(() => true, () => false), guest.url());
+  await guest.goto(`${origin}/records/deals?sort=-created_at`);
+  await guest.waitForURL('**/sign-in');
   await guest.locator('input[autocomplete=username]').fill('walker@example.org');
   await guest.locator('input[type=password]').fill('wrong tiles on the quay');
   await guest.locator('button[type=submit]').click();
   check(`${name}: a wrong password is told`, await guest.locator('[role=alert]').waitFor({ timeout: 5000 }).then(() => true, () => false));
   await guest.locator('input[type=password]').fill('orange tiles on the quay');
   await guest.locator('button[type=submit]').click();
-  check(`${name}: and the right one opens`, await guest.waitForSelector('a[href^="/metrics/revenue"]', { timeout: 15_000 }).then(() => true, () => false));
+  check(`${name}: and the right one opens the page that was asked for`, await guest.waitForURL('**/records/deals?sort=-created_at', { timeout: 15_000 }).then(() => true, () => false), guest.url());
+  await guest.goto(`${origin}/no/such/page`);
+  check(`${name}: an address that no page has says so`, await guest.locator('main a[href="/"]').waitFor({ timeout: 10_000 }).then(() => true, () => false));
+  await look(guest, `nowhere-${name}`);
+  await guest.locator('main a[href="/"]').click();
+  check(`${name}: and leads to one that there is`, await guest.waitForSelector('a[href^="/metrics/revenue"]', { timeout: 15_000 }).then(() => true, () => false));
   await look(guest, `own-overview-${name}`);
 }
 
@@ -124,6 +133,19 @@ export async function offline({ page, context, origin, name, check, look }) {
   await context.setOffline(false);
   await form.locator('button[type=submit]').click();
   check(`${name}: and saved when there is a connection`, await page.waitForURL(/customers\/[0-9a-f-]{36}/, { timeout: 10_000 }).then(() => true, () => false));
+  // It was written, and the answer got lost: what is sent again is there once.
+  await page.goto(`${origin}/records/customers`);
+  await page.waitForSelector('table tbody tr');
+  await page.locator('main header button').last().click();
+  await form.locator('input').first().fill('Lost on the way back');
+  const there = () => page.evaluate(async () => (await (await fetch('/api/records/customers?limit=1&filter=' + encodeURIComponent("name = 'Lost on the way back'"))).json()).total);
+  const written = new Promise((done) => page.route('**/api/records/customers', async (route) => { await route.fetch(); await route.abort('internetdisconnected'); done(); }, { times: 1 }));
+  await form.locator('button[type=submit]').click();
+  await written;
+  await form.locator('[role=alert]').waitFor();
+  check(`${name}: an answer is lost, the record is there`, (await there()) === 1);
+  await form.locator('button[type=submit]').click();
+  check(`${name}: and sent again it is the same record`, await page.waitForURL(/customers\/[0-9a-f-]{36}/, { timeout: 10_000 }).then(() => true, () => false) && (await there()) === 1);
   await context.setOffline(true);
   await page.reload();
   check(`${name}: offline, the app opens and says so`, await page.locator('[role=alert]').waitFor({ timeout: 10_000 }).then(() => true, () => false));

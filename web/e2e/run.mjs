@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { AxeBuilder } from '@axe-core/playwright';
+import { forms } from './forms.mjs';
 import { leads, offline, people } from './people.mjs';
 import { wait, work } from './work.mjs';
 
@@ -135,11 +136,18 @@ async function day(page, context, origin, name) {
   await form.locator('input').first().fill('Zebra stripes');
   // The first stage is there already; whose deal it is, too, since it was begun on the customer's page.
   check(`${name}: a new deal begins in the first stage`, await wait(page, async () => { const { items: [first] } = await (await fetch('/api/records/stages?limit=1')).json(); return [...document.querySelectorAll('[role=dialog] [role=combobox]')][0]?.value === first.fields.name; }));
-  await form.locator('input[inputmode=decimal]').first().fill('4321.00');
+  // An amount and a day as they are written there; the day is typed key by key.
+  const [amount, day] = { en: ['4,321.50', '01122026'], pl: ['4 321,50', '01122026'], fa: ['۴٬۳۲۱٫۵۰', '14050910'] }[name.slice(0, 2)];
+  await form.locator('input[inputmode=decimal]').first().fill(amount);
+  await form.locator('[role=spinbutton]').first().focus();
+  await page.keyboard.type(day, { delay: 20 });
   await look(page, `deal-form-${name}`);
   await form.locator('button[type=submit]').click();
   await saved();
   check(`${name}: the deal stands on the customer's page`, await page.locator('main table a', { hasText: 'Zebra stripes' }).first().waitFor().then(() => true, () => false));
+
+  const { items: [typed] } = await page.evaluate(async () => (await fetch(`/api/records/deals?filter=${encodeURIComponent("name = 'Zebra stripes'")}`)).json());
+  check(`${name}: with the amount and the day that were typed`, typed.fields.amount.amount === '4321.50' && typed.fields.expected_close === '2026-12-01', JSON.stringify(typed.fields));
 
   // A deal with somebody new: named in the form, made with it.
   await page.goto(`${origin}/records/deals`);
@@ -332,6 +340,7 @@ async function walk(lang, theme, width, height) {
   await offline({ page, context, origin, name, check, look });
   errors.splice(online, errors.length, ...errors.slice(online).filter((e) => !/ERR_INTERNET_DISCONNECTED|\/assets\/index/.test(e)));
   errors.splice(strict, errors.length, ...errors.slice(strict).filter((e) => !/40[0149]|412|422|ERR_INTERNET_DISCONNECTED/.test(e)));
+  if (theme === 'light' && (lang === 'pl' || (lang === 'en') === (width > 500))) await forms({ page, origin, name, check });
   check(`${name}: no console error`, errors.length === 0, errors.join(' | '));
   await context.close();
   await stop();

@@ -1,13 +1,14 @@
 import '@fontsource-variable/inter/wght.css';
 import './styles/vazirmatn.css';
 import './styles/tokens.css';
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { createRootRouteWithContext, createRoute, createRouter, redirect, RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { ApiError } from './lib/api';
 import { sessionQuery } from './lib/data';
 import { searchOf } from './lib/period';
+import { recall, remember, signInAnew } from './lib/place';
 import { PrefsProvider } from './lib/prefs';
 import { Account } from './pages/Account';
 import { Board } from './pages/Board';
@@ -21,6 +22,7 @@ import { Duplicates } from './pages/Duplicates';
 import { Inbox, type InboxSearch } from './pages/Inbox';
 import { Metric, type MetricSearch } from './pages/Metric';
 import { Metrics } from './pages/Metrics';
+import { Nowhere } from './pages/Nowhere';
 import { Overview } from './pages/Overview';
 import { Quality } from './pages/Quality';
 import { Record } from './pages/Record';
@@ -29,7 +31,8 @@ import { SignIn } from './pages/SignIn';
 import { Failure, Loading } from './ui/Parts';
 import { Shell } from './ui/Shell';
 
-const client = new QueryClient({ defaultOptions: { queries: { staleTime: 10_000, retry: (count, error) => count < 1 && !(error instanceof ApiError && error.problem.status >= 400 && error.problem.status < 500), refetchOnWindowFocus: false } } });
+const ended = (error: unknown) => error instanceof ApiError && error.problem.status === 401;
+const client = new QueryClient({ queryCache: new QueryCache({ onError: (error, query) => { if (ended(error) && query.queryKey !== sessionQuery.queryKey) signInAnew(); } }), defaultOptions: { queries: { staleTime: 10_000, retry: (count, error) => count < 1 && !(error instanceof ApiError && error.problem.status >= 400 && error.problem.status < 500), refetchOnWindowFocus: false } } });
 
 const root = createRootRouteWithContext<{ client: QueryClient }>()();
 const signIn = createRoute({ getParentRoute: () => root, path: '/sign-in', component: SignIn });
@@ -43,9 +46,12 @@ const inside = createRoute({
     try {
       await context.client.ensureQueryData(sessionQuery);
     } catch (error) {
-      if (error instanceof ApiError && error.problem.status === 401) throw redirect({ to: '/sign-in' });
-      throw error;
+      if (!ended(error)) throw error;
+      remember();
+      throw redirect({ to: '/sign-in' });
     }
+    const place = location.pathname === '/' ? recall() : undefined;
+    if (place) location.replace(place);
   },
 });
 const text = (value: unknown) => (typeof value === 'string' && value ? value : undefined);
@@ -76,6 +82,7 @@ const routes = inside.addChildren([
   createRoute({ getParentRoute: () => inside, path: '/account', component: Account }),
   createRoute({ getParentRoute: () => inside, path: '/records/$object', component: Records, validateSearch: listSearch }),
   createRoute({ getParentRoute: () => inside, path: '/records/$object/$id', component: Record }),
+  createRoute({ getParentRoute: () => inside, path: '$', component: Nowhere }),
 ]);
 const router = createRouter({ routeTree: root.addChildren([signIn, routes]), context: { client }, scrollRestoration: true, defaultPreload: false });
 
@@ -83,9 +90,11 @@ declare module '@tanstack/react-router' {
   interface Register { router: typeof router }
 }
 
+const trusted = (window as unknown as { trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(url: string): string } } }).trustedTypes;
+// React Aria empties what it has said to screen readers by writing no HTML at all, while a date is typed. Nothing but that.
+trusted?.createPolicy('default', { createHTML: (html: string) => (html === '' ? html : null) });
 if (import.meta.env.PROD && 'serviceWorker' in navigator) {
   // The one address that becomes a script here is our own, and written down.
-  const trusted = (window as unknown as { trustedTypes?: { createPolicy(name: string, rules: object): { createScriptURL(url: string): string } } }).trustedTypes;
   const policy = trusted?.createPolicy('northing-worker', { createScriptURL: (url: string) => (url === '/sw.js' ? url : '') });
   navigator.serviceWorker.register(policy?.createScriptURL('/sw.js') ?? '/sw.js').catch(() => { /* a private window may forbid it; all else works */ });
 }

@@ -9,6 +9,7 @@ import { useReason } from '../lib/reason';
 import { useWrite, type Change } from '../lib/write';
 import { Select } from '../ui/Parts';
 import { Ask } from './Ask';
+import { Figure } from './Figure';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
 
@@ -53,7 +54,7 @@ export function Convert({ lead, onDone }: { lead: Item; onDone(customer: string)
     }
   };
   if (lead.fields.customer || !may.customer || !may.lead) return null;
-  const field = (key: 'customer' | 'deal' | 'amount', title: string, begin: string, more: React.InputHTMLAttributes<HTMLInputElement> = {}) => (
+  const field = (key: 'customer' | 'deal', title: string, begin: string, more: React.InputHTMLAttributes<HTMLInputElement> = {}) => (
     <label className={css.field}><span>{title}</span><input className={ui.field} dir="auto" value={typed[key] ?? begin} onChange={(e) => setTyped({ ...typed, [key]: e.target.value })} {...more} /></label>
   );
   return (
@@ -68,7 +69,7 @@ export function Convert({ lead, onDone }: { lead: Item; onDone(customer: string)
             </fieldset>
           )}
           {!known && field('customer', label('one.customer'), name, { required: true })}
-          {may.deal && <>{field('deal', label('one.deal'), name, { required: true })}{field('amount', label('field.amount'), '', { inputMode: 'decimal', dir: 'ltr' })}
+          {may.deal && <>{field('deal', label('one.deal'), name, { required: true })}<label className={css.field}><span>{label('field.amount')}</span><Figure value={typed.amount ?? ''} onChange={(amount) => setTyped({ ...typed, amount })} /></label>
             <Select label={label('field.stage')} value={stage} onChange={(s) => setTyped({ ...typed, stage: s })} options={(stages.data?.items ?? []).map((s) => ({ value: s.id, label: text(s.fields.name) }))} /></>}
       </Ask>
     </>

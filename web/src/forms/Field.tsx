@@ -1,13 +1,12 @@
 // One field of a form, by its type: the same for every object. It speaks in the values that the server reads.
-import { fromDate, parseDate, toCalendar, GregorianCalendar, toCalendarDateTime, type DateValue } from '@internationalized/date';
 import { useId } from 'react';
-import { DateField, DateInput, DateSegment, I18nProvider } from 'react-aria-components';
 import { useIntl } from 'react-intl';
 import type { FieldInfo } from '../lib/api';
 import { useLabel, useSession } from '../lib/data';
-import { useFormat } from '../lib/format';
+import { Figure } from './Figure';
 import { Days, Week } from './Hours';
 import { Length } from './Length';
+import { Moment } from './Moment';
 import { Pick } from './Pick';
 import { Rights } from './Rights';
 import { Rule } from './Rule';
@@ -56,19 +55,19 @@ function Control({ id, labelled, wrong, field, value, title, autoFocus, onChange
     case 'long_text': return <textarea {...common} className={`${ui.field} ${css.area}`} rows={4} value={text} onChange={(e) => onChange(e.target.value)} />;
     case 'duration': return <Length id={id} wrong={wrong} required={field.required} autoFocus={autoFocus} value={value} onChange={onChange} />;
     case 'refs': return <Several labelled={labelled} to={field.to ?? ''} value={Array.isArray(value) ? (value as string[]) : []} onChange={onChange} />;
-    case 'int': case 'percent': return <input {...common} className={`${ui.field} num`} inputMode="numeric" value={text} onChange={(e) => onChange(e.target.value)} />;
-    case 'decimal': return <input {...common} className={`${ui.field} num`} inputMode="decimal" value={text} onChange={(e) => onChange(e.target.value)} />;
+    case 'int': case 'percent': return <Figure {...common} inputMode="numeric" value={text} onChange={onChange} />;
+    case 'decimal': return <Figure {...common} value={text} onChange={onChange} />;
     case 'money': {
       const { amount = '', currency = workspace.currency } = (value ?? {}) as { amount?: string; currency?: string };
       const set = (next: { amount: string; currency: string }) => onChange(next.amount.trim() ? next : null);
       return (
         <span className={css.pair}>
-          <input {...common} className={`${ui.field} num`} inputMode="decimal" value={amount} onChange={(e) => set({ amount: e.target.value, currency })} />
+          <Figure {...common} value={amount} onChange={(next) => set({ amount: next, currency })} />
           <input className={`${ui.field} ${css.code}`} aria-label={intl.formatMessage({ id: 'form.currency' })} maxLength={3} value={currency} onChange={(e) => set({ amount, currency: e.target.value.toUpperCase() })} />
         </span>
       );
     }
-    case 'date': case 'datetime': return <Moment labelled={labelled} field={field} value={text} onChange={onChange} />;
+    case 'date': case 'datetime': return <Moment labelled={labelled} day={field.type === 'date'} value={text} onChange={onChange} />;
     case 'tags': return <input {...common} value={Array.isArray(value) ? value.join(', ') : text} placeholder={intl.formatMessage({ id: 'form.commas' })} onChange={(e) => onChange(e.target.value.split(',').map((t) => t.trimStart()).filter((t, i, all) => t || i === all.length - 1))} />;
     case 'shares': {
       const shares = (value ?? {}) as Record<string, number>;
@@ -77,9 +76,9 @@ function Control({ id, labelled, wrong, field, value, title, autoFocus, onChange
           {field.options.map((o) => (
             <label key={o}>
               <span>{label(`option.${o}`, o)}</span>
-              <input className={`${ui.field} num`} inputMode="numeric" value={shares[o] ?? ''} onChange={(e) => {
+              <Figure inputMode="numeric" value={String(shares[o] ?? '')} onChange={(typed) => {
                 const { [o]: _, ...rest } = shares;
-                const n = Number(e.target.value);
+                const n = Number(typed);
                 const next = n > 0 ? { ...rest, [o]: n } : rest;
                 onChange(Object.keys(next).length > 0 ? next : null);
               }} />
@@ -90,24 +89,4 @@ function Control({ id, labelled, wrong, field, value, title, autoFocus, onChange
     }
     default: return plain;
   }
-}
-
-/** A day, or a day and a time, typed in the reader's calendar and kept in the workspace's zone. */
-function Moment({ labelled, field, value, onChange }: { labelled: string; field: FieldInfo; value: string; onChange(value: unknown): void }) {
-  const format = useFormat();
-  const { workspace } = useSession();
-  const day = field.type === 'date';
-  const known = value ? (day ? parseDate(value.slice(0, 10)) : fromDate(new Date(value), workspace.zone)) : null;
-  const change = (next: DateValue | null) => {
-    if (!next) return onChange(null);
-    const gregorian = toCalendar(next, new GregorianCalendar());
-    onChange(day ? gregorian.toString() : toCalendarDateTime(gregorian).toDate?.(workspace.zone).toISOString() ?? null);
-  };
-  return (
-    <I18nProvider locale={format.dates}>
-      <DateField aria-labelledby={labelled} granularity={day ? 'day' : 'minute'} hideTimeZone value={known} onChange={change}>
-        <DateInput className={`${ui.field} ${css.date} num`}>{(segment) => <DateSegment segment={segment} className={css.segment ?? ''} />}</DateInput>
-      </DateField>
-    </I18nProvider>
-  );
 }

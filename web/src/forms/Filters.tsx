@@ -1,6 +1,9 @@
 // Conditions on a list, one a line, all of which must hold; they live in the address, so a list can be passed on.
 import { Plus, X } from 'lucide-react';
 import { useIntl } from 'react-intl';
+import { Figure } from './Figure';
+import { Length } from './Length';
+import { Moment } from './Moment';
 import { Pick } from './Pick';
 import type { FieldInfo, ObjectInfo } from '../lib/api';
 import { useLabel } from '../lib/data';
@@ -54,7 +57,9 @@ function Value({ field, condition, onChange }: { field: FieldInfo; condition: Co
       );
     }
     case 'ref': return <span className={css.pick}><span id={id} className="sr">{name}</span><Pick labelled={id} to={field.to ?? ''} value={condition.value || null} title={condition.title} onChange={(value, title) => onChange(value ?? '', title)} /></span>;
-    case 'date': case 'datetime': return <input className={`${ui.field} num`} type="date" aria-label={name} value={condition.value} onChange={(e) => onChange(e.target.value)} />;
+    case 'date': case 'datetime': return <span className={css.pick}><span id={id} className="sr">{name}</span><Moment labelled={id} day value={condition.value} onChange={(day) => onChange(day ?? '')} /></span>;
+    case 'duration': return <span className={css.pick}><label htmlFor={id} className="sr">{name}</label><Length id={id} value={condition.value ? Number(condition.value) : null} onChange={(seconds) => onChange(seconds === null ? '' : String(seconds))} /></span>;
+    case 'int': case 'percent': case 'decimal': case 'money': return <Figure aria-label={name} value={condition.value} onChange={onChange} />;
     default: return <input className={ui.field} dir="auto" aria-label={name} value={condition.value} onChange={(e) => onChange(e.target.value)} />;
   }
 }

@@ -1,5 +1,6 @@
 // How long something takes, as hours and minutes; kept in seconds.
 import { useState } from 'react';
+import { latin } from '../lib/digits';
 import ui from '../ui/ui.module.css';
 
 /** `1:30` for 5400, with seconds only where there are some. */
@@ -10,7 +11,7 @@ export function written(seconds: number): string {
 
 /** Hours and minutes, or minutes alone; digits of any script. Null for nothing, undefined for what is no length. */
 export function read(text: string): number | null | undefined {
-  const plain = text.trim().replace(/[\u0660-\u0669\u06f0-\u06f9]/g, (d) => String((d.codePointAt(0) ?? 0) & 15));
+  const plain = latin(text).trim();
   if (!plain) return null;
   if (/^\d{1,6}$/.test(plain)) return Number(plain) * 60;
   const [, h, m, s] = /^(\d{1,5}):([0-5]\d)(?::([0-5]\d))?$/.exec(plain) ?? [];

@@ -1,7 +1,7 @@
 // Choosing another record by what it is called: type, and the list narrows; what is not there yet can be made at once, where
 // a name is all that it needs.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useDeferredValue, useState } from 'react';
+import { useDeferredValue, useState, type KeyboardEvent } from 'react';
 import { Button, ComboBox, Input, ListBox, ListBoxItem, Popover } from 'react-aria-components';
 import { ChevronDown } from 'lucide-react';
 import { useIntl } from 'react-intl';
@@ -15,6 +15,9 @@ import css from './forms.module.css';
 /** Stands for one that is to be made. */
 const NEW = 'new';
 
+/** Enter chooses and never saves the form: the list may have closed just now, since what is behind it scrolled. */
+const stay = (e: KeyboardEvent) => { if (e.key === 'Enter' && !e.nativeEvent.isComposing) e.preventDefault(); };
+
 interface Props { id?: string; to: string; value: string | null; title?: string; labelled: string; required?: boolean; wrong?: string; onChange(value: string | null, title?: string): void }
 
 export function Pick({ id, to, value, title = '', labelled, required, wrong, onChange }: Props) {
@@ -22,7 +25,9 @@ export function Pick({ id, to, value, title = '', labelled, required, wrong, onC
   const object = useModel()?.objects.find((o) => o.name === to);
   const client = useQueryClient();
   const may = useMay(to);
-  const [text, setText] = useState(title);
+  // What it is called by whoever opened the form, until somebody types.
+  const [typed, setText] = useState<string>();
+  const text = typed ?? title;
   const [made, setMade] = useState<{ id: string; name: string }>();
   const [failed, setFailed] = useState('');
   const named = text === title ? '' : text.trim();
@@ -42,7 +47,7 @@ export function Pick({ id, to, value, title = '', labelled, required, wrong, onC
   const make = async (name: string) => {
     setText(name);
     try {
-      const { id } = await send<{ id: string }>(`/api/records/${object?.plural}`, 'POST', { [object?.title ?? '']: name }, { 'idempotency-key': crypto.randomUUID() });
+      const { id } = await send<{ id: string }>(`/api/records/${object?.plural}`, 'POST', { [object?.title ?? '']: name });
       setMade({ id, name });
       onChange(id, name);
       await client.invalidateQueries({ queryKey: ['live'] });
@@ -59,12 +64,12 @@ export function Pick({ id, to, value, title = '', labelled, required, wrong, onC
         if (chosen) { setText(chosen.name); onChange(chosen.id, chosen.name); }
       }}
       defaultFilter={() => true}>
-      <span className={css.pick}>
+      <span className={css.pick} onKeyDownCapture={stay}>
         <Input id={id} className={ui.field} aria-describedby={wrong} aria-invalid={!!wrong} />
         <Button className={css.arrow} aria-label={intl.formatMessage({ id: 'form.choose' })}><ChevronDown size={14} aria-hidden /></Button>
       </span>
       <Popover className={`${ui.popover} ${css.options}`}>
-        <ListBox<{ id: string; name: string }> className={ui.menu} renderEmptyState={() => <span className={ui.choice}>{intl.formatMessage({ id: 'form.nothing' })}</span>}>
+        <ListBox<{ id: string; name: string }> className={ui.menu} renderEmptyState={() => <span className={ui.choice}>{answered ? intl.formatMessage({ id: 'form.nothing' }) : '…'}</span>}>
           {(item) => <ListBoxItem id={item.id} textValue={item.name} className={`${ui.choice} ${css.option}`}>{item.name}</ListBoxItem>}
         </ListBox>
       </Popover>

@@ -53,7 +53,7 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
       const body = item ? typed : Object.fromEntries(fields.map((f) => [f.name, value(f)]).filter(([, v]) => v !== null && v !== undefined && v !== ''));
       const done = item
         ? await send<{ id: string }>(`/api/records/${object.plural}/${item.id}`, 'PATCH', body, { 'if-match': `"${version}"` })
-        : await send<{ id: string }>(`/api/records/${object.plural}`, 'POST', body, { 'idempotency-key': crypto.randomUUID() });
+        : await send<{ id: string }>(`/api/records/${object.plural}`, 'POST', body);
       await client.invalidateQueries({ queryKey: ['live'] });
       onDone(done.id);
     } catch (error) {
@@ -89,7 +89,7 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
               {wrong && !wrong.field && <p className={css.problem} role="alert">{wrong.text}</p>}
               <div className={css.grid}>
                 {shown.map((f, i) => (
-                  <Fragment key={`${f.name} ${taken.names.includes(f.name) ? taken.round : ''} ${suggested[f.name]?.id ?? ''}`}>
+                  <Fragment key={`${f.name} ${taken.names.includes(f.name) ? taken.round : ''}`}>
                     <Field field={f} value={value(f)} title={taken.titles[f.name] ?? item?.titles[f.name] ?? titles[f.name] ?? (f.name in start ? undefined : suggested[f.name]?.title)} error={wrong?.field === f.name ? wrong.text : undefined} autoFocus={i === 0}
                       onChange={(v) => setTyped((was) => ({ ...was, [f.name]: v }))} />
                     {f.name === object.exclusive?.of && <Times object={object} value={(name) => { const g = object.fields.find((o) => o.name === name); return g && value(g); }} onTake={take} />}

@@ -53,19 +53,52 @@ export async function get<T>(path: string, query: Query = {}): Promise<T> {
   return send<T>(text ? `${path}?${text}` : path);
 }
 
-/** A body is sent as JSON, a file as its bytes. */
+/** Keys of requests whose answer did not come, by what was asked: asked again soon, they are the same request. */
+const unanswered = new Map<string, { key: string; at: number }>();
+const SOON = 600_000;
+/** Nothing as long as this is typed by hand, and what is read from a file is not written twice anyway. */
+const LONGEST = 100_000;
+
+/** A body is sent as JSON, a file as its bytes. What is sent again after its answer was lost is done once. */
 export async function send<T>(path: string, method = 'GET', body?: unknown, more: Record<string, string> = {}): Promise<T> {
   const headers: Record<string, string> = { accept: 'application/json', ...more };
+  // What is wrong is said in the language of the page.
+  const language = globalThis.document?.documentElement.lang;
+  if (language) headers['accept-language'] = language;
   const bytes = body instanceof Blob;
   if (body !== undefined) headers['content-type'] = bytes ? 'application/octet-stream' : 'application/json';
-  let response: Response;
+  const sent = bytes ? body : body === undefined ? undefined : JSON.stringify(body);
+  const asked = (method === 'POST' || method === 'PATCH') && !bytes ? [method, path, ...Object.values(more), sent].join(' ') : '';
+  const key = asked && asked.length < LONGEST ? keyOf(asked) : '';
+  if (key) headers['idempotency-key'] = key;
+  const lost = () => { if (key) unanswered.set(asked, { key, at: Date.now() }); };
+  let response: Response, text: string;
   try {
-    response = await fetch(path, { method, headers, body: bytes ? body : body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(path, { method, headers, body: sent });
+    text = await response.text();
   } catch {
+    lost();
     throw new ApiError({ title: '', detail: '', status: 0 });
   }
+  // What a proxy says when it heard nothing is no answer either.
+  if (response.status >= 500) lost();
+  else unanswered.delete(asked);
   if (response.status === 204) return undefined as T;
-  const json = (await response.json().catch(() => ({ title: response.statusText, detail: '', status: response.status }))) as unknown;
+  const json = parsed(text) ?? { title: response.statusText, detail: '', status: response.status };
   if (!response.ok) throw new ApiError(json as Problem);
   return json as T;
+}
+
+/** The key of the same request, if that is still unanswered; else a new one. */
+function keyOf(asked: string): string {
+  const before = unanswered.get(asked);
+  return before && Date.now() - before.at < SOON ? before.key : crypto.randomUUID();
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -7,7 +7,7 @@ export interface Change { op: 'create' | 'update' | 'delete' | 'restore'; object
 export function useWrite() {
   const client = useQueryClient();
   return async (changes: Change[]) => {
-    const done = await send<{ seq: number; records: { id: string; version: number }[]; new: Record<string, string> }>('/api/changes', 'POST', { changes }, { 'idempotency-key': crypto.randomUUID() });
+    const done = await send<{ seq: number; records: { id: string; version: number }[]; new: Record<string, string> }>('/api/changes', 'POST', { changes });
     await client.invalidateQueries({ queryKey: ['live'] });
     return done;
   };

@@ -5,9 +5,11 @@ import { useState, type FormEvent, type ReactNode } from 'react';
 import { useIntl } from 'react-intl';
 import { ApiError, get, send } from '../lib/api';
 import { sessionQuery, useActor, useSession } from '../lib/data';
+import { latin } from '../lib/digits';
 import { useFormat } from '../lib/format';
 import { Panel } from '../ui/Parts';
 import { Page } from '../ui/Shell';
+import { Qr } from '../ui/Qr';
 import ui from '../ui/ui.module.css';
 import css from './account.module.css';
 
@@ -104,9 +106,11 @@ function Codes() {
   const [secret, setSecret] = useState<{ secret: string; url: string }>();
   const [code, setCode] = useState('');
   const t = (id: string) => intl.formatMessage({ id });
+  // Who came by a link may have lost what shows the codes.
+  const lost = session.codes && session.by_link;
   const use = (e: FormEvent) => {
     e.preventDefault();
-    void run(() => send('/api/me/codes', session.codes ? 'DELETE' : 'PUT', { code }), session.codes ? 'account.codes.off' : 'account.codes.on').then((done) => {
+    void run(() => send('/api/me/codes', session.codes ? 'DELETE' : 'PUT', lost ? {} : { code: latin(code) }), session.codes ? 'account.codes.off' : 'account.codes.on').then((done) => {
       setCode('');
       if (done) { setSecret(undefined); void client.invalidateQueries({ queryKey: sessionQuery.queryKey }); }
     });
@@ -116,8 +120,15 @@ function Codes() {
     <Panel title={t('account.codes')}>
       <form className={css.form} onSubmit={use}>
         <p className={ui.quiet}>{t(session.codes ? 'account.codes.is' : 'account.codes.hint')}</p>
-        {secret && !session.codes && <p className={css.secret}><a href={secret.url}>{t('account.codes.open')}</a> <code dir="ltr">{secret.secret.match(/.{1,4}/g)?.join(' ')}</code></p>}
-        {(secret || session.codes) && <Row label={t('signin.code')}><input className={`${ui.field} num`} inputMode="numeric" autoComplete="one-time-code" required value={code} onChange={(e) => setCode(e.target.value)} /></Row>}
+        {secret && !session.codes && (
+          <div className={css.secret}>
+            <Qr text={secret.url} label={t('account.codes.qr')} />
+            <a href={secret.url}>{t('account.codes.open')}</a>
+            <code dir="ltr">{secret.secret.match(/.{1,4}/g)?.join(' ')}</code>
+          </div>
+        )}
+        {lost && <p className={ui.quiet}>{t('account.codes.lost')}</p>}
+        {(secret || session.codes) && !lost && <Row label={t('signin.code')}><input className={`${ui.field} num`} inputMode="numeric" autoComplete="one-time-code" required value={code} onChange={(e) => setCode(e.target.value)} /></Row>}
         {note}
         {secret || session.codes
           ? <button type="submit" className={ui.button} disabled={busy}>{t(session.codes ? 'account.codes.end' : 'account.codes.confirm')}</button>

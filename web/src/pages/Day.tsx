@@ -85,9 +85,11 @@ export function Day() {
               {items.map((task) => (
                 <div key={task.id} className={css.task}>
                   {may.change && <input type="checkbox" aria-label={intl.formatMessage({ id: 'day.done' }, { name: String(task.fields.name) })} checked={false} onChange={() => done(task)} />}
-                  <Link dir="auto" to="/records/$object/$id" params={{ object: 'tasks', id: task.id }}>{String(task.fields.name)}</Link>
-                  {task.titles.customer && <span className={ui.quiet}>{task.titles.customer}</span>}
-                  {due(task) && name !== 'today' && <span className={`${ui.quiet} num`}>{format.day(local(due(task)), { day: 'numeric', month: 'short' })}</span>}
+                  <span className={css.what}>
+                    <Link dir="auto" to="/records/$object/$id" params={{ object: 'tasks', id: task.id }}>{String(task.fields.name)}</Link>
+                    {task.titles.customer && <span className={ui.quiet}>{task.titles.customer}</span>}
+                    {due(task) && name !== 'today' && <span className={`${ui.quiet} num`}>{format.day(local(due(task)), { day: 'numeric', month: 'short' })}</span>}
+                  </span>
                   {timed && <button type="button" className={css.play} aria-label={intl.formatMessage({ id: 'day.start' }, { name: String(task.fields.name) })} onClick={() => begin(task)}><Play size={13} aria-hidden /></button>}
                 </div>
               ))}
@@ -108,8 +110,10 @@ function Rows({ plural, items, more }: { plural: string; items: Item[]; more(ite
   const object = useModel()?.objects.find((o) => o.plural === plural);
   return <>{items.slice(0, 12).map((item) => (
     <div key={item.id} className={css.task}>
-      <Link dir="auto" to="/records/$object/$id" params={{ object: plural, id: item.id }}>{object ? titleOf(object, item) : '…'}</Link>
-      {item.titles.customer && object?.title !== 'customer' && <span className={ui.quiet}>{item.titles.customer}</span>}
+      <span className={css.what}>
+        <Link dir="auto" to="/records/$object/$id" params={{ object: plural, id: item.id }}>{object ? titleOf(object, item) : '…'}</Link>
+        {item.titles.customer && object?.title !== 'customer' && <span className={ui.quiet}>{item.titles.customer}</span>}
+      </span>
       <span className={`${ui.quiet} num`} dir="auto">{more(item)}</span>
     </div>
   ))}</>;

@@ -52,7 +52,7 @@ export function Selection({ object, items, total, filter, whole, onWhole, onDone
   };
   const count = whole ? total : items.length;
   const leave = () => { onWhole(false); onDone(); };
-  const begin = (op: 'update' | 'delete', fields?: Record<string, unknown>) => send<{ id: string }>('/api/bulk', 'POST', { object: object.plural, filter, op, fields }, { 'idempotency-key': crypto.randomUUID() })
+  const begin = (op: 'update' | 'delete', fields?: Record<string, unknown>) => send<{ id: string }>('/api/bulk', 'POST', { object: object.plural, filter, op, fields })
     .then(({ id }) => { setJob(id); setProblem(''); setEditing(false); leave(); }, (error: unknown) => setProblem(reason(error)));
   const each = (op: Change['op'], more: (item: Item) => Partial<Change>) => items.map((item) => ({ op, object: object.plural, id: item.id, ...more(item) }));
   const change = () => field && void (whole ? begin('update', { [field.name]: value }) : run(each('update', (item) => ({ fields: { [field.name]: value }, version: item.version })), each('update', (item) => ({ fields: { [field.name]: item.fields[field.name] ?? null } }))));

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useEffect, useState, type FormEvent } from 'react';
 import { useIntl } from 'react-intl';
 import { ApiError, get, send, type Session } from '../lib/api';
+import { latin } from '../lib/digits';
 import { Logo } from '../ui/Shell';
 import ui from '../ui/ui.module.css';
 import css from './signin.module.css';
@@ -52,7 +53,7 @@ export function SignIn() {
 
   const submit = (e: FormEvent) => {
     e.preventDefault();
-    void enter(way === 'link' ? { token: typed.token.trim().replace(/^.*#/, '') } : { email: typed.email, password: typed.password, ...(coded && { code: typed.code }) });
+    void enter(way === 'link' ? { token: typed.token.trim().replace(/^.*#/, '') } : { email: typed.email, password: typed.password, ...(coded && { code: latin(typed.code) }) });
   };
   const field = (name: keyof typeof typed, label: string, more: React.InputHTMLAttributes<HTMLInputElement>) => (
     <label className={css.label}>{label}
