@@ -15,7 +15,7 @@ use axum::{Extension, Json};
 use northing_crm::import::sheet::Workbook;
 use northing_crm::import::{Mapping, Report, Terms, import_on, look, mapping::importable, undo};
 use northing_model::{Record, Value};
-use northing_store::{Change, Commit};
+use northing_store::{Change, Commit, private};
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use sha2::{Digest, Sha256};
@@ -119,7 +119,7 @@ pub async fn upload(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     blocking(move || {
         let again = again.map(|id| app.imports.of(id, &caller)).transpose()?;
         let (id, path) = waiting(&app)?;
-        std::fs::write(&path, &text).map_err(Problem::internal)?;
+        private::write(&path, text.as_bytes()).map_err(Problem::internal)?;
         let stem = again.map_or_else(|| stem(&[text.as_bytes()]), |first| first.stem.clone());
         open(&app, &caller, id, path, &name, stem).map(Json)
     })
@@ -141,7 +141,7 @@ pub async fn workbook(State(app): State<Arc<App>>, Extension(caller): Extension<
     blocking(move || {
         let (id, path) = waiting(&app)?;
         let packed = path.with_extension("xlsx");
-        std::fs::write(&packed, &body).map_err(Problem::internal)?;
+        private::write(&packed, &body).map_err(Problem::internal)?;
         let convert = || {
             let mut book = Workbook::open(&packed)?;
             let sheets: Vec<String> = book.sheets().map(str::to_string).collect();
@@ -163,7 +163,7 @@ pub async fn workbook(State(app): State<Arc<App>>, Extension(caller): Extension<
 /// Where a file may wait.
 fn waiting(app: &App) -> Result<(Uuid, PathBuf), Problem> {
     let folder = app.store.folder().join("uploads");
-    std::fs::create_dir_all(&folder).map_err(Problem::internal)?;
+    private::folder(&folder).map_err(Problem::internal)?;
     let id = app.env.id();
     Ok((id, folder.join(format!("{id}.csv"))))
 }
@@ -245,6 +245,12 @@ fn go(app: &App, upload: &Upload, mapping: &Mapping, actor: String, dry: bool, t
     import_on(&terms, &app.store, &app.env, &plan, &upload.path, &mut |_, _| {}).map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "import", "The file cannot be imported so", e.to_string()))
 }
 
+/// A list of those who sign in is brought in by somebody who has just proved who they are.
+fn users(app: &App, caller: &Caller, object: &str) -> Result<(), Problem> {
+    let opens = app.store.model().object(object).is_some_and(|o| o.doors().next().is_some());
+    if opens { caller.proven(app) } else { Ok(()) }
+}
+
 fn counts(app: &App, language: Option<&str>, upload: &Upload, report: &Report) -> Js {
     let [created, changed, unchanged] = report.objects.values().fold([0; 3], |sum, n| [sum[0] + n[0], sum[1] + n[1], sum[2] + n[2]]);
     let rejects: Vec<Js> = report.rejects.iter().map(|r| json!({"row": r.row, "column": r.column, "reason": app.say(language, &r.reason), "values": r.values})).collect();
@@ -268,6 +274,7 @@ pub async fn check(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
 pub async fn run(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, headers: HeaderMap, body: Body<Told>) -> Result<(StatusCode, Json<Js>), Problem> {
     allowed(&caller)?;
     let Told { mapping } = read(body)?;
+    users(&app, &caller, &mapping.object)?;
     let key = idempotency(&caller, &headers, &format!("import {id} {}", json!(mapping)))?;
     blocking(move || {
         let upload = app.imports.of(id, &caller)?;
@@ -371,6 +378,7 @@ pub async fn take_back(State(app): State<Arc<App>>, Extension(caller): Extension
     let Back { run } = read(body)?;
     blocking(move || {
         let (record, version) = app.store.get("import_run", run)?;
+        users(&app, &caller, record.get("of").and_then(Value::as_text).unwrap_or_default())?;
         let number = |name: &str| match record.get(name) {
             Some(Value::Int(n)) => u64::try_from(*n).ok(),
             _ => None,

@@ -76,7 +76,7 @@ fn elsewhere() -> Elsewhere {
 }
 
 fn server(at: &Elsewhere) -> Server {
-    let oidc = northing_server::Oidc { issuer: at.issuer.clone(), client: "northing".into(), secret: "s&cret".into(), name: "Company".into() };
+    let oidc = northing_server::Oidc { issuer: at.issuer.clone(), client: "northing".into(), secret: "s&cret".into(), name: "Company".into(), plain: true };
     let fill = |store: &northing_store::Store, env: &northing_crm::Env| {
         northing_crm::workspace::ensure(store, env, &Record::new()).unwrap();
         northing_crm::workspace::ensure_roles(store, env).unwrap();
