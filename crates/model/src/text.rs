@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_formula_becomes_text() {
+    fn s11_what_looks_like_a_formula_becomes_text() {
         for text in ["=1+1", "+48 22", "-2", "@x", "\t=1", " =1", "\u{feff}=1", "\0=1", "＝1"] {
             assert!(harmless(text).starts_with('\''), "{text:?}");
             assert_eq!(as_typed(&harmless(text)), text);

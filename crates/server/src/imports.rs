@@ -12,6 +12,7 @@ use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
+use northing_crm::CrmError;
 use northing_crm::import::sheet::Workbook;
 use northing_crm::import::{Mapping, Report, Terms, import_on, look, mapping::importable, undo};
 use northing_model::{Record, Value};
@@ -173,7 +174,7 @@ fn stem(content: &[&[u8]]) -> String {
     hash.iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
-fn unreadable(path: &std::path::Path, e: &northing_crm::CrmError) -> Problem {
+fn unreadable(path: &std::path::Path, e: &CrmError) -> Problem {
     let _ = std::fs::remove_file(path);
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "file", "The file cannot be read", e.to_string())
 }
@@ -181,7 +182,11 @@ fn unreadable(path: &std::path::Path, e: &northing_crm::CrmError) -> Problem {
 /// Looks at a file that has been written and keeps it for what comes next.
 fn open(app: &App, caller: &Caller, id: Uuid, path: PathBuf, name: &str, stem: String) -> Result<Js, Problem> {
     let name: String = name.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(120).collect();
-    let (delimiter, headings, sample, rows) = look(&path, SAMPLE).map_err(|e| unreadable(&path, &e))?;
+    let (delimiter, headings, sample, rows) = look(&path, SAMPLE).map_err(|e| match e {
+        // By the name that people know.
+        CrmError::File { problem, .. } => unreadable(&path, &CrmError::File { file: name.clone(), problem }),
+        e => unreadable(&path, &e),
+    })?;
     let said = if headings.iter().all(String::is_empty) {
         Some("its first line should name the columns")
     } else if rows == 0 {
@@ -190,7 +195,7 @@ fn open(app: &App, caller: &Caller, id: Uuid, path: PathBuf, name: &str, stem: S
         headings.iter().enumerate().find(|(i, h)| headings[..*i].contains(h)).map(|_| "two of its columns have the same name; give each its own")
     };
     if let Some(why) = said {
-        return Err(unreadable(&path, &northing_crm::CrmError::Plan(format!("{name}: {why}"))));
+        return Err(unreadable(&path, &CrmError::Plan(format!("{name}: {why}"))));
     }
     let model = app.store.model();
     let mapping = Mapping::guess(&model, &app.labels, &name, &headings, &sample);

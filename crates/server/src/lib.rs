@@ -112,7 +112,9 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     if store.has_ways_in()? {
         println!("For a link that signs the owner in once: northing link");
     } else {
-        println!("Sign in once with this link (good for {} minutes):\n\n    {}\n", session::LINK_SECONDS / 60, link(&store, &app.env, &app.origin)?);
+        let token = session::random_token().map_err(ServeError::Random)?;
+        store.add_sign_in(&token, northing_crm::access::OWNER, app.env.now(), session::LINK_SECONDS)?;
+        println!("Sign in once with this link (good for {} minutes):\n\n    {}/sign-in#{token}\n", session::LINK_SECONDS / 60, app.origin);
     }
     if let Some(every) = config.usage {
         usage::start(&app, every)?;

@@ -107,7 +107,8 @@ pub async fn set_password(State(app): State<Arc<App>>, Extension(caller): Extens
         }
         // The password was given just now; a code was not.
         if known.password.is_none() || known.totp_on {
-            caller.proven(&app)?;
+            let first = known.password.is_none();
+            caller.proven(&app).map_err(|p| if first { Problem { detail: proof::NO_PASSWORD.into(), ..p } } else { p })?;
         }
         let contact = contact(&app, &caller, known.email.as_deref(), &body)?;
         let email = contact.as_ref().map_or_else(|| caller.email(&app), |(email, _)| email.clone());

@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// Seconds for which a proof is good.
 pub const GOOD_FOR: i64 = 900;
 
+/// To whom there is nothing to prove it by.
+pub const NO_PASSWORD: &str = "you have no password yet; ask for a new sign-in link, and set one first";
+
 impl Caller {
     /// A person, not a program in their name.
     pub fn person(&self) -> Result<(), Problem> {
@@ -58,7 +61,7 @@ pub async fn prove(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
         }
         let known = app.store.credential(&caller.actor)?;
         if known.password.is_none() {
-            return Err(refused("proof-link", "you have no password yet; ask for a new sign-in link, and set one first"));
+            return Err(refused("proof-link", NO_PASSWORD));
         }
         is_theirs(&app, &caller.actor, &body.password)?;
         if known.totp_on {
