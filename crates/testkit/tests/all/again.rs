@@ -225,7 +225,7 @@ fn every_post_may_be_sent_again() {
             // Taken back once: tested with the change of a list.
             "/api/bulk/{id}/undo" => {}
             // These write nothing, or what they write takes the place of what was there; a link works once.
-            "/api/imports/workbook" | "/api/imports/{id}/mapping" | "/api/imports/{id}/check" | "/api/metrics/try" | "/api/me/codes" | "/api/session" => {}
+            "/api/imports/workbook" | "/api/imports/{id}/mapping" | "/api/imports/{id}/check" | "/api/metrics/try" | "/api/me/codes" | "/api/session" | "/api/session/proof" => {}
             other => panic!("POST {other}: say here that a retry is done once"),
         }
     }

@@ -107,7 +107,7 @@ fn s9_of_colleagues_the_names() {
 #[test]
 fn s9_the_document_keeps_ones_own_objects() {
     let server = start_with(|s, _| fill(s, ""));
-    let body = "plural = \"court_cases\"\ntitle = \"name\"\nlabel = \"Case\"\nwhose = [\"owner\"]\n[fields]\nname = { type = \"text\", required = true }\nowner = { type = \"ref\", to = \"user\" }\n";
+    let body = "name = \"court_case\"\nplural = \"court_cases\"\ntitle = \"name\"\nlabel = \"Case\"\nwhose = [\"owner\"]\n[fields]\nname = { type = \"text\", required = true }\nowner = { type = \"ref\", to = \"user\" }\n";
     let declared = Change::create("definition", id_of("own"), Record::from([("kind".into(), Value::Text("object".into())), ("name".into(), Value::Text("court_case".into())), ("body".into(), Value::Text(body.into()))]));
     server.store.commit(Commit { actor: "owner".into(), at: NOW, changes: vec![declared], key: None }).unwrap();
     let uma = signed_in(&server);
