@@ -15,6 +15,8 @@ import css from './account.module.css';
 
 type Reach = 'none' | 'see' | 'change';
 interface Opened { id: string; name: string; created_at: number; seen_at: number | null; expires_at: number; read_only: boolean; rights: Record<string, Reach> | null }
+/** What the owner is called who gave no name. */
+const OWNER = 'Owner';
 /** What a browser calls itself, in two words. */
 const browser = (agent: string) => {
   const name = /(Edg|OPR|Firefox|Chrome|Safari)\w*\/\d+/.exec(agent)?.[1]?.replace('Edg', 'Edge').replace('OPR', 'Opera');
@@ -56,7 +58,7 @@ export function Account() {
   const actor = useActor();
   const note = session.user ? <Link className={ui.quiet} to="/records/$object/$id" params={{ object: 'users', id: session.user }}>{session.email}</Link> : undefined;
   return (
-    <Page title={actor(session.user && session.name, session.actor)} note={note}>
+    <Page title={actor(session.user || session.name !== OWNER ? session.name : null, session.actor)} note={note}>
       {session.provider ? <p className={css.hint}>{intl.formatMessage({ id: 'account.provider' }, { name: session.provider })}</p> : (
         <>
           {!session.password && <p className={css.hint}>{intl.formatMessage({ id: 'account.begin' })}</p>}
@@ -76,7 +78,7 @@ function Password() {
   const { run, note, busy } = useDoing();
   // The owner is no user with a record: the address and the name are here.
   const owner = session.actor === 'owner';
-  const [typed, setTyped] = useState({ current: '', password: '', email: session.email.includes('@') ? session.email : '', name: session.email.includes('@') ? session.name : '' });
+  const [typed, setTyped] = useState({ current: '', password: '', email: session.email.includes('@') ? session.email : '', name: session.name === OWNER ? '' : session.name });
   const t = (id: string) => intl.formatMessage({ id });
   const save = (e: FormEvent) => {
     e.preventDefault();

@@ -5,6 +5,7 @@ import { Ask } from '../forms/Ask';
 import { ApiError, provenBy, send } from '../lib/api';
 import { useSession } from '../lib/data';
 import { latin } from '../lib/digits';
+import css from '../forms/forms.module.css';
 import ui from './ui.module.css';
 
 export function Proof() {
@@ -48,8 +49,8 @@ export function Proof() {
       {!elsewhere && session.password && (
         <>
           <input className="sr" type="text" autoComplete="username" value={session.email} readOnly tabIndex={-1} aria-hidden />
-          <label>{t('signin.password')}<input className={ui.field} type="password" autoComplete="current-password" autoFocus required value={typed.password} onChange={(e) => setTyped({ ...typed, password: e.target.value })} /></label>
-          {session.codes && <label>{t('signin.code')}<input className={`${ui.field} num`} inputMode="numeric" autoComplete="one-time-code" required value={typed.code} onChange={(e) => setTyped({ ...typed, code: e.target.value })} /></label>}
+          <label className={css.field}><span>{t('signin.password')}</span><input className={ui.field} type="password" autoComplete="current-password" autoFocus required value={typed.password} onChange={(e) => setTyped({ ...typed, password: e.target.value })} /></label>
+          {session.codes && <label className={css.field}><span>{t('signin.code')}</span><input className={`${ui.field} num`} inputMode="numeric" autoComplete="one-time-code" required value={typed.code} onChange={(e) => setTyped({ ...typed, code: e.target.value })} /></label>}
         </>
       )}
     </Ask>
