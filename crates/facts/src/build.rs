@@ -71,7 +71,7 @@ impl Facts {
         let known = Known::find(&schemas).ok_or_else(|| FactsError::Expression("the model lacks an object or field that facts derive from".into()))?;
         let linked: Vec<usize> = LINKED.iter().filter_map(|n| model.object_index(n)).collect();
         // Nearly everything points at a user; only what users are derived from is followed back.
-        let users = [known.user_action.table, known.user_version.table];
+        let users = [known.user_action.table, known.user_version.table, known.interaction.table];
         let followed = |table: usize, target: &usize| linked.contains(target) || (*target == known.user.table && users.contains(&table));
         let links = schemas
             .iter()

@@ -84,6 +84,7 @@ impl Facts {
             t if t == k.user.table => {
                 let own = |goal: &u32| self.get(k.goal.table, k.goal.owner, *goal) == i64::from(row);
                 touched.others.extend((0..self.tables[k.goal.table].len).filter(own).map(|goal| (k.goal.table, goal)));
+                touched.others.extend(self.children(k.interaction.table, k.interaction.user, &[row]).into_iter().map(|contact| (k.interaction.table, contact)));
             }
             t if t == k.task.table => drop(touched.deals.insert(parent(self, k.task.deal))),
             t if t == k.consent_event.table => {

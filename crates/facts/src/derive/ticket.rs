@@ -85,12 +85,18 @@ impl Facts {
         let mut hands: Vec<i64> = assigned.iter().map(|a| a.value).filter(|who| *who != NULL).collect();
         hands.dedup();
         self.set(t.table, t.handovers, row, hands.len().saturating_sub(1) as i64);
+        let held = |at: i64| {
+            let status = states.iter().rev().find(|s| s.0 <= at).map_or(NULL, |s| s.1);
+            (status, assigned.iter().rev().find(|a| a.at <= at).map_or(NULL, |a| a.value))
+        };
+        // What was entered again changed nothing: one stay, not two.
+        cuts.dedup_by(|next, last| held(*next) == held(*last));
         for (i, since) in cuts.iter().enumerate() {
-            let status = states.iter().rev().find(|s| s.0 <= *since).map_or(NULL, |s| s.1);
-            let assignee = assigned.iter().rev().find(|a| a.at <= *since).map_or(NULL, |a| a.value);
+            let (status, assignee) = held(*since);
             let until = cuts.get(i + 1).copied().unwrap_or(NULL);
             let open = status != NULL && status < SOLVED;
-            rows.push(vec![(v.since, *since), (v.until, until), (v.is_open, i64::from(open)), (v.status, status), (v.assignee, assignee)]);
+            let (business, calendar) = if until == NULL { (NULL, NULL) } else { (self.business(row, *since, until), until - since) };
+            rows.push(vec![(v.since, *since), (v.until, until), (v.is_open, i64::from(open)), (v.status, status), (v.assignee, assignee), (v.stay_secs, business), (v.stay_calendar_secs, calendar)]);
         }
         self.replace(v.table, v.ticket, row, counted, &rows);
     }
