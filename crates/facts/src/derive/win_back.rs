@@ -34,11 +34,10 @@ impl Facts {
     /// stretch goes on from there, which is no loss.
     pub(super) fn after_loss(&self, until: i64, goes_on: bool, comings: &[Return], members: &[u32]) -> Vec<(usize, i64)> {
         let (a, s) = (self.known.customer_active, self.known.send);
-        if until == NULL {
-            return Vec::new();
-        }
-        if goes_on {
-            return vec![(a.return_secs, 0)];
+        // Every column each time: a row may have been another stretch before.
+        let said = |secs, value, campaign, reached| vec![(a.return_secs, secs), (a.return_value, value), (a.campaign_sent, campaign), (a.reached, reached)];
+        if until == NULL || goes_on {
+            return said(if goes_on { 0 } else { NULL }, NULL, NULL, NULL);
         }
         let back = comings.iter().find(|c| c.0 > until);
         let end = until.saturating_add(self.settings.days("win_back_days")).min(back.map_or(i64::MAX, |b| b.0));
@@ -59,6 +58,6 @@ impl Facts {
             (None, None) => (NOT_WRITTEN_TO, NULL),
         };
         let (secs, value) = back.map_or((NULL, NULL), |b| (b.0 - until, b.1));
-        vec![(a.return_secs, secs), (a.return_value, value), (a.campaign_sent, campaign), (a.reached, reached)]
+        said(secs, value, campaign, reached)
     }
 }
