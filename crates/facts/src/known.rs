@@ -33,7 +33,7 @@ tables! {
         customer, status, topic, assignee, schedule, opened_at, received_at, opened_by, first_reply_target_mins, resolution_target_mins,
         target_clock, pending_pauses, auto_closed, first_reply_at, first_reply_secs, first_reply_calendar_secs, first_solved_at,
         first_solved_secs, solved_at, resolution_secs, resolution_calendar_secs, net_resolution_secs, settle_secs, reopens, handovers,
-        contacts, is_one_contact, one_contact_secs, handle_mins, service_cost, first_reply_due_at, first_reply_met, resolution_due_at, resolution_met, undated_from, undated_to
+        contacts, is_one_contact, one_contact_secs, handle_mins, service_cost, service_cost__raw, first_reply_due_at, first_reply_met, resolution_due_at, resolution_met, undated_from, undated_to
     }
     ticket_version: TicketVersionColumns { ticket, since, until, is_open, status, assignee }
     ticket_turn: TurnColumns { ticket, asked_at, replied_at, turn_secs, turn_calendar_secs, user }
@@ -61,14 +61,14 @@ tables! {
         expected_at, weighted, weighted__raw, purchase_value__raw, undated_from, undated_to, is_sale
     }
     deal_version: VersionColumns { deal, since, until, is_open, stage, owner, amount, amount__raw, amount__cur, weighted, weighted__raw, weighted__cur }
-    deal_stage_visit: VisitColumns { deal, stage, entered_at, left_at, visit_secs, is_first_visit, pass_secs, is_entry, win_secs }
+    deal_stage_visit: VisitColumns { deal, stage, entered_at, left_at, visit_secs, is_first_visit, pass_secs, is_entry, win_secs, undated_from, undated_to }
     stage: StageColumns { kind, position, pipeline, probability }
     order: OrderColumns {
         customer, deal, status, confirmed_at, currency, net__raw, net__cur, net, amount, amount__raw, has_lines, revenue_at, purchased_at,
         purchase_value, gap_secs, is_first, is_repeat, is_another_day, is_new, kind, accepted_at, schedule, process_business_secs, fulfilled_at, process_secs, processed_at,
         purchase_value__raw, undated_from, undated_to, is_sale, created_at
     }
-    order_line: LineColumns { order, product, quantity, unit_price, discount, amount, amount__raw, unit_cost, cost, cost__raw, fulfilled_at, is_upsell, is_cross_sell, step }
+    order_line: LineColumns { order, product, quantity, unit_price, discount, amount, amount__raw, unit_cost, cost, cost__raw, fulfilled_at, is_upsell, is_cross_sell, step, step__raw }
     payment: PaymentColumns { order }
     refund: RefundColumns { order, at, amount, amount__raw, amount__cur, refunded_at, is_new, customer }
     contract: ContractColumns {

@@ -98,7 +98,11 @@ impl Facts {
             _ => {}
         }
         if let Some((_, whose, _)) = k.work().into_iter().find(|w| w.0 == table) {
-            self.touch_worker(parent(self, whose), touched);
+            let root = self.root(table, row);
+            for own in [row, root] {
+                let worker = self.links[table][whose].as_ref().map_or(NONE, |l| l.parent(own));
+                self.touch_worker(worker, touched);
+            }
         }
         if self.alone().contains(&table) {
             touched.others.insert((table, row));

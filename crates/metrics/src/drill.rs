@@ -64,7 +64,7 @@ pub fn drill(snapshot: &Snapshot, question: &Question, side: &Side, offset: usiz
     let span = Span::of(question.period, &snapshot.settings, question.now);
     let compiled = compile(&mut plan, &frame, &def, &[span])?;
     let mut answer = Drill { metric: def.id.clone(), seq: snapshot.shown, total: 0, sum: 0.0, rows: Vec::new(), inputs: Vec::new() };
-    if let crate::evaluate::Shape::Derived { .. } = &compiled.shape {
+    if matches!((&compiled.shape, side), (crate::evaluate::Shape::Derived { .. }, Side::Numerator | Side::Denominator)) {
         answer.inputs = def.inputs.values().map(|i| i.metric.clone()).filter(|m| !m.contains(':')).collect();
         return Ok(answer);
     }

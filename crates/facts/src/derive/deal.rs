@@ -29,7 +29,9 @@ impl Facts {
         let made = self.get(d.table, d.created_at, row);
         let states = self.states(&told, made);
         self.write_versions(row, counted, &states);
-        let visits = self.write_visits(row, counted, self.visits(&told, made));
+        let told_stage = told.iter().rev().find(|e| e.column == d.stage && e.at == NULL).map_or(NULL, |e| e.told);
+        let unknown = (if made == NULL { EVER } else { made }, told_stage);
+        let visits = self.write_visits(row, counted, self.visits(&told, made), unknown);
         let stalls_at = self.write_stalls(row, counted, &states, &visits);
         self.set(self.known.deal.table, self.known.deal.stalls_at, row, stalls_at);
 
@@ -38,10 +40,9 @@ impl Facts {
         self.set(d.table, d.outcome, row, outcome);
         self.set(d.table, d.closed_at, row, closed_at);
         // Closed, and nobody recorded when: between its making and when that was told.
-        let told_closed = told.iter().rev().find(|e| e.column == d.stage && e.at == NULL).map_or(NULL, |e| e.told);
-        let undated = outcome != OPEN && closed_at == NULL && told_closed != NULL;
-        self.set(d.table, d.undated_from, row, if !undated { NULL } else if made == NULL { EVER } else { made });
-        self.set(d.table, d.undated_to, row, if undated { told_closed } else { NULL });
+        let undated = outcome != OPEN && closed_at == NULL && told_stage != NULL;
+        self.set(d.table, d.undated_from, row, if undated { unknown.0 } else { NULL });
+        self.set(d.table, d.undated_to, row, if undated { unknown.1 } else { NULL });
         self.set(d.table, d.is_sale, row, i64::from(counted && outcome == WON));
         let owner = match states.iter().rev().find(|s| closed_at != NULL && s.0 <= closed_at) {
             Some((_, state)) => state.owner,
@@ -160,7 +161,7 @@ impl Facts {
         !(0..i64::from(self.tables[s.table].len)).any(before)
     }
 
-    fn write_visits(&mut self, row: u32, counted: bool, visits: Vec<(i64, i64, i64)>) -> Vec<(i64, i64, i64)> {
+    fn write_visits(&mut self, row: u32, counted: bool, visits: Vec<(i64, i64, i64)>, unknown: (i64, i64)) -> Vec<(i64, i64, i64)> {
         let v = self.known.deal_stage_visit;
         let mut rows = Vec::with_capacity(visits.len());
         for (i, (stage, entered, left)) in visits.iter().enumerate() {
@@ -173,6 +174,8 @@ impl Facts {
                 (v.entered_at, *entered),
                 (v.left_at, if *entered == NULL { NULL } else { *left }),
                 (v.visit_secs, span(*left)),
+                (v.undated_from, if *entered == NULL { unknown.0 } else { NULL }),
+                (v.undated_to, if *entered != NULL { NULL } else if *left == NULL { unknown.1 } else { unknown.1.min(*left) }),
                 (v.is_first_visit, i64::from(first)),
                 (v.pass_secs, span(passed)),
                 (v.is_entry, i64::from(i == 0)),

@@ -105,6 +105,7 @@ impl Facts {
                 self.set(k.order_line.table, k.order_line.is_upsell, line, 0);
                 self.set(k.order_line.table, k.order_line.is_cross_sell, line, 0);
                 self.set(k.order_line.table, k.order_line.step, line, NULL);
+                self.set(k.order_line.table, k.order_line.step__raw, line, NULL);
             }
         }
     }

@@ -18,7 +18,7 @@ impl Facts {
         }
         // Moving to another stage is activity; a new amount or owner is not.
         seen.extend(visits.iter().map(|visit| visit.1));
-        seen.extend(states.first().map(|state| state.0));
+        seen.extend(states.iter().map(|state| state.0).find(|at| *at != NULL));
         seen.retain(|at| *at != NULL);
         seen.sort_unstable();
         seen.dedup();

@@ -193,6 +193,7 @@ impl Facts {
         // Millionths of a major unit to ten-thousandths.
         let cost = if minutes == NULL || rate == 0 { NULL } else { minutes.saturating_mul(rate) / 100 };
         self.set(t.table, t.service_cost, row, cost);
+        self.set(t.table, t.service_cost__raw, row, cost);
         let pauses = self.get(t.table, t.pending_pauses, row) == 1;
         let due = self.due(row, opened, self.get(t.table, t.resolution_target_mins, row), if pauses { pending } else { 0 });
         self.set(t.table, t.resolution_due_at, row, due);

@@ -117,7 +117,7 @@ pub(crate) fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans
         None => spans.to_vec(),
     };
     let bounds = edges(&spans);
-    let mut asked = Ask { plan, frame, def, bounds, entered: false, rateless: Side::default() };
+    let mut asked = Ask { plan, frame, def, bounds, leaving_out: false, rateless: Side::default() };
     let shape = match (def.kind, &def.attribute) {
         (MetricKind::Flow, Some(attribute)) => Shape::Attributed { attribute: attribute.clone(), measure: def.num[0].clone() },
         (MetricKind::Flow | MetricKind::Ratio | MetricKind::Duration, _) => {
@@ -198,8 +198,8 @@ struct Ask<'a, 'b> {
     frame: &'a Frame<'b>,
     def: &'a MetricDef,
     bounds: Vec<i64>,
-    /// Amounts are looked at as entered: what has no rate is no amount that is missing.
-    entered: bool,
+    /// What is asked for now is left out, so its rates do not matter.
+    leaving_out: bool,
     rateless: Side,
 }
 
@@ -284,13 +284,13 @@ impl Ask<'_, '_> {
     /// What could not be used, for one reason.
     fn left_out(&mut self, m: &Measure) -> Result<LeftOut> {
         let bounds = self.bounds.clone();
-        self.entered = true;
+        self.leaving_out = true;
         if m.until.is_some() {
             self.bounds.insert(0, i64::MIN);
         }
         let rows = self.side(std::slice::from_ref(m));
         let over = m.until.as_ref().map(|until| self.side(&[Measure { time: until.clone(), ..m.clone() }])).transpose();
-        (self.bounds, self.entered) = (bounds, false);
+        (self.bounds, self.leaving_out) = (bounds, false);
         Ok(LeftOut { rows: rows?, over: over? })
     }
 
@@ -317,7 +317,7 @@ impl Ask<'_, '_> {
     fn want_rateless(&mut self, request: &Request) {
         let name = self.frame.snapshot.tables[request.table].schema.name.clone();
         let What::Sum(value) = &request.what else { return };
-        if self.frame.snapshot.fx.codes() < 2 || self.entered {
+        if self.frame.snapshot.fx.codes() < 2 || self.leaving_out {
             return;
         }
         let null = |path: &[String]| Expr::IsNull(Box::new(Expr::Path(path.to_vec())));
@@ -335,7 +335,8 @@ impl Ask<'_, '_> {
 
     fn request(&mut self, table: usize, m: &Measure, dims: Vec<Option<Vec<String>>>, extra: Option<Expr>) -> Result<Term> {
         let filter = m.filter.as_deref().map(|t| self.parse(t)).transpose()?;
-        let filter = if self.entered { filter.map(|f| self.as_entered(&self.frame.snapshot.tables[table].schema.name, f)) } else { filter };
+        // An amount without a rate is not an amount that is missing.
+        let filter = filter.map(|f| self.as_entered(&self.frame.snapshot.tables[table].schema.name, f));
         let value = m.value.as_deref().map(|t| self.parse(t)).transpose()?;
         let scale = self.scale(table, value.as_ref());
         let what = match (m.agg, value) {
