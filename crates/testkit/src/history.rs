@@ -79,6 +79,12 @@ impl History {
                 ("name".into(), text(&format!("{kind} {i}"))), ("kind".into(), text(kind)), ("position".into(), Value::Int(i as i64)), ("pipeline".into(), Value::Ref(pipeline)), ("probability".into(), if i == 2 { Value::Null } else { Value::Int(20 * i as i64) }),
             ])));
         }
+        // Sometimes amounts have no rate.
+        let currencies: &[&str] = *self.chance.pick(&[&["USD", "JPY"][..], &["USD", "JPY"], &["USD", "JPY"], &["USD"], &[]]);
+        for currency in currencies {
+            let (id, rate) = (self.id(), self.chance.between(5_000, 1_300_000));
+            changes.push(Change::create("fx_rate", id, Record::from([("currency".into(), text(currency)), ("on".into(), Value::Date((START / DAY) as i32 - 200)), ("rate".into(), Value::Decimal(rate))])));
+        }
         let rate = self.rate();
         changes.push(rate);
         let id = self.id();
@@ -155,7 +161,17 @@ impl History {
                     moments.push(Moment { field: "stage".into(), at: Some(at), value: Value::Ref(self.stages[stage]) });
                 }
                 let stage = moments.last().map_or(Value::Null, |m| m.value.clone());
-                if self.chance.percent(30) {
+                // Not seldom nobody recorded since when it is where it is.
+                let undated = self.chance.percent(20);
+                if undated {
+                    let told = self.chance.below(6) as usize;
+                    moments = if self.chance.percent(50) { Vec::new() } else { vec![Moment { field: "stage".into(), at: None, value: Value::Ref(self.stages[told]) }] };
+                    if self.chance.percent(15) {
+                        moments.push(Moment { field: "stage".into(), at: Some(at), value: Value::Ref(self.stages[told]) });
+                    }
+                }
+                let stage = if undated { moments.last().map_or(Value::Ref(self.stages[self.chance.below(6) as usize]), |m| m.value.clone()) } else { stage };
+                if moments.len() > 1 && self.chance.percent(30) {
                     let (a, b) = (self.chance.below(moments.len() as u64) as usize, self.chance.below(moments.len() as u64) as usize);
                     moments.swap(a, b);
                 }
@@ -178,7 +194,7 @@ impl History {
                 let net = if self.chance.percent(75) { self.money() } else { Value::Null };
                 let status = text(*self.chance.pick(&["confirmed", "confirmed", "confirmed", "confirmed", "draft", "cancelled"]));
                 let done = if self.chance.percent(40) { Value::Time(at + self.chance.between(-DAY, 9 * DAY)) } else { Value::Null };
-                new("order", vec![("number", text("O")), ("fulfilled_at", done), ("customer", customer), ("deal", deal), ("confirmed_at", Value::Time(at)), ("net", net), ("status", status), ("source", text(*self.chance.pick(&["web", "shop"])))])
+                new("order", vec![("number", text("O")), ("fulfilled_at", done), ("customer", customer), ("deal", deal), ("confirmed_at", if self.chance.percent(95) { Value::Time(at) } else { Value::Null }), ("net", net), ("status", status), ("source", text(*self.chance.pick(&["web", "shop"])))])
             }
             64..=69 => {
                 let order = self.reference("order", 100);

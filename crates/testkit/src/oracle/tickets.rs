@@ -14,7 +14,7 @@ pub(super) struct Ticket<'a> {
     by_customer: bool,
     /// (at, by staff)
     said: Vec<(i64, bool)>,
-    /// (since, status)
+    /// (since, status); since the beginning of time where nobody recorded when it was solved
     states: Vec<(i64, String)>,
 }
 
@@ -53,14 +53,15 @@ impl Oracle<'_> {
             }
             let mut states: Vec<(i64, String)> = Vec::new();
             for (at, status) in by_time {
-                if states.last().is_none_or(|last| last.1 != status) {
-                    states.push((at, status));
+                match states.last_mut() {
+                    Some(last) if last.1 == status => last.0 = if last.0 == i64::MIN { at } else { last.0 },
+                    _ => states.push((at, status)),
                 }
             }
             if let Some(first) = states.first_mut() {
                 if solved(&first.1) && first.0 > opened {
                     states.insert(0, (opened, "new".into()));
-                } else {
+                } else if !solved(&first.1) || first.0 != i64::MIN {
                     first.0 = opened;
                 }
             }
@@ -197,11 +198,12 @@ impl Oracle<'_> {
                 let mut kept = Vec::new();
                 for t in &tickets {
                     let reply = Self::first_reply(t).map(|r| r.1);
-                    if let Some(due) = Self::asked(t).and_then(|asked| self.due(t, asked, t.e.time("first_reply_target_mins"), 0)).filter(|due| within(*due)) {
+                    let undated = t.states.first().is_some_and(|s| s.0 == i64::MIN);
+                    if let Some(due) = Self::asked(t).filter(|_| reply.is_some() || !undated).and_then(|asked| self.due(t, asked, t.e.time("first_reply_target_mins"), 0)).filter(|due| within(*due)) {
                         kept.push(reply.is_some_and(|at| at <= due));
                     }
                     let paused = if t.e.flag("pending_pauses") { self.pending(t) } else { 0 };
-                    if let Some(due) = self.due(t, t.opened, t.e.time("resolution_target_mins"), paused).filter(|due| within(*due)) {
+                    if let Some(due) = self.due(t, t.opened, t.e.time("resolution_target_mins"), paused).filter(|due| within(*due) && Self::solved_now(t) != Some(i64::MIN)) {
                         kept.push(Self::solved_now(t).is_some_and(|at| at <= due));
                     }
                 }
@@ -210,7 +212,7 @@ impl Oracle<'_> {
             "complaint_handling_rate" => share(
                 tickets
                     .iter()
-                    .filter(|t| within(t.opened) && t.e.text("kind") == "complaint" && !t.e.flag("withdrawn"))
+                    .filter(|t| within(t.opened) && t.e.text("kind") == "complaint" && !t.e.flag("withdrawn") && Self::solved_now(t) != Some(i64::MIN))
                     .map(|t| Self::solved_now(t).is_some_and(|at| at - t.opened <= 30 * DAY && at <= self.now))
                     .collect(),
             ),

@@ -25,6 +25,7 @@ mod settings;
 mod sign_in;
 mod store;
 mod tidy;
+mod unknown;
 
 /// Where the real data sets lie beside the repository, if they do.
 pub fn shared(path: &str) -> Option<std::path::PathBuf> {
