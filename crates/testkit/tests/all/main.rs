@@ -5,10 +5,13 @@ mod again;
 mod bookings;
 mod bulk;
 mod cases;
+mod closed;
 mod crash;
+mod doors;
 mod elsewhere;
 mod exports;
 mod files;
+mod hidden;
 mod hostile;
 mod http;
 mod imports;
@@ -26,6 +29,7 @@ mod sign_in;
 mod store;
 mod tidy;
 mod unknown;
+mod usage;
 
 /// Where the real data sets lie beside the repository, if they do.
 pub fn shared(path: &str) -> Option<std::path::PathBuf> {
