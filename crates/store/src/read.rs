@@ -144,18 +144,22 @@ impl Store {
         })
     }
 
-    /// Calls `f` for every moment of an object's records, in the order in which they were entered.
-    pub fn scan_moments(&self, object: &str, mut f: impl FnMut(Uuid, u64, Moment)) -> Result<()> {
+    /// Calls `f` for every moment of an object's records, in the order in which they were entered: with the number of
+    /// the log's entry and, where since when is unknown, with when that entry was committed.
+    pub fn scan_moments(&self, object: &str, mut f: impl FnMut(Uuid, u64, Option<i64>, Moment)) -> Result<()> {
         let model = self.model();
         let Some(def) = model.object(object) else { return Ok(()) };
         self.read(|c| {
-            let mut statement = c.prepare("select id, field, at, value, seq from history where object = ?1 order by rowid")?;
+            let mut statement = c.prepare(
+                "select id, field, at, value, seq, case when at is null then (select change.at from change where change.seq = history.seq) end
+                 from history where object = ?1 order by rowid",
+            )?;
             let mut rows = statement.query([object])?;
             while let Some(row) = rows.next()? {
                 let Some(field) = def.field(text_of(row, 1)?) else { continue };
                 let id = Uuid::parse_str(text_of(row, 0)?).map_err(|_| StoreError::Corrupt("history".into()))?;
                 let moment = Moment { field: field.name.clone(), at: row.get(2)?, value: kept_value(field, text_of(row, 3)?)? };
-                f(id, row.get::<_, i64>(4)? as u64, moment);
+                f(id, row.get::<_, i64>(4)? as u64, row.get(5)?, moment);
             }
             Ok(())
         })

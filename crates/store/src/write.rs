@@ -277,7 +277,9 @@ fn defaults(object: &ObjectDef, record: &mut Record) {
     }
 }
 
-/// The moments to keep: those given, and one for every changed history field without.
+/// The moments to keep: those given, and one for every changed history field without. A record that says itself when
+/// it was made, before now, had what it has at first since then only where that is how every such record begins; since
+/// when it has had anything else nobody said, so it is unknown.
 fn moments(object: &ObjectDef, change: &Change, before: Option<&Record>, after: &Record, now: i64) -> Vec<Moment> {
     let mut kept = change.moments.clone();
     if change.op == Op::Delete || change.op == Op::Restore {
@@ -293,13 +295,19 @@ fn moments(object: &ObjectDef, change: &Change, before: Option<&Record>, after: 
             continue;
         }
         let at = match (before, after.get("created_at")) {
-            (None, Some(Value::Time(t))) => Some(*t),
+            (None, Some(Value::Time(t))) if *t >= now || begins_as(field, &value) => Some(*t),
             (None, _) => None,
             (Some(_), _) => Some(now),
         };
         kept.push(Moment { field: field.name.clone(), at, value });
     }
     kept
+}
+
+/// Is this what the field holds in every new record?
+fn begins_as(field: &FieldDef, value: &Value) -> bool {
+    let unused = northing_model::Currency::parse("EUR");
+    field.default.as_ref().zip(unused).is_some_and(|(default, unused)| field.read(default, unused).is_ok_and(|first| first == *value))
 }
 
 /// A history field shows the value of its latest moment, whatever order they were entered in.

@@ -28,6 +28,7 @@ mod settings;
 mod sign_in;
 mod store;
 mod tidy;
+mod unknown;
 mod usage;
 
 /// Where the real data sets lie beside the repository, if they do.
