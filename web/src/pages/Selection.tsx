@@ -89,7 +89,7 @@ export function Selection({ object, items, total, filter, whole, onWhole, onDone
           <button type="button" className={ui.button} aria-label={t('form.cancel')} onClick={() => { setUndo(undefined); setProblem(''); }}><X size={14} aria-hidden /></button>
         </>
       )}
-      <Ask title={t('select.change', { count })} problem={problem} open={editing} onClose={() => setEditing(false)} onGo={change}>
+      <Ask title={t('select.change', { count })} problem={problem} noValidate open={editing} onClose={() => setEditing(false)} onGo={change}>
         <Select label={t('select.field')} value={field?.name ?? ''} onChange={(n) => { setName(n); setValue(null); setWrong(''); }} options={settable.map((f) => ({ value: f.name, label: f.label }))} />
         {field && <div ref={cell}><Field key={field.name} field={{ ...field, required: false }} value={value} error={wrong || undefined} onChange={(v) => { setValue(v); setWrong(''); }} /></div>}
         {wrong && <span key={tries} className="sr" role="alert">{wrong}</span>}

@@ -65,7 +65,7 @@ impl Desk {
 
 /// Objects that some field refers to: all that a picker may offer.
 fn offered_objects(model: &Model) -> BTreeSet<String> {
-    let fields = model.objects.iter().flat_map(|o| o.fields.values().filter(|f| !f.derived));
+    let fields = model.objects.iter().flat_map(|o| o.fields.values().filter(|f| !f.derived && f.name != "merged_into"));
     fields.filter_map(|f| f.to.clone()).filter(|to| model.object(to).is_some_and(|o| !o.derived)).collect()
 }
 
