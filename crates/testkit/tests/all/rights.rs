@@ -138,6 +138,7 @@ fn requests(server: &Server, model: &Model) -> Vec<String> {
                 (Some(_), p) if p.ends_with("twins") => found.push(p.to_string()),
                 (Some(o), p) => {
                     found.push(p.to_string());
+                    found.extend(["vic", "uma", "600", "secert", "vic sceret"].map(|q| format!("{p}?search={}", encoded(q))));
                     for field in o.fields.keys() {
                         found.push(format!("{p}?filter={}", encoded(&format!("{field} is not null"))));
                         if !p.ends_with("export") {
