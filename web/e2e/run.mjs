@@ -335,8 +335,10 @@ async function walk(lang, theme, width, height) {
   await day(page, context, origin, name);
   await leads({ page, origin, name, check, look });
   await work({ page, origin, name, check, look });
+  // What takes long is done in each language once.
+  const once = theme === 'light' && (lang === 'pl' || (lang === 'en') === (width > 500));
   const elsewhere = { browser, state: await context.storageState(), settings: { viewport: { width, height } }, scripts: [preferred, clock] };
-  await daily({ page, origin, name, check, look, ...elsewhere });
+  if (once) await daily({ page, origin, name, check, look, ...elsewhere });
   const apart = await browser.newContext({ viewport: { width, height }, hasTouch: width < 500 });
   await apart.addInitScript(([l, t]) => { localStorage.setItem('northing.lang', l); localStorage.setItem('northing.theme', t); }, [lang, theme]);
   const guest = await apart.newPage();
@@ -349,7 +351,7 @@ async function walk(lang, theme, width, height) {
   await offline({ page, context, origin, name, check, look });
   errors.splice(online, errors.length, ...errors.slice(online).filter((e) => !/ERR_INTERNET_DISCONNECTED|\/assets\/index/.test(e)));
   errors.splice(strict, errors.length, ...errors.slice(strict).filter((e) => !/40[0149]|412|422|ERR_INTERNET_DISCONNECTED/.test(e)));
-  if (theme === 'light' && (lang === 'pl' || (lang === 'en') === (width > 500))) await forms({ page, origin, name, check });
+  if (once) await forms({ page, origin, name, check });
   // Last, since it ends the session.
   if (name === 'en-desktop') await tabs({ ...elsewhere, origin, name, check });
   check(`${name}: no console error`, errors.length === 0, errors.join(' | '));

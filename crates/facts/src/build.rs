@@ -32,7 +32,7 @@ pub(crate) struct Entry {
 }
 
 /// Objects whose children derivations ask for.
-const LINKED: [&str; 10] = ["customer", "lead", "order", "deal", "contract", "expense", "ticket", "send", "survey_invite", "consent_event"];
+const LINKED: [&str; 11] = ["customer", "lead", "order", "deal", "contract", "expense", "sales_plan", "ticket", "send", "survey_invite", "consent_event"];
 
 pub struct Facts {
     pub(crate) model: Arc<Model>,

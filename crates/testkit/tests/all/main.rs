@@ -6,6 +6,7 @@ mod bookings;
 mod bulk;
 mod cases;
 mod crash;
+mod derived_anew;
 mod elsewhere;
 mod exports;
 mod files;

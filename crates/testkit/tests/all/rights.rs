@@ -17,7 +17,7 @@ const RIGHTS: &str = r#"{"*": {"see": "own", "change": "own", "create": true, "d
 pub const COMMON: [&str; 9] = ["workspace", "definition", "team", "access_role", "product", "pipeline", "stage", "schedule", "campaign"];
 
 /// A value of a field that is the same for the same words.
-fn value(field: &FieldDef, words: &str, refs: &BTreeMap<String, Uuid>) -> Value {
+pub fn value(field: &FieldDef, words: &str, refs: &BTreeMap<String, Uuid>) -> Value {
     let n = (id_of(words).as_u128() % 1_000) as i64;
     match field.kind {
         FieldType::Ref => field.to.as_ref().filter(|_| field.name != "merged_into" && field.name != "successor" && field.name != "parent" && field.name != "upgrades" && field.name != "follows").and_then(|to| refs.get(to)).map_or(Value::Null, |id| Value::Ref(*id)),
