@@ -46,6 +46,8 @@ enum Command {
     Metrics(kpi::Metrics),
     /// Prove that the kept facts equal rebuilt ones, and the database its checks
     Check(commands::Check),
+    /// Make a link that signs the owner in once, also while the server runs
+    Link(commands::Link),
     /// Write the OpenAPI document
     Openapi,
 }
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Command::Drill(args) => args.run(&env),
         Command::Metrics(args) => args.run(&env),
         Command::Check(args) => args.run(),
+        Command::Link(args) => args.run(&env),
         Command::Openapi => commands::openapi(),
     };
     match outcome {

@@ -12,6 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use northing_crm::access::Action;
+use northing_store::private;
 use serde_json::{Value as Js, json};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -42,11 +43,11 @@ pub async fn take(State(app): State<Arc<App>>, Extension(caller): Extension<Call
         let path = place(&app, &sha).ok_or_else(|| Problem::internal("a hash that is none"))?;
         if !path.exists() {
             let folder = path.parent().ok_or_else(|| Problem::internal("no folder"))?;
-            std::fs::create_dir_all(folder).map_err(Problem::internal)?;
+            private::folder(folder).map_err(Problem::internal)?;
             // Whole or not at all: a name is only given to what is on the disk.
             let part = folder.join(format!("{}.part", app.env.id()));
             let write = || -> std::io::Result<()> {
-                let mut file = std::fs::File::create(&part)?;
+                let mut file = private::file(&part)?;
                 std::io::Write::write_all(&mut file, &body)?;
                 file.sync_all()?;
                 std::fs::rename(&part, &path)

@@ -33,6 +33,7 @@ const STEPS: &[&str] = &[
     "create table identity (actor text primary key, issuer text not null, subject text not null, unique (issuer, subject)) strict;",
     crate::texts::STEP,
     crate::taken::STEP,
+    crate::sessions::STEP,
 ];
 /// The number of steps after which the words of long texts are indexed as they are written.
 pub(crate) const WITH_TEXTS: usize = 4;

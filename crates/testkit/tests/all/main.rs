@@ -5,11 +5,14 @@ mod again;
 mod bookings;
 mod bulk;
 mod cases;
+mod closed;
 mod crash;
 mod derived_anew;
+mod doors;
 mod elsewhere;
 mod exports;
 mod files;
+mod hidden;
 mod hostile;
 mod http;
 mod imports;
@@ -28,6 +31,8 @@ mod settings;
 mod sign_in;
 mod store;
 mod tidy;
+mod unknown;
+mod usage;
 
 /// Where the real data sets lie beside the repository, if they do.
 pub fn shared(path: &str) -> Option<std::path::PathBuf> {
