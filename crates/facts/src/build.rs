@@ -39,7 +39,7 @@ pub(crate) const EVER: i64 = -62_135_596_800;
 pub(crate) const NEVER: i64 = 253_402_300_799;
 
 /// Objects whose children derivations ask for.
-const LINKED: [&str; 10] = ["customer", "lead", "order", "deal", "contract", "expense", "ticket", "send", "survey_invite", "consent_event"];
+const LINKED: [&str; 11] = ["customer", "lead", "order", "deal", "contract", "expense", "sales_plan", "ticket", "send", "survey_invite", "consent_event"];
 
 pub struct Facts {
     pub(crate) model: Arc<Model>,

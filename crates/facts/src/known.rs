@@ -37,7 +37,7 @@ tables! {
     }
     ticket_version: TicketVersionColumns { ticket, since, until, is_open, status, assignee, stay_secs, stay_calendar_secs }
     ticket_turn: TurnColumns { ticket, asked_at, replied_at, turn_secs, turn_calendar_secs, user }
-    message: MessageColumns { ticket, at, author, is_public, user }
+    message: MessageColumns { ticket, at, author, is_public, is_draft, user }
     question_version: QuestionColumns { lowest, highest, favourable, good_from, good_to, bad_from, bad_to }
     survey_invite: InviteColumns { sent_at, answered_at, answer_secs }
     survey_response: ResponseColumns { question, invite, answered_at, value, grade, favour }

@@ -19,11 +19,12 @@ use tokio_stream::{Stream, StreamExt};
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub async fn stream(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let (facts, place) = (caller.place.clone(), caller.place.clone());
-    // `model` differs once something was declared anew: objects, words and metrics are to be asked for again.
+    let (facts, place, actor) = (caller.place.clone(), caller.place.clone(), caller.actor.clone());
+    // `model` differs once something was declared anew: objects, words and metrics are to be asked for again. `actor`
+    // says whose stream it is: the tabs of a browser share one, and one of them may have signed in as somebody else.
     let event = move |seq: u64| {
         let model = place.feed.now().model.edition();
-        Ok(Event::default().event("seq").id(seq.to_string()).data(json!({"seq": seq, "model": model}).to_string()))
+        Ok(Event::default().event("seq").id(seq.to_string()).data(json!({"seq": seq, "model": model, "actor": actor}).to_string()))
     };
     // A listener that fell behind only misses numbers that newer ones replace. It listens before it looks where we
     // are, so that nothing is missed in between; what it then hears twice it tells once.

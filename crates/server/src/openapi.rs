@@ -151,7 +151,7 @@ fn operation(summary: &str, parameters: &[Js], body: Option<Js>) -> Js {
 
 fn record_paths(paths: &mut Map<String, Js>, object: &ObjectDef) {
     let reference = json!({"$ref": format!("#/components/schemas/{}", object.name)});
-    let list = [query("filter", "string"), query("sort", "string"), query("cursor", "string"), query("limit", "integer"), query("after", "integer")];
+    let list = [query("filter", "string"), query("search", "string"), query("sort", "string"), query("cursor", "string"), query("limit", "integer"), query("after", "integer")];
     let base = format!("/api/records/{}", object.plural);
     let id = [id_parameter()];
     let merge = json!({"type": "object", "additionalProperties": false, "properties": {"into": {"type": ["string", "null"], "format": "uuid"}}});

@@ -26,6 +26,8 @@ const LARGEST_PAGE: usize = 500;
 #[serde(deny_unknown_fields)]
 pub struct ListParams {
     filter: Option<String>,
+    /// Only what is called so, has this address or this phone, however it is typed; best first where no order is asked for.
+    search: Option<String>,
     /// Fields separated by commas, `-` in front for descending.
     sort: Option<String>,
     limit: Option<usize>,
@@ -81,15 +83,17 @@ pub async fn twins(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
 /// The records that a list's parameters ask for, as far as the caller may see them.
 pub fn found(app: &App, snapshot: &Snapshot, caller: &Caller, name: &str, params: &ListParams, offset: usize, limit: usize) -> Result<ListPage, Problem> {
     let def = caller.object(&snapshot.model, name)?;
-    let sort = params.sort.as_deref().map_or_else(|| def.sort.clone(), |s| s.split(',').filter(|s| !s.is_empty()).map(str::to_string).collect());
+    let words = params.search.as_deref().map(str::trim).filter(|w| !w.is_empty());
+    let sort = params.sort.as_deref().map_or_else(|| if words.is_some() { Vec::new() } else { def.sort.clone() }, |s| s.split(',').filter(|s| !s.is_empty()).map(str::to_string).collect());
     let filter = params.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::bad)?;
-    let query = ListQuery { filter, sort, offset, limit };
+    let among = words.map(|words| crate::search::within(app, snapshot, def, words)).transpose()?;
+    let query = ListQuery { filter, among, sort, offset, limit };
     facts_list(snapshot, &def.name, &query, app.env.now()).map_err(Problem::bad)
 }
 
 /// The rows of all records that a filter finds for the caller.
 pub fn found_by(app: &App, snapshot: &Snapshot, caller: &Caller, name: &str, filter: Option<&str>) -> Result<Vec<u32>, Problem> {
-    let params = ListParams { filter: filter.map(str::to_string), sort: Some(String::new()), limit: None, cursor: None, after: None, lang: None, format: None };
+    let params = ListParams { filter: filter.map(str::to_string), search: None, sort: Some(String::new()), limit: None, cursor: None, after: None, lang: None, format: None };
     found(app, snapshot, caller, name, &params, 0, u32::MAX as usize).map(|page| page.rows)
 }
 

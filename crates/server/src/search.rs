@@ -6,9 +6,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::{Extension, Json};
 use northing_facts::Snapshot;
-use northing_model::Value;
+use northing_model::{ObjectDef, Value};
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
+use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -20,11 +21,37 @@ pub struct Words {
 
 /// Of each object at most so many.
 const FOUND_EACH: usize = 6;
+/// What people type is no longer.
+const LONGEST: usize = 200;
+/// Of one object at most so many.
+const FOUND_WITHIN: usize = 500;
+/// Titles that facts do not hold are looked through where an object has no more; else the newest, and all by how they begin.
+const LOOKED_THROUGH: usize = 20_000;
+
+/// The rows of one object that are found by words, best first, by the same rules as among all objects.
+pub fn within(app: &App, snapshot: &Snapshot, def: &ObjectDef, words: &str) -> Result<Vec<u32>, Problem> {
+    if words.chars().count() > LONGEST {
+        return Err(Problem { field: Some("search".into()), ..Problem::bad("search: at most 200 characters") });
+    }
+    let mut rows = northing_facts::search::within(snapshot, &def.name, words, FOUND_WITHIN);
+    let mut titles = app.store.titles(&def.name, LOOKED_THROUGH)?;
+    let begin = app.store.titled(&def.name, words, LOOKED_THROUGH)?;
+    // What may not be seen is left out before anything is found and cut off: it must not even keep others from being found.
+    let asked: HashSet<Uuid> = titles.iter().chain(&begin).map(|t| t.0).collect();
+    let places = snapshot.rows_of(&def.name, &asked);
+    titles.retain(|t| places.contains_key(&t.0));
+    let likely = northing_facts::search::among(titles.iter().map(|t| t.1.as_str()), words);
+    rows.extend(likely.into_iter().map(|at| titles[at].0).chain(begin.into_iter().map(|t| t.0)).filter_map(|id| places.get(&id)));
+    let mut seen = HashSet::new();
+    rows.retain(|row| seen.insert(*row));
+    rows.truncate(FOUND_WITHIN);
+    Ok(rows)
+}
 
 /// Records of any object by name, e-mail or phone, however it is typed; orders by how their number begins.
 pub async fn search(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Result<Query<Words>, QueryRejection>) -> Result<Json<Js>, Problem> {
     let Query(words) = params.map_err(|e| Problem::bad(e.body_text()))?;
-    if words.q.chars().count() > 200 {
+    if words.q.chars().count() > LONGEST {
         return Err(Problem::bad("q: at most 200 characters"));
     }
     blocking(move || {

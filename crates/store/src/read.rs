@@ -97,6 +97,24 @@ impl Store {
         })
     }
 
+    /// The titles, which facts do not hold, of the newest records. Nothing for objects whose titles facts hold.
+    pub fn titles(&self, object: &str, most: usize) -> Result<Vec<(Uuid, String)>> {
+        let model = self.model();
+        let Some(title) = model.object(object).and_then(|o| o.field(&o.title)).filter(|f| f.kind == northing_model::FieldType::Text && !f.facts) else { return Ok(Vec::new()) };
+        let (table, column) = (quote(object), quote(&title.name));
+        let sql = format!("select id, {column} from {table} where {column} is not null and not deleted order by rowid desc limit ?1");
+        self.read(|c| {
+            let mut statement = c.prepare_cached(&sql)?;
+            let mut rows = statement.query([most as i64])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let id = Uuid::parse_str(row.get_ref(0)?.as_str().map_err(|_| StoreError::Corrupt("id".into()))?).map_err(|_| StoreError::Corrupt("id".into()))?;
+                found.push((id, row.get(1)?));
+            }
+            Ok(found)
+        })
+    }
+
     /// Records whose title, which facts do not hold, begins so; upper and lower case are alike. Nothing for objects
     /// whose titles facts hold. Only those that `sees` lets through are looked at and counted.
     pub fn titled(&self, object: &str, begins: &str, limit: usize, sees: impl Fn(Uuid) -> bool) -> Result<Vec<(Uuid, String)>> {

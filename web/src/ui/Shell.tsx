@@ -42,7 +42,7 @@ function Preferences() {
   const Other = theme === 'dark' ? Sun : Moon;
   return (
     <>
-      <Select hideLabel label={intl.formatMessage({ id: 'language' })} value={lang} onChange={(v) => setLang(v as Language)}
+      <Select hideLabel anyScript label={intl.formatMessage({ id: 'language' })} value={lang} onChange={(v) => setLang(v as Language)}
         options={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))} />
       <button type="button" className={css.icon} onClick={() => setTheme(theme === 'dark' ? 'light' : 'dark')}
         aria-label={intl.formatMessage({ id: theme === 'dark' ? 'theme.light' : 'theme.dark' })}><Other size={16} aria-hidden /></button>

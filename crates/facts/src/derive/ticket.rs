@@ -1,5 +1,5 @@
 //! Tickets: the first human reply, turns, solving and reopening out of status history, dues, first contact
-//! resolution (KPIS.md, service). Automatic replies never stop a clock.
+//! resolution (KPIS.md, service). Neither automatic replies nor drafts ever stop a clock.
 
 use crate::Facts;
 use crate::build::{EVER, Entry};
@@ -40,13 +40,13 @@ impl Facts {
         self.derive_solving(row, &said, &states, opened, by_customer);
     }
 
-    /// What was said to and by the customer, in order.
+    /// What was said to and by the customer, in order; a draft was not said.
     fn said(&self, members: &[u32]) -> Vec<Said> {
         let m = self.known.message;
         let mut said: Vec<Said> = self
             .children(m.table, m.ticket, members)
             .into_iter()
-            .filter(|r| self.is_fit(m.table, *r) && self.get(m.table, m.is_public, *r) != 0 && self.get(m.table, m.at, *r) != NULL)
+            .filter(|r| self.is_fit(m.table, *r) && self.get(m.table, m.is_public, *r) != 0 && self.get(m.table, m.is_draft, *r) != 1 && self.get(m.table, m.at, *r) != NULL)
             .map(|r| (self.get(m.table, m.at, r), self.get(m.table, m.author, r), self.get(m.table, m.user, r)))
             .filter(|s| s.1 == CUSTOMER || s.1 == STAFF)
             .collect();

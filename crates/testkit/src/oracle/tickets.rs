@@ -40,7 +40,7 @@ impl Oracle<'_> {
             let mut said: Vec<(i64, bool)> = self
                 .world
                 .all("message")
-                .filter(|(_, m)| !m.deleted && m.flag("is_public") && m.reference("ticket").is_some_and(|t| members.iter().any(|(id, _)| *id == t)))
+                .filter(|(_, m)| !m.deleted && m.flag("is_public") && !m.flag("is_draft") && m.reference("ticket").is_some_and(|t| members.iter().any(|(id, _)| *id == t)))
                 .filter(|(_, m)| m.text("author") != "automatic")
                 .filter_map(|(_, m)| Some((m.time("at")?, m.text("author") == "staff")))
                 .collect();

@@ -17,7 +17,7 @@ const RIGHTS: &str = r#"{"*": {"see": "own", "change": "own", "create": true, "d
 pub const COMMON: [&str; 9] = ["workspace", "definition", "team", "access_role", "product", "pipeline", "stage", "schedule", "campaign"];
 
 /// A value of a field that is the same for the same words.
-fn value(field: &FieldDef, words: &str, refs: &BTreeMap<String, Uuid>) -> Value {
+pub fn value(field: &FieldDef, words: &str, refs: &BTreeMap<String, Uuid>) -> Value {
     let n = (id_of(words).as_u128() % 1_000) as i64;
     match field.kind {
         FieldType::Ref => field.to.as_ref().filter(|_| field.name != "merged_into" && field.name != "successor" && field.name != "parent" && field.name != "upgrades" && field.name != "follows").and_then(|to| refs.get(to)).map_or(Value::Null, |id| Value::Ref(*id)),
@@ -149,6 +149,7 @@ fn requests(server: &Server, model: &Model) -> Vec<String> {
                 (Some(_), p) if p.ends_with("twins") => found.push(p.to_string()),
                 (Some(o), p) => {
                     found.push(p.to_string());
+                    found.extend(["vic", "uma", "600", "secert", "vic sceret"].map(|q| format!("{p}?search={}", encoded(q))));
                     for field in o.fields.keys() {
                         found.push(format!("{p}?filter={}", encoded(&format!("{field} is not null"))));
                         if !p.ends_with("export") {
