@@ -9,6 +9,7 @@ mod keys;
 mod known;
 pub mod known_lists;
 pub mod mapping;
+mod moments;
 mod number;
 pub mod plan;
 pub mod questions;

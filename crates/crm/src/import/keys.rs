@@ -3,6 +3,7 @@
 
 use super::plan::Plan;
 use crate::{CrmError, Result};
+use northing_model::declared::nearest;
 use serde_json::{Map, Value as Json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -54,13 +55,6 @@ fn said(kind: &str) -> &str {
         "object" => "a table in { }",
         other => other,
     }
-}
-
-/// The nearest of some words, if one is near.
-fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k String>) -> Option<&'k String> {
-    let letters = |w: &str| w.chars().collect::<Vec<_>>();
-    let apart = |other: &str| northing_model::text::distance(&letters(word), other).max(northing_model::text::distance(&letters(other), word));
-    known.map(|k| (apart(k), k)).min_by_key(|(n, _)| *n).filter(|(n, k)| *n * 2 < k.chars().count().max(3)).map(|(_, k)| k)
 }
 
 impl Checker<'_> {
@@ -123,7 +117,7 @@ impl Checker<'_> {
                 None if shape["additionalProperties"].is_object() => self.value(value, &shape["additionalProperties"], &inside(name))?,
                 None if shape["additionalProperties"] == Json::Bool(false) => {
                     let place = if path.is_empty() { "a plan".to_string() } else { format!("'{path}'") };
-                    let near = nearest(name, known.keys()).map_or_else(String::new, |k| format!("; did you mean '{k}'?"));
+                    let near = nearest(name, known.keys().map(String::as_str)).map_or_else(String::new, |k| format!("; did you mean '{k}'?"));
                     let all = known.keys().cloned().collect::<Vec<_>>().join(", ");
                     return Err((key.span().start, format!("{place} has no key '{name}'{near} (it has: {all})")));
                 }

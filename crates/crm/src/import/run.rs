@@ -3,7 +3,7 @@
 use super::convert::{Fault, Fields, Reading, column_of, missing_column};
 use super::join;
 use super::known::Known;
-use super::plan::{FilePlan, Make, Missing, MomentPlan, Plan, Source};
+use super::plan::{FilePlan, Make, Missing, Plan, Source};
 use super::stages::Stage;
 use super::reader::{Row, Rows};
 use super::report::{Reject, Report, Terms};
@@ -91,7 +91,7 @@ pub(super) struct Run<'a> {
     pub(super) store: &'a Store,
     pub(super) env: &'a Env,
     file: &'a FilePlan,
-    name: String,
+    pub(super) name: String,
     pub(super) model: Arc<Model>,
     zone: Zone,
     currency: Currency,
@@ -107,9 +107,9 @@ pub(super) struct Run<'a> {
     /// Stages as far as they are known: those that are here, and those that this run makes. Read on first need.
     pub(super) stages: Option<Vec<Stage>>,
     /// Values of the row being read that are left out.
-    left: Vec<Reject>,
+    pub(super) left: Vec<Reject>,
     /// The records that pending changes are of, with the moments that wait to be written.
-    waiting: HashMap<Uuid, Vec<Moment>>,
+    pub(super) waiting: HashMap<Uuid, Vec<Moment>>,
     pub(super) report: Report,
 }
 
@@ -354,48 +354,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    pub(super) fn keep_findable(&mut self, id: Uuid) {
-        self.waiting.entry(id).or_default();
-    }
-
-    fn leave_out(&mut self, row: &Fields<'_>, fault: Fault) {
-        self.left.push(Reject { file: self.name.clone(), row: row.number, column: fault.column, reason: fault.reason, values: row.values.to_vec() });
-    }
-
-    /// When history fields took their values.
-    fn moments(&mut self, make: &Make, object: &northing_model::ObjectDef, row: &Fields<'_>, fields: &Record) -> std::result::Result<Vec<Moment>, Fault> {
-        let mut moments = Vec::new();
-        for plan in &make.moment {
-            let Some(field) = object.field(&plan.field) else { continue };
-            if !row.holds(&plan.when)? {
-                continue;
-            }
-            let value = self.field(row, field, &plan.value, fields)?;
-            if plan.closed && !self.closes(&make.object, &plan.field, &value).map_err(|e| Fault::new("", e.to_string()))? {
-                continue;
-            }
-            match self.at(row, plan) {
-                // Without an instant, whoever makes the record says that it is of an unknown beginning.
-                Ok(None) if plan.closed => {}
-                Ok(at) => moments.push(Moment { field: plan.field.clone(), at, value }),
-                Err(fault) if plan.closed => self.leave_out(row, fault),
-                Err(fault) => return Err(fault),
-            }
-        }
-        Ok(moments)
-    }
-
-    fn at(&self, row: &Fields<'_>, plan: &MomentPlan) -> std::result::Result<Option<i64>, Fault> {
-        let reading = self.reading();
-        let text = reading.text(row, &plan.at)?;
-        if text.trim().is_empty() {
-            return Ok(None);
-        }
-        let own = if let Source::Full(f) = &plan.at { f.format.as_deref() } else { None };
-        let at = reading.instant(text.trim(), own.or(reading.dates)).map_err(|reason| Fault::new(column_of(&plan.at), reason))?;
-        Ok(Some(at + reading.later(row, &plan.at)?))
-    }
-
     fn key(&self, make: &Make, row: &Fields<'_>) -> std::result::Result<String, Fault> {
         let text = row.fill(&make.key)?;
         let cut = match make.fields.get("external_id") {
@@ -406,7 +364,7 @@ impl<'a> Run<'a> {
     }
 
     /// A field's value; `fields` are those of the record that are read already.
-    fn field(&mut self, row: &Fields<'_>, field: &northing_model::FieldDef, source: &Source, fields: &Record) -> std::result::Result<Value, Fault> {
+    pub(super) fn field(&mut self, row: &Fields<'_>, field: &northing_model::FieldDef, source: &Source, fields: &Record) -> std::result::Result<Value, Fault> {
         let text = self.reading().text(row, source)?;
         let (FieldType::Ref, Some(to)) = (field.kind, field.to.as_deref()) else {
             let value = self.reading().value(row, field, source, &text)?;

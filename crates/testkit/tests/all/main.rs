@@ -24,6 +24,8 @@ mod search;
 mod settings;
 mod sign_in;
 mod store;
+mod strangers;
+mod brought_values;
 mod tidy;
 
 /// Where the real data sets lie beside the repository, if they do.
