@@ -372,7 +372,7 @@ fn check_name(place: &str, name: &str) -> Result<(), ModelError> {
 /// Reads TOML, naming file and line on failure.
 pub fn parse_toml<T: serde::de::DeserializeOwned>(place: &str, text: &str) -> Result<T, ModelError> {
     toml::from_str(text).map_err(|e| {
-        let line = e.span().map_or(1, |s| text[..s.start].matches('\n').count() + 1);
-        ModelError::new(format!("{place}:{line}"), e.message().to_string(), "see the other files of that folder for the keys")
+        let (line, what) = crate::declared::wrong(&e, text);
+        ModelError::new(format!("{place}:{line}"), what, "see the other files of that folder for the keys")
     })
 }

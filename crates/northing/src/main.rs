@@ -36,7 +36,8 @@ enum Command {
     Serve(commands::Serve),
     /// Fill an empty folder with a demo workspace (and serve it with --serve)
     Demo(commands::Demo),
-    /// Import files by a plan; without one, show a guessed plan
+    /// Import files by a plan; without one, show a guessed plan. Ends with 3 where nothing could be guessed, 4 where
+    /// something has to be said first, 5 where rows were set aside
     Import(commands::Import),
     /// Compute a metric
     Kpi(kpi::Kpi),
@@ -50,6 +51,8 @@ enum Command {
     Link(commands::Link),
     /// Write the OpenAPI document
     Openapi,
+    /// Write the reference of the plan language
+    PlanLanguage,
 }
 
 /// The folder that holds a workspace.
@@ -71,13 +74,17 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(args) => args.run(env),
         Command::Demo(args) => args.run(env),
-        Command::Import(args) => args.run(&env),
+        Command::Import(args) => match args.run(&env) {
+            Ok(code) => return code,
+            Err(problem) => Err(problem),
+        },
         Command::Kpi(args) => args.run(&env),
         Command::Drill(args) => args.run(&env),
         Command::Metrics(args) => args.run(&env),
         Command::Check(args) => args.run(),
         Command::Link(args) => args.run(&env),
         Command::Openapi => commands::openapi(),
+        Command::PlanLanguage => commands::plan_language(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,7 +14,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use northing_crm::CrmError;
 use northing_crm::import::sheet::Workbook;
-use northing_crm::import::{Mapping, Report, Terms, import_on, look, mapping::importable, undo};
+use northing_crm::import::guess::{for_object, guess, makeable};
+use northing_crm::import::{Looked, Mapping, Reject, Report, Terms, import_on, look, mapping::importable, mapping::told, questions, undo};
 use northing_model::{Record, Value};
 use northing_store::{Change, Commit, private};
 use serde::Deserialize;
@@ -35,8 +36,10 @@ pub const LARGEST_BODY: usize = LARGEST_FILE * 2;
 const WAITS: i64 = 3_600;
 const SAMPLE: usize = 200;
 const SHOWN: usize = 8;
-/// Files that wait at a time.
-const MOST: usize = 20;
+const SHOWN_LEFT: usize = 50;
+/// Files that are kept at a time, of all people and of one. The oldest of one's own that is not being imported goes first.
+const MOST: usize = 60;
+const MOST_OF_ONE: usize = 20;
 
 /// A file that somebody is importing.
 pub struct Upload {
@@ -49,6 +52,8 @@ pub struct Upload {
     headings: Vec<String>,
     sample: Vec<Vec<String>>,
     rows: u64,
+    /// What else the list may be, as long as nobody has said.
+    others: Mutex<Vec<String>>,
     at: i64,
     progress: Mutex<Progress>,
     stop: AtomicBool,
@@ -63,6 +68,12 @@ struct Progress {
     run: Option<Uuid>,
     /// Of the request that began it.
     key: Option<(String, String)>,
+}
+
+impl Upload {
+    fn looked(&self) -> Looked<'_> {
+        Looked { name: &self.name, headings: &self.headings, sample: &self.sample }
+    }
 }
 
 impl Drop for Upload {
@@ -198,15 +209,25 @@ fn open(app: &App, caller: &Caller, id: Uuid, path: PathBuf, name: &str, stem: S
         return Err(unreadable(&path, &CrmError::Plan(format!("{name}: {why}"))));
     }
     let model = app.store.model();
-    let mapping = Mapping::guess(&model, &app.labels, &name, &headings, &sample);
+    let guessed = guess(&model, &app.labels, Looked { name: &name, headings: &headings, sample: &sample });
     let objects: Vec<&String> = model.objects.iter().filter(|o| importable(o)).map(|o| &o.name).collect();
-    let answer = json!({"id": id, "name": name, "rows": rows, "headings": headings, "sample": &sample[..sample.len().min(SHOWN)], "mapping": mapping, "objects": objects});
+    let told: HashMap<&String, &[&str]> = objects.iter().map(|o| (*o, told(o))).filter(|(_, fields)| !fields.is_empty()).collect();
+    let makeable: HashMap<&String, Vec<String>> = model.objects.iter().filter(|o| importable(o)).map(|o| (&o.name, makeable(&model, o))).collect();
+    let answer = json!({"id": id, "name": name, "rows": rows, "headings": headings, "sample": &sample[..sample.len().min(SHOWN)], "mapping": guessed.mapping, "objects": objects, "told": told, "makeable": makeable, "plan": guessed.plan});
     let now = app.env.now();
-    let upload = Upload { path, name, actor: caller.actor.clone(), stem, delimiter, headings, sample, rows, at: now, progress: Mutex::new(Progress { state: "waiting", ..Progress::default() }), stop: AtomicBool::new(false) };
+    let upload = Upload { path, name, actor: caller.actor.clone(), stem, delimiter, headings, sample, rows, others: Mutex::new(guessed.others), at: now, progress: Mutex::new(Progress { state: "waiting", ..Progress::default() }), stop: AtomicBool::new(false) };
     let mut open = app.imports.open.lock().map_err(|_| Problem::internal("imports"))?;
-    open.retain(|_, u| now - u.at < WAITS || u.progress.lock().is_ok_and(|p| p.state == "running"));
-    if open.len() >= MOST {
-        return Err(Problem::wait(WAITS / 4));
+    let running = |u: &Upload| u.progress.lock().is_ok_and(|p| p.state == "running");
+    open.retain(|_, u| now - u.at < WAITS || running(u));
+    // Whoever brings one file after the other is done with the earlier ones.
+    let own = |u: &Upload| u.actor == upload.actor;
+    while open.len() >= MOST || open.values().filter(|u| own(u)).count() >= MOST_OF_ONE {
+        let finished = |u: &Upload| u.progress.lock().is_ok_and(|p| p.state != "waiting");
+        let oldest = open.iter().filter(|(_, u)| own(u) && !running(u)).min_by_key(|(id, u)| (!finished(u), u.at, **id)).map(|(id, _)| *id);
+        match oldest {
+            Some(id) => drop(open.remove(&id)),
+            None => return Err(Problem::wait(WAITS / 4)),
+        }
     }
     open.insert(id, Arc::new(upload));
     Ok(answer)
@@ -225,7 +246,10 @@ pub async fn propose(State(app): State<Arc<App>>, Extension(caller): Extension<C
     let upload = app.imports.of(id, &caller)?;
     let model = app.store.model();
     let object = model.object(&object).filter(|o| importable(o)).ok_or_else(|| Problem::bad(format!("nothing is imported into '{object}'")))?;
-    Ok(Json(json!({"mapping": Mapping::for_object(object, &app.labels, &upload.headings, &upload.sample)})))
+    if let Ok(mut others) = upload.others.lock() {
+        others.clear();
+    }
+    Ok(Json(json!({"mapping": for_object(object, &app.labels, upload.looked())})))
 }
 
 #[derive(Deserialize)]
@@ -238,15 +262,12 @@ pub struct Told {
 fn go(app: &App, upload: &Upload, mapping: &Mapping, actor: String, dry: bool, told: &dyn Fn(&Report) -> bool) -> Result<Report, Problem> {
     let model = app.store.model();
     let object = model.object(&mapping.object).filter(|o| importable(o)).ok_or_else(|| Problem::bad(format!("nothing is imported into '{}'", mapping.object)))?;
-    if mapping.fields.is_empty() {
-        return Err(Problem::bad("say of at least one column which field it fills"));
-    }
-    if let Some(field) = mapping.fields.values().find(|f| mapping.fields.values().filter(|g| g == f).count() > 1) {
-        return Err(Problem::bad(format!("two columns fill '{field}'; leave one of them out")));
+    if let Some(problem) = mapping.problem(object) {
+        return Err(Problem::bad(problem));
     }
     let file = upload.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let plan = mapping.plan(object, &app.labels, &file, &upload.delimiter, &upload.stem);
-    let terms = Terms { actor, dry, go_on: told };
+    let plan = mapping.plan(object, &app.labels, &file, &upload.delimiter, &upload.stem, &upload.headings);
+    let terms = Terms { actor, dry, go_on: told, on_left: &|_, _| () };
     import_on(&terms, &app.store, &app.env, &plan, &upload.path, &mut |_, _| {}).map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "import", "The file cannot be imported so", e.to_string()))
 }
 
@@ -258,19 +279,32 @@ fn users(app: &App, caller: &Caller, object: &str) -> Result<(), Problem> {
 
 fn counts(app: &App, language: Option<&str>, upload: &Upload, report: &Report) -> Js {
     let [created, changed, unchanged] = report.objects.values().fold([0; 3], |sum, n| [sum[0] + n[0], sum[1] + n[1], sum[2] + n[2]]);
-    let rejects: Vec<Js> = report.rejects.iter().map(|r| json!({"row": r.row, "column": r.column, "reason": app.say(language, &r.reason), "values": r.values})).collect();
-    json!({"rows": upload.rows, "done": report.rows, "created": created, "changed": changed, "unchanged": unchanged, "rejected": report.rejected, "rejects": rejects, "headings": upload.headings})
+    let said = |list: &[Reject], values: bool| -> Vec<Js> { list.iter().map(|r| json!({"row": r.row, "column": r.column, "reason": app.say(language, &r.reason), "values": if values { &r.values[..] } else { &[] }})).collect() };
+    let rejects = said(&report.rejects, true);
+    json!({"left_out": report.left_out, "left": said(&report.left[..report.left.len().min(SHOWN_LEFT)], false), "undated": report.undated, "currencies": report.currencies, "made": report.objects,
+        "rows": upload.rows, "done": report.rows, "created": created, "changed": changed, "unchanged": unchanged, "rejected": report.rejected, "rejects": rejects, "headings": upload.headings})
 }
 
-/// What importing would come to, without writing.
+/// What importing would come to, without writing, and what is open about it. What nobody has answered yet may be why it
+/// cannot be tried: then the questions are the answer.
 pub async fn check(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, headers: HeaderMap, body: Body<Told>) -> Result<Json<Js>, Problem> {
     allowed(&caller)?;
     let Told { mapping } = read(body)?;
     let language = language(&headers);
     blocking(move || {
         let upload = app.imports.of(id, &caller)?;
-        let report = go(&app, &upload, &mapping, caller.actor.clone(), true, &|_| !app.is_draining())?;
-        Ok(Json(counts(&app, language, &upload, &report)))
+        let model = app.store.model();
+        let others = upload.others.lock().map(|o| o.clone()).unwrap_or_default();
+        let asked = model.object(&mapping.object).filter(|o| importable(o)).map(|o| questions(o, &app.labels, upload.looked(), &mapping, app.store.currency(), &others)).unwrap_or_default();
+        let (report, problem) = match go(&app, &upload, &mapping, caller.actor.clone(), true, &|_| !app.is_draining()) {
+            Ok(report) => (report, None),
+            Err(problem) if !asked.is_empty() && problem.status == StatusCode::UNPROCESSABLE_ENTITY => (Report::default(), Some(app.say(language, &problem.detail))),
+            Err(problem) => return Err(problem),
+        };
+        let mut answer = counts(&app, language, &upload, &report);
+        answer["questions"] = json!(asked);
+        answer["problem"] = json!(problem);
+        Ok(Json(answer))
     })
     .await
 }

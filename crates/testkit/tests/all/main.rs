@@ -30,6 +30,8 @@ mod search;
 mod settings;
 mod sign_in;
 mod store;
+mod strangers;
+mod brought_values;
 mod tidy;
 mod unknown;
 mod usage;
