@@ -46,6 +46,10 @@ enum Command {
     Metrics(kpi::Metrics),
     /// Prove that the kept facts equal rebuilt ones, and the database its checks
     Check(commands::Check),
+    /// Write the workspace into one file, also while it is served
+    Backup(commands::Backup),
+    /// Make a workspace of a backup, in an empty folder
+    Restore(commands::Restore),
     /// Write the OpenAPI document
     Openapi,
 }
@@ -74,6 +78,8 @@ fn main() -> ExitCode {
         Command::Drill(args) => args.run(&env),
         Command::Metrics(args) => args.run(&env),
         Command::Check(args) => args.run(),
+        Command::Backup(args) => args.run(),
+        Command::Restore(args) => args.run(),
         Command::Openapi => commands::openapi(),
     };
     match outcome {

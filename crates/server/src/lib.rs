@@ -7,12 +7,15 @@ mod app;
 mod assets;
 mod bulk;
 mod changes;
+mod compress;
 mod events;
 mod export;
 mod files;
 mod free;
 mod guard;
 mod imports;
+mod limits;
+pub mod log;
 mod metrics;
 mod oidc;
 mod openapi;
@@ -21,10 +24,14 @@ mod password;
 mod people;
 mod place;
 mod problem;
+mod ready;
 mod records;
 mod search;
+mod serving;
 mod session;
+mod telemetry;
 
+pub use limits::Limits;
 pub use oidc::Config as Oidc;
 pub use openapi::openapi;
 
@@ -42,6 +49,14 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Where people may sign in with an account that they have elsewhere.
     pub oidc: Option<Oidc>,
+    pub limits: Limits,
+}
+
+impl Config {
+    /// On this address, with nothing else set.
+    pub fn at(listen: SocketAddr) -> Self {
+        Self { listen, public_url: None, oidc: None, limits: Limits::default() }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +96,8 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     let whole = place::Place::open(&store, None)?;
     let app = Arc::new(App::new(store.clone(), whole.clone(), env, &config, address)?);
     imports::clear(store.folder());
+    files::clear(store.folder());
+    store.keep_reserve(config.limits.reserve);
     let ready = whole.feed.now();
     // Beside the first requests; whoever comes before it is done does a part of it.
     std::thread::Builder::new().name("prepare".into()).spawn(move || northing_facts::search::prepare(&ready))?;
@@ -88,25 +105,26 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     store.add_sign_in(&token, northing_crm::access::OWNER, app.env.now(), session::LINK_SECONDS)?;
     println!("Northing listens on {}", app.origin);
     println!("Sign in once with this link (good for {} minutes):\n\n    {}/sign-in#{token}\n", session::LINK_SECONDS / 60, app.origin);
+    tracing::info!(address = %address, seq = store.seq(), version = env!("CARGO_PKG_VERSION"), "serving");
     let router = app::router(app.clone());
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stop(app.clone())).await?;
+    let notice = config.limits.notice;
+    serving::serve(listener, router, app, stop(notice)).await;
     whole.feed.stop();
     store.close();
+    tracing::info!(seq = store.seq(), "ended");
     Ok(())
 }
 
-async fn stop(app: Arc<App>) {
+/// Until it should end; how long it still takes new requests then. Whoever sits before it does not want to wait.
+async fn stop(notice: Duration) -> Duration {
     let interrupt = tokio::signal::ctrl_c();
     match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(mut terminate) => {
-            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+            tokio::select! { _ = interrupt => Duration::ZERO, _ = terminate.recv() => notice }
         }
-        Err(_) => drop(interrupt.await),
+        Err(_) => {
+            let _ = interrupt.await;
+            Duration::ZERO
+        }
     }
-    app.drain();
-    // Streams end by themselves; whatever else hangs is cut off after ten seconds.
-    tokio::spawn(async {
-        tokio::time::sleep(Duration::from_secs(10)).await;
-        std::process::exit(0);
-    });
 }

@@ -107,12 +107,12 @@ impl App {
             let whose = taken.actor.clone();
             match self.store.add_taken(taken, limit) {
                 Ok(true) => {
-                    eprintln!("northing: alarm: {whose} took more than {limit} records within a day ({}); see Exports", key.way.name());
+                    tracing::warn!(actor = whose, way = key.way.name(), limit, "alarm: more records than the limit within a day; see Exports");
                     self.outflow.edition.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(false) => {}
                 // Reading goes on when nothing can be written.
-                Err(e) => eprintln!("northing: what went out to {whose} could not be noted: {e}"),
+                Err(e) => tracing::warn!(actor = whose, "what went out could not be noted: {e}"),
             }
         }
     }

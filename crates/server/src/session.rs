@@ -67,8 +67,9 @@ pub fn admit(app: &App, actor: &str, agent: &str, by_link: bool) -> Result<Optio
     let session = random_token().map_err(Problem::internal)?;
     app.store.open_session(&session, actor, agent, by_link, app.env.now())?;
     let caller = app.store.session(&session, app.env.now())?.map(|s| app.caller(&s)).transpose()?.flatten();
-    if caller.is_none() {
-        app.store.end_session(&session)?;
+    match &caller {
+        None => app.store.end_session(&session)?,
+        Some(_) => tracing::info!(actor, by_link, "signed in"),
     }
     Ok(caller.map(|_| session))
 }
