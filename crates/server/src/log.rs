@@ -1,7 +1,7 @@
 //! The log: lines on stderr with time, level and what belongs to the request, as text or as JSON. What is worth a line is
 //! for whoever writes it; no line holds what people entered, asked for or sign in with.
 
-use tracing::Level;
+pub use tracing::Level;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {

@@ -54,7 +54,7 @@ impl Way {
     }
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     actor: String,
     program: String,
@@ -103,6 +103,7 @@ impl App {
         };
         for (key, p) in due {
             let limit = key.way.limit(most);
+            let (again, kept) = (key.clone(), (p.rows, p.times));
             let taken = Taken { actor: key.actor, way: key.way.name().into(), program: key.program, object: key.object, rows: p.rows, times: p.times, at: now };
             let whose = taken.actor.clone();
             match self.store.add_taken(taken, limit) {
@@ -112,7 +113,13 @@ impl App {
                 }
                 Ok(false) => {}
                 // Reading goes on when nothing can be written.
-                Err(e) => tracing::warn!(actor = whose, "what went out could not be noted: {e}"),
+                Err(e) => {
+                    tracing::warn!(actor = whose, "what went out could not be noted yet: {e}");
+                    if let Ok(mut pending) = self.outflow.pending.lock() {
+                        let own = pending.entry(again).or_insert(Pending { rows: 0, times: 0, since: now });
+                        (own.rows, own.times) = (own.rows + kept.0, own.times + kept.1);
+                    }
+                }
             }
         }
     }

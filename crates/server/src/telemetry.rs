@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn s13_ids_from_outside_are_taken_only_if_a_log_can_bear_them() {
-        let headers = |name: &'static str, value: &str| HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())]);
+        let headers = |name: &'static str, value: &str| HeaderMap::from_iter([(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).expect("a header"))]);
         assert_eq!(given_id(&headers("x-request-id", "a-1_2.B")).as_deref(), Some("a-1_2.B"));
         for bad in ["", "a b", "a\"b", "é", &"x".repeat(65)] {
             assert_eq!(given_id(&headers("x-request-id", bad)), None, "{bad}");

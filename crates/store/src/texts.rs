@@ -51,7 +51,7 @@ pub(crate) fn keep(connection: &Connection, object: &ObjectDef, id: Uuid, before
 fn add(connection: &Connection, object: &str, field: &str, id: &str, text: &str) -> Result<()> {
     connection.prepare_cached("insert into wording (object, field, id) values (?1, ?2, ?3)")?.execute(params![object, field, id])?;
     let row = connection.last_insert_rowid();
-    connection.prepare_cached("insert into said (rowid, words) values (?1, ?2)")?.execute(params![row, words(text).join(" ")])?;
+    connection.prepare_cached("insert or replace into said (rowid, words) values (?1, ?2)")?.execute(params![row, words(text).join(" ")])?;
     Ok(())
 }
 

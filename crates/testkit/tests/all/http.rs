@@ -41,7 +41,10 @@ pub fn start_with(fill: impl FnOnce(&Store, &Env)) -> Server {
 }
 
 pub fn start_where(fill: impl FnOnce(&Store, &Env), env: Env, set: impl FnOnce(&mut Config)) -> Server {
-    let folder = tempfile::tempdir().unwrap();
+    start_in(tempfile::tempdir().unwrap(), fill, env, set)
+}
+
+pub fn start_in(folder: tempfile::TempDir, fill: impl FnOnce(&Store, &Env), env: Env, set: impl FnOnce(&mut Config)) -> Server {
     let store = Store::open(folder.path()).unwrap();
     fill(&store, &env);
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -2,21 +2,27 @@
 #![allow(clippy::unwrap_used)]
 
 mod again;
+mod backups;
 mod bookings;
 mod bulk;
 mod cases;
+mod connections;
 mod crash;
 mod elsewhere;
+mod ending;
 mod exports;
 mod files;
+mod full_disk;
 mod hostile;
 mod http;
 mod imports;
 mod lists;
 mod lost_update;
 mod matrix;
+mod opening;
 mod oracle;
 mod outflow;
+mod packed;
 mod real_data;
 mod real_life;
 mod rights;
