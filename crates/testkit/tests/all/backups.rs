@@ -24,7 +24,9 @@ const RESTORE: &str = "NORTHING_RESTORE_FROM";
 fn again(test: &str, variables: &[(&str, &Path)]) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([&format!("backups::{test}"), "--exact", "--nocapture"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    variables.iter().for_each(|(name, value)| drop(command.env(name, value)));
+    variables.iter().for_each(|(name, value)| {
+        command.env(name, value);
+    });
     command.spawn().unwrap()
 }
 
@@ -114,7 +116,9 @@ fn s12_thirty_kills_under_load_and_every_backup_holds_what_was_acknowledged_befo
             assert_eq!((store.seq(), checked.seq), (manifest.seq, manifest.seq));
             let mut there = HashSet::new();
             let object = store.model().object("customer").unwrap().clone();
-            store.scan("customer", &[object.field("name").unwrap()], |id, _, _| drop(there.insert(id))).unwrap();
+            store.scan("customer", &[object.field("name").unwrap()], |id, _, _| {
+                there.insert(id);
+            }).unwrap();
             for id in &acknowledged[..wanted] {
                 assert!(there.contains(id), "{id} was acknowledged before {} began and is not in it", path.display());
                 proved += 1;

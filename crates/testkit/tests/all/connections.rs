@@ -17,7 +17,9 @@ use uuid::Uuid;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn server(set: impl FnOnce(&mut Config)) -> Server {
-    let fill = |store: &northing_store::Store, env: &Env| drop(northing_crm::workspace::ensure(store, env, &Record::new()).unwrap());
+    let fill = |store: &northing_store::Store, env: &Env| {
+        northing_crm::workspace::ensure(store, env, &Record::new()).unwrap();
+    };
     let server = start_where(fill, Env::new(|| NOW, Uuid::now_v7), set);
     server.store.open_session(crate::ending::SESSION, "owner", "test", false, NOW).unwrap();
     server

@@ -59,7 +59,9 @@ fn s6_with_a_full_disk_reading_goes_on_and_nothing_acknowledged_is_lost() {
     std::fs::write(at.path().join("ballast"), vec![1; 4 << 20]).unwrap();
     let clock = Arc::new(AtomicI64::new(NOW));
     let own = clock.clone();
-    let fill = |store: &Store, env: &Env| drop(northing_crm::workspace::ensure(store, env, &Record::new()).unwrap());
+    let fill = |store: &Store, env: &Env| {
+        northing_crm::workspace::ensure(store, env, &Record::new()).unwrap();
+    };
     let server = start_in(tempfile::tempdir_in(at.path()).unwrap(), fill, Env::new(move || own.load(Ordering::Relaxed), Uuid::now_v7), |config| config.limits.reserve = 1 << 20);
     let cookie = server.sign_in();
     let signed = [("Cookie", cookie.as_str()), SAME];
@@ -124,7 +126,9 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
 fn s6_reading_writes_nothing_that_it_cannot_do_without() {
     let clock = Arc::new(AtomicI64::new(NOW));
     let own = clock.clone();
-    let fill = |store: &Store, env: &Env| drop(northing_crm::workspace::ensure(store, env, &Record::new()).unwrap());
+    let fill = |store: &Store, env: &Env| {
+        northing_crm::workspace::ensure(store, env, &Record::new()).unwrap();
+    };
     let server = start_where(fill, Env::new(move || own.load(Ordering::Relaxed), Uuid::now_v7), |_| {});
     let cookie = server.sign_in();
     let terms = northing_store::TokenTerms { actor: "owner".into(), name: "program".into(), read_only: true, now: NOW, expires_at: NOW + 6 * 86_400 };
@@ -157,7 +161,9 @@ fn s6_files_have_their_room_and_half_files_go() {
     std::fs::create_dir_all(&kept).unwrap();
     std::fs::write(kept.join("0190.part"), "half").unwrap();
     std::fs::write(kept.join("whole"), vec![1; 300_000]).unwrap();
-    let fill = |store: &Store, env: &Env| drop(northing_crm::workspace::ensure(store, env, &Record::new()).unwrap());
+    let fill = |store: &Store, env: &Env| {
+        northing_crm::workspace::ensure(store, env, &Record::new()).unwrap();
+    };
     let server = start_in(folder, fill, Env::new(|| NOW, Uuid::now_v7), |config| config.limits.files = Some(1 << 20));
     assert_eq!(walk(&server.folder.path().join("files")), [kept.join("whole")], "what was not written whole is still there");
     let cookie = server.sign_in();
