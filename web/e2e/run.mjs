@@ -254,6 +254,16 @@ async function walk(lang, theme, width, height) {
   await page.waitForSelector('input');
   await look(page, `signin-${name}`);
   await page.goto(link);
+  // The first time the owner chooses the address and the password to come back with.
+  await page.waitForSelector('input[autocomplete=new-password]');
+  await look(page, `first-${name}`);
+  await page.locator('input[type=email]').fill('owner@example.org');
+  await page.locator('input[autocomplete=name]').fill('Olga Owner');
+  await page.locator('input[autocomplete=new-password]').fill('orange tiles on the roof');
+  await page.locator('button[type=submit]').click();
+  await page.waitForSelector('a[href^="/metrics/revenue"] svg');
+  const back = await page.evaluate(async () => (await fetch('/api/session', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email: 'owner@example.org', password: 'orange tiles on the roof' }) })).status);
+  check(`U8: ${name}: the owner comes back by that address`, back === 200, String(back));
   await page.waitForSelector('a[href^="/metrics/revenue"] svg');
   check(`${name}: eight tiles`, (await page.locator('main a[href^="/metrics/"]').count()) >= 8);
   check(`${name}: direction`, (await page.getAttribute('html', 'dir')) === (lang === 'fa' ? 'rtl' : 'ltr'));

@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::{FactsError, Result, Settings, Snapshot};
 use hashbrown::HashTable;
 use northing_model::expr::{self, Reader};
-use northing_model::{Expr, FieldDef, FieldType, Model, Physical, Record, Value};
+use northing_model::{Expr, FieldDef, FieldType, Machines, Model, Physical, Record, Value};
 use northing_store::Moment;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -26,10 +26,17 @@ pub(crate) struct Entry {
     pub column: usize,
     pub at: i64,
     pub seq: u64,
+    /// Of an unknown beginning: when it was told of. `NULL` where the beginning is known.
+    pub told: i64,
     /// As the column holds it; money as raw ticks.
     pub value: i64,
     pub currency: i64,
 }
+
+/// Before every instant that anybody recorded: the beginning of the year 1.
+pub(crate) const EVER: i64 = -62_135_596_800;
+/// After every instant that anybody recorded: the end of the year 9999.
+pub(crate) const NEVER: i64 = 253_402_300_799;
 
 /// Objects whose children derivations ask for.
 const LINKED: [&str; 10] = ["customer", "lead", "order", "deal", "contract", "expense", "ticket", "send", "survey_invite", "consent_event"];
@@ -44,6 +51,7 @@ pub struct Facts {
     /// By table and row.
     pub(crate) history: HashMap<(usize, u32), Vec<Entry>>,
     pub(crate) schedules: Arc<Schedules>,
+    pub(crate) machines: Arc<Machines>,
     /// What gives a lead points, and how many.
     pub(crate) rules: Vec<(Expr, i64)>,
     /// Products that a product goes with.
@@ -71,12 +79,13 @@ impl Facts {
         let known = Known::find(&schemas).ok_or_else(|| FactsError::Expression("the model lacks an object or field that facts derive from".into()))?;
         let linked: Vec<usize> = LINKED.iter().filter_map(|n| model.object_index(n)).collect();
         // Nearly everything points at a user; only what users are derived from is followed back.
-        let users = [known.user_action.table, known.user_version.table];
-        let followed = |table: usize, target: &usize| linked.contains(target) || (*target == known.user.table && users.contains(&table));
+        let users = [known.user_action.table, known.user_version.table, known.interaction.table];
+        let work = known.work();
+        let followed = |table: usize, column: usize, target: &usize| linked.contains(target) || (*target == known.user.table && (users.contains(&table) || work.iter().any(|w| (w.0, w.1) == (table, column))));
         let links = schemas
             .iter()
             .enumerate()
-            .map(|(table, s)| s.columns.iter().map(|c| c.target.filter(|t| followed(table, t)).map(|_| Links::default())).collect())
+            .map(|(table, s)| s.columns.iter().enumerate().map(|(column, c)| c.target.filter(|t| followed(table, column, t)).map(|_| Links::default())).collect())
             .collect();
         let k = known;
         let own = [k.order.table, k.deal.table, k.order_line.table, k.refund.table, k.ticket.table, k.send.table, k.send_event.table, k.consent_event.table, k.expense.table, k.customer.table];
@@ -105,6 +114,7 @@ impl Facts {
             links,
             history: HashMap::new(),
             schedules: Arc::default(),
+            machines: Arc::new(Machines::load().map_err(|e| FactsError::Expression(e.to_string()))?),
             rules: Vec::new(),
             complements: HashMap::new(),
             addresses: HashMap::new(),
@@ -290,7 +300,8 @@ impl Facts {
         (held, NULL)
     }
 
-    pub(crate) fn remember(&mut self, table: usize, id: Uuid, seq: u64, moment: &Moment) {
+    /// `told`: when the moment was written.
+    pub(crate) fn remember(&mut self, table: usize, id: Uuid, seq: u64, told: Option<i64>, moment: &Moment) {
         let Some(column) = self.tables[table].schema.column(&moment.field) else { return };
         let hidden = self.view.as_ref().is_some_and(|v| v.hides(&self.model.objects[table].name, &moment.field));
         if hidden || !self.has_seen(table, id) {
@@ -298,7 +309,8 @@ impl Facts {
         }
         let row = self.row(table, id);
         let (value, currency) = self.held(table, column, &moment.value);
-        let entry = Entry { column, at: moment.at.unwrap_or(NULL), seq, value, currency };
+        let told = told.filter(|_| moment.at.is_none()).unwrap_or(NULL);
+        let entry = Entry { column, at: moment.at.unwrap_or(NULL), seq, told, value, currency };
         let list = self.history.entry((table, row)).or_default();
         if !list.contains(&entry) {
             list.push(entry);

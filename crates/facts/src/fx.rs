@@ -35,14 +35,20 @@ impl Fx {
     pub fn codes(&self) -> usize {
         self.codes.len()
     }
+    /// Millionths of the reporting currency for one unit of another; `None` without a rate for that day.
+    pub fn rate(&self, currency: Currency, day: i32) -> Option<i64> {
+        if currency == self.reporting {
+            return Some(MICRO);
+        }
+        let list = self.rates.get(&currency)?;
+        let after = list.partition_point(|(d, _)| *d <= day);
+        list.get(after.checked_sub(1)?).map(|(_, rate)| *rate)
+    }
     /// Ticks of a currency in ticks of the reporting one; `None` without a rate for that day.
     pub fn convert(&self, ticks: i64, currency: Currency, day: i32) -> Option<i64> {
         if currency == self.reporting {
             return Some(ticks);
         }
-        let list = self.rates.get(&currency)?;
-        let after = list.partition_point(|(d, _)| *d <= day);
-        let (_, rate) = list.get(after.checked_sub(1)?)?;
-        div_half_even(i128::from(ticks) * i128::from(*rate), i128::from(MICRO))
+        div_half_even(i128::from(ticks) * i128::from(self.rate(currency, day)?), i128::from(MICRO))
     }
 }

@@ -44,7 +44,7 @@ impl Facts {
         }
         for (table, object) in model.objects.iter().enumerate() {
             if object.history_fields().next().is_some() {
-                store.scan_moments(&object.name, |id, seq, moment| facts.remember(table, id, seq, &moment))?;
+                store.scan_moments(&object.name, |id, seq, told, moment| facts.remember(table, id, seq, told, &moment))?;
             }
         }
         facts.load_schedules(store)?;
@@ -59,7 +59,7 @@ impl Facts {
     pub fn replay(store: &Store, up_to: u64, view: Option<Arc<View>>) -> Result<Self> {
         // Deleted records stay known: what was merged into them, or points at them, still does.
         let mut records: BTreeMap<(String, Uuid), (Record, bool)> = BTreeMap::new();
-        let mut moments: Vec<(String, Uuid, u64, Moment)> = Vec::new();
+        let mut moments: Vec<(String, Uuid, u64, i64, Moment)> = Vec::new();
         let mut order = Vec::new();
         store.replay(up_to, |entry| {
             let key = (entry.object.clone(), entry.id);
@@ -67,7 +67,7 @@ impl Facts {
                 order.push(key.clone());
             }
             records.insert(key, (entry.after, entry.op == Op::Delete));
-            moments.extend(entry.moments.into_iter().map(|m| (entry.object.clone(), entry.id, entry.seq, m)));
+            moments.extend(entry.moments.into_iter().map(|m| (entry.object.clone(), entry.id, entry.seq, entry.at, m)));
         })?;
         let settings = order.iter().filter(|(o, _)| o == "workspace").map(|k| &records[k]).find(|(_, deleted)| !deleted).map(|(r, _)| r.clone()).unwrap_or_default();
         let mut facts = Self::empty(store.model(), Settings::from_record(&store.model(), &settings), view)?;
@@ -95,9 +95,9 @@ impl Facts {
                 facts.add_schedule(key.1, schedule);
             }
         }
-        for (object, id, seq, moment) in &moments {
+        for (object, id, seq, told, moment) in &moments {
             if let Some(table) = facts.model.object_index(object) {
-                facts.remember(table, *id, *seq, moment);
+                facts.remember(table, *id, *seq, Some(*told), moment);
             }
         }
         facts.seq = up_to;
@@ -183,7 +183,7 @@ impl Facts {
         self.write_record(table, entry.id, &entry.after, entry.op == Op::Delete);
         touched.rebuild |= told.is_some() && told != self.told_of(table, row);
         for moment in &entry.moments {
-            self.remember(table, entry.id, entry.seq, moment);
+            self.remember(table, entry.id, entry.seq, Some(entry.at), moment);
         }
         if self.root(table, row) != before_merge {
             let lead_unmerged = table == self.known.lead.table && before_merge != row;

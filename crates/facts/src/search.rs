@@ -5,7 +5,7 @@
 //! through all of them is one pass over memory; rows are found by their codes.
 
 use crate::snapshot::Snapshot;
-use crate::table::EXISTS;
+use crate::table::{EXISTS, SEEN};
 use northing_model::FieldType;
 use northing_model::text::{digits, distance, fold};
 use rayon::prelude::*;
@@ -201,7 +201,7 @@ fn matching(snapshot: &Snapshot, text: &str, number: &str, is_number: bool, by: 
                 for (column, wanted) in &ranks {
                     for (i, code) in chunk.columns[*column].codes(0, n).iter().enumerate() {
                         let rank = wanted.get(*code as usize).copied().unwrap_or(NO_RANK);
-                        if rank != NO_RANK && chunk.flags[i] & EXISTS != 0 {
+                        if rank != NO_RANK && chunk.flags[i] & (EXISTS | SEEN) == EXISTS | SEEN {
                             own.push((rank, first + i as u32, *column));
                         }
                     }

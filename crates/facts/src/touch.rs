@@ -80,10 +80,14 @@ impl Facts {
             }
             t if t == k.send_event.table => drop(touched.others.insert((k.send.table, parent(self, k.send_event.send)))),
             t if t == k.survey_response.table => drop(touched.others.insert((k.survey_invite.table, parent(self, k.survey_response.invite)))),
-            t if t == k.user_action.table => drop(touched.others.insert((k.user.table, parent(self, k.user_action.user)))),
+            t if t == k.user_action.table => {
+                let user = parent(self, k.user_action.user);
+                touched.others.insert((k.user.table, user));
+                self.touch_worker(user, touched);
+            }
             t if t == k.user.table => {
-                let own = |goal: &u32| self.get(k.goal.table, k.goal.owner, *goal) == i64::from(row);
-                touched.others.extend((0..self.tables[k.goal.table].len).filter(own).map(|goal| (k.goal.table, goal)));
+                self.touch_goals(row, touched);
+                touched.others.extend(self.children(k.interaction.table, k.interaction.user, &[row]).into_iter().map(|contact| (k.interaction.table, contact)));
             }
             t if t == k.task.table => drop(touched.deals.insert(parent(self, k.task.deal))),
             t if t == k.consent_event.table => {
@@ -95,6 +99,13 @@ impl Facts {
                 self.touch_owned((table, k.consent_event.customer), customer, touched);
             }
             _ => {}
+        }
+        if let Some((_, whose, _)) = k.work().into_iter().find(|w| w.0 == table) {
+            let root = self.root(table, row);
+            for own in [row, root] {
+                let worker = self.links[table][whose].as_ref().map_or(NONE, |l| l.parent(own));
+                self.touch_worker(worker, touched);
+            }
         }
         if self.alone().contains(&table) {
             touched.others.insert((table, row));

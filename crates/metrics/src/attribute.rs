@@ -4,9 +4,9 @@
 //! look-back is "(none)".
 
 use crate::answer::Cell;
-use crate::evaluate::{Series, name};
+use crate::evaluate::{Series, name, without_rate};
 use crate::plan::{Frame, steps};
-use crate::rows::{Row, rows};
+use crate::rows::{Row, entered, rows};
 use crate::span::Span;
 use crate::{MetricError, Result};
 use northing_facts::eval::Path;
@@ -32,9 +32,15 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], frame: &Frame<'_>, attribut
     let touches = touches(frame, touched, attribute)?;
     let path = frame.path(touched, &steps(&attribute.by))?;
     let named = named(frame, attribute, table);
-    let mut sums: HashMap<u32, Vec<(i128, u64)>> = HashMap::new();
+    let raw = entered(frame, table, measure.value.as_deref());
+    // By what is credited, for each span: the sum, rows, and rows without a rate.
+    let mut sums: HashMap<u32, Vec<(i128, u64, u64)>> = HashMap::new();
     let lookback = attribute.lookback_days * 86_400;
-    for Row { row, at, key: who, value } in flows.into_iter().filter(|f| f.value != NULL) {
+    for Row { row, at, key: who, value } in flows {
+        let rateless = value == NULL && raw.as_ref().is_some_and(|path| path.number(frame.snapshot, table, row) != NULL);
+        if value == NULL && !rateless {
+            continue;
+        }
         let places: Vec<usize> = spans.iter().enumerate().filter(|(_, s)| s.start <= at && at < s.end).map(|(i, _)| i).collect();
         if places.is_empty() {
             continue;
@@ -46,12 +52,14 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], frame: &Frame<'_>, attribut
             .map(|list| list.iter().filter(|(t, _)| *t <= at && *t >= at - lookback).map(|(_, code)| *code).collect())
             .unwrap_or_default();
         let seen: Vec<u32> = own.map_or_else(before, |code| vec![code]);
+        let value = if rateless { 0 } else { value };
         let credits = split(value, seen.len(), attribute.model);
         let mut give = |code: u32, credit: i64| {
-            let cells = sums.entry(if frame.by.is_empty() { NONE } else { code }).or_insert_with(|| vec![(0, 0); spans.len()]);
+            let cells = sums.entry(if frame.by.is_empty() { NONE } else { code }).or_insert_with(|| vec![(0, 0, 0); spans.len()]);
             for place in &places {
                 cells[*place].0 += i128::from(credit);
                 cells[*place].1 += 1;
+                cells[*place].2 += u64::from(rateless);
             }
         };
         // What no touch led to is a row of the breakdown, not part of what campaigns brought.
@@ -65,9 +73,13 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], frame: &Frame<'_>, attribut
     let mut series = Series::new();
     for (code, cells) in sums {
         let group = frame.by.iter().map(|_| name(frame.snapshot, &path, code)).collect();
-        let cells = cells.into_iter().map(|(sum, n)| {
+        let cells = cells.into_iter().map(|(sum, n, missing)| {
             let value = sum as f64 / TICKS as f64;
-            Cell { value: Some(value), numerator: Some(value), n, mature: true, ..Cell::default() }
+            let mut cell = Cell { value: Some(value), numerator: Some(value), n, mature: true, ..Cell::default() };
+            if missing > 0 {
+                without_rate(&mut cell, missing, false);
+            }
+            cell
         });
         series.insert(group, cells.collect());
     }

@@ -12,9 +12,9 @@ pub use model::{Spend, Timing};
 
 use crate::answer::Cell;
 use crate::breakdown::Breakdown;
-use crate::evaluate::{Compiled, Group, Results, Series, nothing};
+use crate::evaluate::{Compiled, Group, Results, Series, nothing, without_rate};
 use crate::plan::{Frame, steps};
-use crate::rows::{Row, rows};
+use crate::rows::{Row, entered, rows};
 use crate::span::Span;
 use crate::Result;
 use northing_facts::table::COUNTED;
@@ -67,6 +67,15 @@ fn purchases(frame: &Frame<'_>) -> Result<Vec<Bought>> {
     let mut bought: Vec<Bought> = all.par_iter().filter(fits).map(of).collect();
     bought.par_sort_unstable_by_key(|b| (b.who, b.at));
     Ok(bought)
+}
+
+/// Purchases before a cut whose amount has no rate.
+fn rateless(frame: &Frame<'_>, cut: i64) -> Result<u64> {
+    let table = frame.table("purchase")?;
+    let Some(raw) = entered(frame, table, Some("purchase_value")) else { return Ok(0) };
+    let all = rows(frame, table, &steps("purchased_at"), None, Some("purchase_value"), &steps("customer"))?;
+    let lacks = |r: &&Row| r.at < cut && r.key != NONE && r.value == NULL && raw.number(frame.snapshot, table, r.row) != NULL;
+    Ok(all.iter().filter(lacks).count() as u64)
 }
 
 /// What each customer had bought before a cut, by row.
@@ -140,6 +149,16 @@ pub(crate) fn unfit(def: &MetricDef, span: &Span) -> Cell {
 
 pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, cut: i64) -> Result<Series> {
     let breakdown = Breakdown::with_band(r.frame, r.frame.table("customer")?, def.band.as_ref())?;
+    let missing = rateless(r.frame, cut)?;
+    if missing > 0 {
+        // What a customer is worth is told from what all paid.
+        let lacking = |span: &Span| {
+            let mut cell = nothing(def, span);
+            without_rate(&mut cell, missing, false);
+            cell
+        };
+        return Ok(Series::from([(r.frame.by.iter().map(|_| ("(none)".to_string(), None)).collect(), spans.iter().map(lacking).collect())]));
+    }
     let bought = purchases(r.frame)?;
     let fit = fitted(r.frame, def, &bought, cut)?;
     let mut series = Series::new();

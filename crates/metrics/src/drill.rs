@@ -14,7 +14,7 @@ use northing_model::metric::{Outcome, Take};
 use northing_model::money::MICRO;
 use northing_model::Expr;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Which rows are wanted.
@@ -64,19 +64,17 @@ pub fn drill(snapshot: &Snapshot, question: &Question, side: &Side, offset: usiz
     let span = Span::of(question.period, &snapshot.settings, question.now);
     let compiled = compile(&mut plan, &frame, &def, &[span])?;
     let mut answer = Drill { metric: def.id.clone(), seq: snapshot.shown, total: 0, sum: 0.0, rows: Vec::new(), inputs: Vec::new() };
-    if let crate::evaluate::Shape::Derived { .. } = &compiled.shape {
+    if matches!((&compiled.shape, side), (crate::evaluate::Shape::Derived { .. }, Side::Numerator | Side::Denominator)) {
         answer.inputs = def.inputs.values().map(|i| i.metric.clone()).filter(|m| !m.contains(':')).collect();
         return Ok(answer);
     }
     let found = collect(&compiled, &plan, &frame, side)?;
     answer.total = found.len();
-    let mut sum = 0i128;
-    let mut scale = 1;
+    let mut sums: BTreeMap<i64, i128> = BTreeMap::new();
     for hit in &found {
-        sum += i128::from(hit.adds);
-        scale = hit.scale;
+        *sums.entry(hit.scale).or_default() += i128::from(hit.adds);
     }
-    answer.sum = sum as f64 / scale as f64;
+    answer.sum = sums.into_iter().map(|(scale, sum)| sum as f64 / scale as f64).sum();
     answer.rows = found.into_iter().skip(offset).take(limit).filter_map(|hit| row(snapshot, &hit)).collect();
     Ok(answer)
 }
@@ -129,8 +127,21 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
         Ok(hits)
     };
     if let Side::Excluded(reason) = side {
+        let stock = c.def.kind == northing_model::MetricKind::Stock;
         return match c.excluded.iter().find(|(r, _)| r == reason) {
-            Some((_, terms)) => within(terms),
+            Some((_, left)) => match &left.over {
+                None => within(&left.rows),
+                // When it was is what nobody knows.
+                Some(over) => {
+                    let before = |side: &crate::evaluate::TermSide, end: i64| -> Result<Vec<Hit>> {
+                        let all = side.terms.iter().map(|term| rows(frame, &plan.requests[term.handle], None, end, 1, 1)).collect::<Result<Vec<_>>>()?;
+                        Ok(all.into_iter().flatten().collect())
+                    };
+                    let gone: BTreeSet<u32> = before(over, if stock { span.end } else { span.start })?.into_iter().map(|h| h.row).collect();
+                    Ok(before(&left.rows, span.end)?.into_iter().filter(|h| !gone.contains(&h.row)).map(|h| Hit { at: NULL, ..h }).collect())
+                }
+            },
+            None if reason == "missing_rate" => within(&c.rateless),
             None => Ok(Vec::new()),
         };
     }
@@ -190,6 +201,10 @@ fn collect(c: &Compiled, plan: &Plan, frame: &Frame<'_>, side: &Side) -> Result<
             Ok(hits)
         }
         Shape::Retention(followed) => states(c, plan, frame, followed, denominator),
+        Shape::Parted(parted) => {
+            let held = crate::evaluate::parts(frame, parted, &span)?;
+            Ok(held.into_iter().map(|part| Hit { table: parted.from, row: part.row, at: part.since, adds: part.ticks, scale: northing_model::money::TICKS * part.over }).collect())
+        }
         Shape::Worth(worth) => {
             let held = crate::evaluate::worths(frame, worth, &span, denominator)?;
             Ok(held.into_iter().map(|(row, adds)| Hit { table: worth.who, row, at: NULL, adds, scale: northing_model::money::TICKS }).collect())

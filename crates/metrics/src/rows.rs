@@ -2,7 +2,7 @@
 
 use crate::plan::Frame;
 use crate::{MetricError, Result};
-use northing_facts::eval::{self, TRUE};
+use northing_facts::eval::{self, Path, TRUE};
 use northing_facts::table::COUNTED;
 use northing_facts::{CHUNK, NULL};
 use northing_model::Expr;
@@ -14,6 +14,12 @@ pub(crate) struct Row {
     pub at: i64,
     pub key: u32,
     pub value: i64,
+}
+
+/// Which rows have an amount and no rate for it: the column of the amount as it was entered tells, where there is one.
+pub(crate) fn entered(frame: &Frame<'_>, table: usize, value: Option<&str>) -> Option<Path> {
+    let path = crate::evaluate::raw(&crate::plan::steps(value?));
+    frame.path(table, &path).ok().filter(|_| frame.snapshot.fx.codes() > 1)
 }
 
 /// Rows that count, have an instant and meet a condition; `NULL` where no value is asked for.

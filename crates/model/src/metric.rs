@@ -156,6 +156,10 @@ impl MetricDef {
         };
         let whole = toml::Table::try_from(self).map_err(|e| ModelError::new(&place, e.to_string(), ""))?;
         let mut merged = whole;
+        // What is left out is left out of what the definition counts; another kind counts something else.
+        if changes.get("kind").is_some_and(|kind| Some(kind) != merged.get("kind")) {
+            merged.remove("excluded");
+        }
         for (key, value) in changes {
             // An empty text removes a key (a window, say).
             if value.as_str() == Some("") {
@@ -225,7 +229,7 @@ impl MetricDef {
             }
         }
         if let Some(state) = &self.state {
-            for text in [Some(&state.since), Some(&state.until), state.filter.as_ref(), state.value.as_ref(), state.key.as_ref()].into_iter().flatten() {
+            for text in [Some(&state.since), Some(&state.until), state.filter.as_ref(), state.value.as_ref(), state.over.as_ref(), state.key.as_ref()].into_iter().flatten() {
                 if let Err(e) = Expr::parse(text).and_then(|e| e.check(model, &state.from)) {
                     return fail("state", e);
                 }
@@ -276,10 +280,12 @@ pub fn tables_of(from: &str) -> Vec<&str> {
 }
 
 fn check_measure(model: &Model, table: &str, m: &Measure) -> Result<(), String> {
-    let time: Vec<String> = m.time.split('.').map(str::to_string).collect();
-    let (kind, _) = expr::path_type(model, table, &time)?;
-    if kind != expr::Type::Time {
-        return Err(format!("'{}' is not an instant", m.time));
+    for instant in [Some(&m.time), m.until.as_ref()].into_iter().flatten() {
+        let steps: Vec<String> = instant.split('.').map(str::to_string).collect();
+        let (kind, _) = expr::path_type(model, table, &steps)?;
+        if kind != expr::Type::Time {
+            return Err(format!("'{instant}' is not an instant"));
+        }
     }
     if let Some(filter) = &m.filter {
         Expr::parse(filter)?.check(model, table)?;

@@ -102,6 +102,10 @@ impl ObjectDef {
     pub fn history_fields(&self) -> impl Iterator<Item = &FieldDef> {
         self.fields.values().filter(|f| f.history)
     }
+    /// Fields on which it hangs who gets in.
+    pub fn doors(&self) -> impl Iterator<Item = &FieldDef> {
+        self.fields.values().filter(|f| f.door)
+    }
     /// Fields that people write.
     pub fn stored_fields(&self) -> impl Iterator<Item = &FieldDef> {
         self.fields.values().filter(|f| !f.derived)
@@ -140,6 +144,7 @@ impl ObjectDef {
                     default: None,
                     suggest: None,
                     condition_on: None,
+                    door: false,
                 });
             }
         }

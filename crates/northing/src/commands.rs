@@ -5,6 +5,7 @@ use clap::Args;
 use northing_crm::Env;
 use northing_crm::import::sheet::{Workbook, is_workbook};
 use northing_crm::import::{Plan, Reject, guess};
+use northing_model::text::harmless;
 use northing_store::Store;
 use std::error::Error;
 use std::io::Write;
@@ -86,7 +87,7 @@ impl Import {
 
     fn run_one(&self, store: &Store, env: &Env, plan: &Plan, file: &Path) -> Outcome {
         let folder = self.data.data.join("imports");
-        std::fs::create_dir_all(&folder)?;
+        northing_store::private::folder(&folder)?;
         let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let rejects = folder.join(format!("{}-rejects.csv", name.trim_end_matches(".gz").trim_end_matches(".csv")));
         let mut writer: Option<std::io::BufWriter<std::fs::File>> = None;
@@ -94,7 +95,7 @@ impl Import {
         let mut keep = |headings: &[String], reject: &Reject| {
             let mut write = || -> std::io::Result<()> {
                 if writer.is_none() {
-                    let mut file = std::io::BufWriter::new(std::fs::File::create(&rejects)?);
+                    let mut file = std::io::BufWriter::new(northing_store::private::file(&rejects)?);
                     writeln!(file, "{}", line(headings.iter().map(String::as_str).chain(["northing_row", "northing_column", "northing_reason"])))?;
                     writer = Some(file);
                 }
@@ -126,13 +127,12 @@ impl Import {
     }
 }
 
-/// A CSV line. Cells that a spreadsheet would take for a formula get an apostrophe in front.
+/// A CSV line. What a spreadsheet would run is made a text; numbers stay what they are.
 fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
+    let number = |cell: &str| cell.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit()) && cell.parse::<f64>().is_ok();
     let quoted: Vec<String> = cells
         .map(|cell| {
-            let number = cell.parse::<f64>().is_ok();
-            let formula = !number && cell.starts_with(['=', '+', '-', '@', '\t', '\0']);
-            let cell = if formula { format!("'{cell}") } else { cell.to_string() };
+            let cell = if number(cell) { cell.to_string() } else { harmless(cell) };
             if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
         })
         .collect();
@@ -196,6 +196,7 @@ impl Restore {
     pub fn run(self) -> Outcome {
         let (manifest, checked) = northing_crm::check::restore(&self.from, &self.data)?;
         say!("restored to {}: changes up to {}, {} rows of facts; facts from the tables equal facts from the change log", self.data.display(), manifest.seq, checked.rows);
+        say!("  the key northing.key is not part of a backup: copy it into {} before you serve it, or people with one-time codes set them up anew", self.data.display());
         match &manifest.files {
             Some(files) => say!("  {} files of records", files.len()),
             None => say!("  this backup was made before an upgrade and leaves out the files of records: copy the folder files/ of that workspace into {}", self.data.display()),
@@ -226,6 +227,13 @@ pub struct Listen {
     /// The address under which browsers reach it (https://crm.example.org), when a TLS proxy is in front
     #[arg(long)]
     public_url: Option<String>,
+    /// The address of that proxy, as its requests come from it (repeat for several); this machine where none is named.
+    /// Its word counts on where a request comes from, and nobody else is answered
+    #[arg(long, value_name = "ADDRESS", requires = "public_url")]
+    proxy: Vec<std::net::IpAddr>,
+    /// Do not record who signs in and what they work with; the numbers of adoption then stay empty
+    #[arg(long)]
+    no_usage: bool,
     /// People may sign in with their account at this OpenID Connect provider (https://login.example.org); the client's
     /// secret is read from the variable NORTHING_OIDC_SECRET
     #[arg(long, requires = "oidc_client")]
@@ -301,16 +309,40 @@ impl Serve {
     }
 }
 
+/// How often it is written who used what.
+const USAGE_WRITTEN: std::time::Duration = std::time::Duration::from_secs(60);
+
+#[derive(Args)]
+pub struct Link {
+    #[command(flatten)]
+    data: Data,
+    /// The address under which browsers reach the server
+    #[arg(long, value_name = "URL", default_value = "http://localhost:7878")]
+    public_url: String,
+}
+
+impl Link {
+    pub fn run(self, env: &Env) -> Outcome {
+        if !self.data.data.join("northing.db").exists() {
+            return Err(format!("there is no workspace in {}; name its folder with --data", self.data.data.display()).into());
+        }
+        let store = Store::open(&self.data.data)?;
+        say!("{}", northing_server::link(&store, env, &self.public_url)?);
+        store.close();
+        Ok(())
+    }
+}
+
 fn serve(store: Store, env: Env, listen: &Listen) -> Outcome {
     let oidc = match (&listen.oidc_issuer, &listen.oidc_client) {
         (Some(issuer), Some(client)) => {
             let secret = std::env::var("NORTHING_OIDC_SECRET").map_err(|_| "--oidc-issuer: put the client's secret into the variable NORTHING_OIDC_SECRET")?;
-            Some(northing_server::Oidc { issuer: issuer.clone(), client: client.clone(), secret, name: listen.oidc_name.clone() })
+            Some(northing_server::Oidc { issuer: issuer.clone(), client: client.clone(), secret, name: listen.oidc_name.clone(), plain: false })
         }
         _ => None,
     };
     let limits = northing_server::Limits { files: listen.files_limit.map(|mib| mib << 20), notice: Duration::from_secs(listen.drain), ..northing_server::Limits::default() };
-    let config = northing_server::Config { listen: listen.listen.parse().map_err(|_| format!("--listen: '{}' is not an address like 127.0.0.1:7878", listen.listen))?, public_url: listen.public_url.clone(), oidc, limits };
+    let config = northing_server::Config { listen: listen.listen.parse().map_err(|_| format!("--listen: '{}' is not an address like 127.0.0.1:7878", listen.listen))?, public_url: listen.public_url.clone(), oidc, proxies: listen.proxy.clone(), usage: (!listen.no_usage).then_some(USAGE_WRITTEN), limits };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(northing_server::serve(store, env, config));
     // What still scans columns for somebody who was cut off holds nobody up.

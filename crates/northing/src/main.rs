@@ -50,6 +50,8 @@ enum Command {
     Backup(commands::Backup),
     /// Make a workspace of a backup, in an empty folder
     Restore(commands::Restore),
+    /// Make a link that signs the owner in once, also while the server runs
+    Link(commands::Link),
     /// Write the OpenAPI document
     Openapi,
 }
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::Check(args) => args.run(),
         Command::Backup(args) => args.run(),
         Command::Restore(args) => args.run(),
+        Command::Link(args) => args.run(&env),
         Command::Openapi => commands::openapi(),
     };
     match outcome {

@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use crate::password::Tries;
 use crate::place::{Place, Places};
-use crate::{Config, Limits, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, outflow, people, ready, records, serving, session, telemetry};
+use crate::{Config, Limits, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, outflow, people, proof, ready, records, serving, session, telemetry, usage};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
@@ -13,7 +13,7 @@ use northing_facts::Snapshot;
 use northing_facts::table::{EXISTS, SEEN};
 use northing_model::{Labels, Model, ObjectDef, Phrases};
 use northing_store::Store;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct App {
     pub files: files::Files,
     /// Where people sign in with an account that they have elsewhere.
     pub provider: Option<oidc::Provider>,
-    pub sent: oidc::Sent,
+    pub usage: usage::Usage,
     pub env: Env,
     pub labels: Labels,
     phrases: Phrases,
@@ -47,6 +47,8 @@ pub struct App {
     /// Host names that requests may carry.
     pub hosts: Vec<String>,
     pub secure: bool,
+    /// Whose word it is where a request comes from.
+    pub proxies: Vec<IpAddr>,
     draining: AtomicBool,
 }
 
@@ -60,6 +62,10 @@ pub struct Caller {
     pub since: i64,
     pub by_link: bool,
     pub read_only: bool,
+    /// When they last showed who they are.
+    pub proved_at: i64,
+    /// What they sit at, as far as the browser says.
+    pub device: &'static str,
     /// The name of the token, if a program asks.
     pub program: Option<String>,
 }
@@ -101,7 +107,8 @@ impl Caller {
     /// The address under which they sign in.
     pub fn email(&self, app: &App) -> String {
         let user = self.rights.user.and_then(|id| app.store.get("user", id).ok());
-        user.and_then(|(r, _)| r.get("email").and_then(|v| v.as_text().map(str::to_string))).unwrap_or_else(|| self.actor.clone())
+        let of_user = user.and_then(|(r, _)| r.get("email").and_then(|v| v.as_text().map(str::to_string)));
+        of_user.or_else(|| app.store.credential(&self.actor).ok()?.email).unwrap_or_else(|| self.actor.clone())
     }
 }
 
@@ -133,7 +140,7 @@ impl App {
             trial: ready::Trial::default(),
             files: files::Files::default(),
             provider: config.oidc.clone().map(oidc::Provider::new).transpose().map_err(ServeError::Provider)?,
-            sent: oidc::Sent::default(),
+            usage: usage::Usage::new(config.usage.is_some()),
             env,
             phrases: Phrases::new(&labels),
             labels,
@@ -142,6 +149,7 @@ impl App {
             origin,
             hosts,
             secure,
+            proxies: config.believed(),
             draining: AtomicBool::new(false),
         })
     }
@@ -167,12 +175,16 @@ impl App {
     /// An actor's rights now, and where its facts are; nothing of somebody who has none.
     pub fn caller(&self, session: &northing_store::Session) -> Result<Option<Caller>, Problem> {
         let now = self.env.now();
-        let Some(rights) = Rights::of(&self.store, &self.whole.feed.now(), &session.actor, now).map_err(Problem::internal)? else { return Ok(None) };
+        let Some(mut rights) = Rights::of(&self.store, &self.whole.feed.now(), &session.actor, now).map_err(Problem::internal)? else { return Ok(None) };
+        if let Some(part) = &session.rights {
+            // What cannot be read lets nothing through.
+            rights = rights.within(serde_json::from_str(part).unwrap_or_default());
+        }
         let place = match rights.view(&self.store.model()) {
             None => self.whole.clone(),
             Some(view) => self.places.of(&self.store, view, now).ok_or_else(|| Problem::internal("the facts could not be loaded"))?,
         };
-        Ok(Some(Caller { actor: session.actor.clone(), rights: Arc::new(rights), place, since: session.created_at, by_link: session.by_link, read_only: session.read_only, program: session.program.clone() }))
+        Ok(Some(Caller { actor: session.actor.clone(), rights: Arc::new(rights), place, since: session.created_at, by_link: session.by_link, read_only: session.read_only, proved_at: session.proved_at, device: usage::DESKTOP, program: session.program.clone() }))
     }
 }
 
@@ -195,6 +207,7 @@ const LARGEST_BODY: usize = 2 << 20;
 pub fn router(app: Arc<App>) -> Router {
     let private = Router::new()
         .route("/api/session", get(session::current).delete(session::sign_out))
+        .route("/api/session/proof", post(proof::prove))
         .route("/api/model", get(metrics::model))
         .route("/api/search", get(crate::search::search))
         .route("/api/records/{object}", get(records::list).post(records::create))

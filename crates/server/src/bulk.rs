@@ -9,7 +9,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
-use northing_crm::access::Action;
+use northing_crm::access::{Action, opens_a_door};
 use northing_crm::import::undo;
 use northing_store::{Change, Commit, StoreError};
 use serde::Deserialize;
@@ -106,6 +106,10 @@ pub async fn begin(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
         if fields.is_empty() != (asked.op == What::Delete) {
             return Err(Problem::bad("fields: what to set, for op 'update' and no other"));
         }
+        let one = |id: Uuid| if asked.op == What::Delete { Change::delete(&def.name, id) } else { Change::update(&def.name, id, fields.clone()) };
+        if opens_a_door(&def, &one(Uuid::nil())) {
+            caller.proven(&app)?;
+        }
         // Before the others are locked out: a million rows take their time.
         let rows = found_by(&app, &snapshot, &caller, &asked.object, asked.filter.as_deref())?;
         let table = &snapshot.tables[snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(asked.object.clone()))?];
@@ -196,6 +200,9 @@ pub async fn stop(State(app): State<Arc<App>>, Extension(caller): Extension<Call
 /// Begins to take it back; what somebody has changed since stays.
 pub async fn take_back(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
     let job = app.jobs.of(id, &caller)?;
+    if app.store.model().object(&job.object).is_some_and(|o| opens_a_door(o, &Change::delete(&job.object, Uuid::nil()))) {
+        caller.proven(&app)?;
+    }
     let last = job.told(|p| matches!(p.state, "done" | "cancelled" | "failed").then(|| { p.state = "undoing"; p.last }))?;
     let Some(last) = last else { return Err(Problem::new(StatusCode::CONFLICT, "not-now", "There is nothing to take back", "It still runs, or was taken back already.")) };
     let work = move || {

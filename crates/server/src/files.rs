@@ -12,6 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use northing_crm::access::Action;
+use northing_store::private;
 use serde_json::{Value as Js, json};
 use sha2::{Digest, Sha256};
 use std::path::{Path as FsPath, PathBuf};
@@ -70,7 +71,7 @@ pub fn clear(folder: &FsPath) {
 /// Writes a file whole, or leaves none.
 pub fn whole(path: &FsPath, bytes: &[u8]) -> Result<(), Problem> {
     let write = || -> std::io::Result<()> {
-        let mut file = std::fs::File::create(path)?;
+        let mut file = private::file(path)?;
         std::io::Write::write_all(&mut file, bytes)?;
         file.sync_all()
     };
@@ -96,7 +97,7 @@ pub async fn take(State(app): State<Arc<App>>, Extension(caller): Extension<Call
         let path = place(&app, &sha).ok_or_else(|| Problem::internal("a hash that is none"))?;
         if !path.exists() {
             let folder = path.parent().ok_or_else(|| Problem::internal("no folder"))?;
-            std::fs::create_dir_all(folder).map_err(Problem::disk)?;
+            private::folder(folder).map_err(Problem::disk)?;
             app.files.take(&app, body.len() as u64)?;
             // Whole or not at all: a name is only given to what is on the disk.
             let part = folder.join(format!("{}.{PART}", app.env.id()));

@@ -13,10 +13,11 @@ use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
+use northing_crm::CrmError;
 use northing_crm::import::sheet::Workbook;
 use northing_crm::import::{Mapping, Report, Terms, import_on, look, mapping::importable, undo};
 use northing_model::{Record, Value};
-use northing_store::{Change, Commit};
+use northing_store::{Change, Commit, private};
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use sha2::{Digest, Sha256};
@@ -169,7 +170,7 @@ pub async fn workbook(State(app): State<Arc<App>>, Extension(caller): Extension<
 /// Where a file may wait.
 fn waiting(app: &App) -> Result<(Uuid, PathBuf), Problem> {
     let folder = app.store.folder().join("uploads");
-    std::fs::create_dir_all(&folder).map_err(Problem::internal)?;
+    private::folder(&folder).map_err(Problem::internal)?;
     let id = app.env.id();
     Ok((id, folder.join(format!("{id}.csv"))))
 }
@@ -179,7 +180,7 @@ fn stem(content: &[&[u8]]) -> String {
     hash.iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
-fn unreadable(path: &std::path::Path, e: &northing_crm::CrmError) -> Problem {
+fn unreadable(path: &std::path::Path, e: &CrmError) -> Problem {
     let _ = std::fs::remove_file(path);
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "file", "The file cannot be read", e.to_string())
 }
@@ -187,7 +188,11 @@ fn unreadable(path: &std::path::Path, e: &northing_crm::CrmError) -> Problem {
 /// Looks at a file that has been written and keeps it for what comes next.
 fn open(app: &App, caller: &Caller, id: Uuid, path: PathBuf, name: &str, stem: String) -> Result<Js, Problem> {
     let name: String = name.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(120).collect();
-    let (delimiter, headings, sample, rows) = look(&path, SAMPLE).map_err(|e| unreadable(&path, &e))?;
+    let (delimiter, headings, sample, rows) = look(&path, SAMPLE).map_err(|e| match e {
+        // By the name that people know.
+        CrmError::File { problem, .. } => unreadable(&path, &CrmError::File { file: name.clone(), problem }),
+        e => unreadable(&path, &e),
+    })?;
     let said = if headings.iter().all(String::is_empty) {
         Some("its first line should name the columns")
     } else if rows == 0 {
@@ -196,7 +201,7 @@ fn open(app: &App, caller: &Caller, id: Uuid, path: PathBuf, name: &str, stem: S
         headings.iter().enumerate().find(|(i, h)| headings[..*i].contains(h)).map(|_| "two of its columns have the same name; give each its own")
     };
     if let Some(why) = said {
-        return Err(unreadable(&path, &northing_crm::CrmError::Plan(format!("{name}: {why}"))));
+        return Err(unreadable(&path, &CrmError::Plan(format!("{name}: {why}"))));
     }
     let model = app.store.model();
     let mapping = Mapping::guess(&model, &app.labels, &name, &headings, &sample);
@@ -251,6 +256,12 @@ fn go(app: &App, upload: &Upload, mapping: &Mapping, actor: String, dry: bool, t
     import_on(&terms, &app.store, &app.env, &plan, &upload.path, &mut |_, _| {}).map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "import", "The file cannot be imported so", e.to_string()))
 }
 
+/// A list of those who sign in is brought in by somebody who has just proved who they are.
+fn users(app: &App, caller: &Caller, object: &str) -> Result<(), Problem> {
+    let opens = app.store.model().object(object).is_some_and(|o| o.doors().next().is_some());
+    if opens { caller.proven(app) } else { Ok(()) }
+}
+
 fn counts(app: &App, language: Option<&str>, upload: &Upload, report: &Report) -> Js {
     let [created, changed, unchanged] = report.objects.values().fold([0; 3], |sum, n| [sum[0] + n[0], sum[1] + n[1], sum[2] + n[2]]);
     let rejects: Vec<Js> = report.rejects.iter().map(|r| json!({"row": r.row, "column": r.column, "reason": app.say(language, &r.reason), "values": r.values})).collect();
@@ -274,6 +285,7 @@ pub async fn check(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
 pub async fn run(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, headers: HeaderMap, body: Body<Told>) -> Result<(StatusCode, Json<Js>), Problem> {
     allowed(&caller)?;
     let Told { mapping } = read(body)?;
+    users(&app, &caller, &mapping.object)?;
     let key = idempotency(&caller, &headers, &format!("import {id} {}", json!(mapping)))?;
     blocking(move || {
         let upload = app.imports.of(id, &caller)?;
@@ -378,6 +390,7 @@ pub async fn take_back(State(app): State<Arc<App>>, Extension(caller): Extension
     let Back { run } = read(body)?;
     blocking(move || {
         let (record, version) = app.store.get("import_run", run)?;
+        users(&app, &caller, record.get("of").and_then(Value::as_text).unwrap_or_default())?;
         let number = |name: &str| match record.get(name) {
             Some(Value::Int(n)) => u64::try_from(*n).ok(),
             _ => None,

@@ -38,7 +38,7 @@ impl Problem {
         if status == StatusCode::PAYLOAD_TOO_LARGE { too_large() } else { Self::bad(words) }
     }
     pub fn sign_in() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "sign-in", "You are not signed in", "Open the sign-in link that `northing serve` prints when it starts.")
+        Self::new(StatusCode::UNAUTHORIZED, "sign-in", "You are not signed in", "Sign in, or ask for a sign-in link.")
     }
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "This is not allowed", detail)

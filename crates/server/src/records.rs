@@ -11,7 +11,8 @@ use axum::{Extension, Json};
 use northing_facts::list::{ListPage, ListQuery, list as facts_list};
 use northing_facts::{NULL, Snapshot};
 use northing_model::{Expr, ObjectDef, Record, Value};
-use northing_crm::access::Action;
+use crate::usage;
+use northing_crm::access::{Action, opens_a_door};
 use northing_store::{Change, Commit, Committed, Op};
 use serde::Deserialize;
 use serde_json::{Map, Value as Js, json};
@@ -229,6 +230,10 @@ pub fn fields(app: &App, caller: &Caller, def: &ObjectDef, body: &Js, new: &New)
         if caller.rights.read_only(&def.name, name) || (caller.program.is_some() && def.name == "workspace" && name == crate::outflow::SETTING) {
             return Err(refuse(format!("'{name}' is not yours to change")));
         }
+        // When something began is a number's to tell: it is entered with what comes from elsewhere, not at will.
+        if name == "created_at" && !caller.rights.settings() {
+            return Err(refuse(format!("'{name}' is not yours to change")));
+        }
         let made = value.as_str().and_then(|text| new.get(text));
         let value = made.map_or_else(|| field.read(value, currency).map_err(|e| refuse(format!("{name}: {e}"))), |id| Ok(Value::Ref(*id)))?;
         if let (Value::Ref(other), Some(to)) = (&value, field.to.as_deref()) {
@@ -293,9 +298,17 @@ pub fn answered(app: &App, caller: &Caller, key: Option<&(String, String)>) -> R
     Ok(app.store.answered(key, told)?.map(|done| seen(caller, done)))
 }
 
-/// Writes changes that were allowed, and waits until the caller's facts have them.
+/// Writes changes that were allowed, and waits until the caller's facts have them. Those by which somebody gets in, or
+/// may do more, are for who has just proved who they are.
 pub fn commit(app: &App, caller: &Caller, changes: Vec<Change>, key: Option<(String, String)>) -> Result<Committed, Problem> {
-    Ok(seen(caller, app.store.commit(Commit { actor: caller.actor.clone(), at: app.env.now(), changes, key })?))
+    let model = app.store.model();
+    if changes.iter().any(|c| model.object(&c.object).is_some_and(|o| opens_a_door(o, c))) {
+        caller.proven(app)?;
+    }
+    let did: Vec<_> = changes.iter().filter_map(|c| usage::kind(c).zip(model.object(&c.object).map(|o| &o.plural))).collect();
+    let done = app.store.commit(Commit { actor: caller.actor.clone(), at: app.env.now(), changes: changes.clone(), key })?;
+    did.into_iter().for_each(|(kind, feature)| app.did(caller, kind, feature));
+    Ok(seen(caller, done))
 }
 
 fn seen(caller: &Caller, mut done: Committed) -> Committed {

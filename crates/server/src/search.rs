@@ -53,10 +53,8 @@ fn numbered(app: &App, snapshot: &Snapshot, caller: &Caller, words: &str) -> Res
         return Ok(found);
     }
     for object in snapshot.model.objects.iter().filter(|o| !o.derived && caller.place.view.as_ref().is_none_or(|v| v.sees(&o.name))) {
-        // More than are shown, since some of them may not be seen.
-        let likely = app.store.titled(&object.name, words, FOUND_EACH * 20)?;
-        let seen = likely.into_iter().filter(|(id, _)| caller.sees(snapshot, &object.name, *id)).take(FOUND_EACH);
-        found.extend(seen.map(|(id, title)| json!({"object": object.name, "plural": object.plural, "id": id, "by": Js::Null, "title": title})));
+        let seen = app.store.titled(&object.name, words, FOUND_EACH, |id| caller.sees(snapshot, &object.name, id))?;
+        found.extend(seen.into_iter().map(|(id, title)| json!({"object": object.name, "plural": object.plural, "id": id, "by": Js::Null, "title": title})));
     }
     Ok(found)
 }

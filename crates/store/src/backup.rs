@@ -1,9 +1,10 @@
 //! A workspace as one file: a ZIP archive of the database as it stood at one moment, the files of records, and last a
-//! manifest that says what should be in it. Written beside its place, read again and compared, then given its name. When
-//! backups are made is for others to say.
+//! manifest that says what should be in it. Written beside its place, read again and compared, then given its name. The
+//! key of the workspace stays out: whoever gets hold of a backup shall not have that too. When backups are made is for
+//! others to say.
 
 use crate::row::quote;
-use crate::{Result, StoreError, log, migrate};
+use crate::{Result, StoreError, log, migrate, private};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest, Sha256};
@@ -24,7 +25,7 @@ const FORMAT: u32 = 1;
 /// A manifest of some millions of files.
 const LARGEST_MANIFEST: u64 = 1 << 30;
 /// Who else may read what is written: nobody.
-pub(crate) const MODE: u32 = 0o600;
+const MODE: u32 = 0o600;
 /// Pages copied at a time, and how often a page that is locked is asked for again.
 const PAGES: i32 = 1_024;
 const TRIES: u32 = 200;
@@ -88,11 +89,6 @@ pub(crate) fn copy(from: &mut (impl Read + ?Sized), to: &mut impl Write) -> std:
     }
 }
 
-/// What is written once for ourselves alone.
-pub(crate) fn private_file(path: &Path) -> std::io::Result<File> {
-    std::fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(MODE).open(path)
-}
-
 /// Until the disk knows the names in a folder.
 pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
@@ -110,7 +106,7 @@ fn look(path: &Path) -> Result<Connection> {
 /// the last: without it every commit would make the copying begin anew.
 fn copy_database(from: &Path, to: &Path) -> Result<()> {
     let from = look(from)?;
-    drop(private_file(to).map_err(at(to))?);
+    drop(private::file(to).map_err(at(to))?);
     let mut copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     copy.pragma_update(None, "synchronous", "OFF")?;
     let held = from.unchecked_transaction()?;
@@ -308,7 +304,7 @@ pub(crate) fn each<R: Read + Seek>(archive: &mut ZipArchive<R>, manifest: &Manif
 /// A backup of a database that steps are about to change, kept in the workspace's folder with a few before it.
 pub(crate) fn before_step(folder: &Path, step: usize) -> Result<()> {
     let backups = folder.join("backups");
-    std::fs::create_dir_all(&backups).map_err(at(&backups))?;
+    private::folder(&backups).map_err(at(&backups))?;
     let seq = log::last_seq(&look(&folder.join(DATABASE))?)?;
     let to = backups.join(format!("before-step-{:04}-at-{seq:012}.zip", step + 1));
     let made = write(folder, &to, false).map_err(|e| failed(format!("the database must be brought up to date, and the backup before that failed ({e}); make room or mend that, then start again")))?;

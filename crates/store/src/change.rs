@@ -44,8 +44,8 @@ pub struct Change {
     pub expected: Option<u64>,
     /// Fields to set; null clears.
     pub fields: Record,
-    /// When history fields took their values. A changed history field without an entry here counts from the
-    /// commit's time (from `created_at` for a new record).
+    /// When history fields took their values. A changed history field without an entry here counts from the commit's
+    /// time; in a new record that says it was made before, since when is unknown, unless it is the declared default.
     pub moments: Vec<Moment>,
 }
 

@@ -9,10 +9,12 @@ mod change;
 mod exclusive;
 mod log;
 mod migrate;
+pub mod private;
 mod read;
 mod restore;
 mod room;
 mod row;
+mod seal;
 mod seen;
 mod sessions;
 mod taken;
@@ -24,6 +26,7 @@ pub use change::{Change, Commit, Committed, Moment, Op};
 pub use log::Logged;
 pub use restore::{settle, unpack};
 pub use room::free;
+pub use seal::Seal;
 pub use sessions::{Credential, Opened, Session, TokenTerms};
 pub use taken::{Alarm, KEPT_DAYS, Taken};
 
@@ -74,6 +77,7 @@ pub struct Store {
 
 struct Inner {
     path: PathBuf,
+    seal: Seal,
     model: RwLock<Arc<Model>>,
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Option<Sender<write::Job>>>,
@@ -90,18 +94,21 @@ struct Inner {
 impl Store {
     /// Opens or creates the workspace database in `folder`, brings its schema up to date and starts the writer.
     pub fn open(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|e| StoreError::ReadOnly(format!("cannot create {}: {e}", folder.display())))?;
         restore::refuse_unfinished(folder)?;
+        private::workspace(folder).map_err(|e| StoreError::ReadOnly(format!("cannot create {}: {e}", folder.display())))?;
+        let seal = Seal::of(folder)?;
         let path = folder.join("northing.db");
         let mut connection = open_connection(&path, false)?;
         if let Some(step) = migrate::behind(&connection)? {
             backup::before_step(folder, step)?;
         }
         let model = migrate::bring_up(&mut connection)?;
+        sessions::seal_all(&mut connection, &seal)?;
         let seq = log::last_seq(&connection)?;
         let store = Self {
             inner: Arc::new(Inner {
                 path,
+                seal,
                 model: RwLock::new(Arc::new(model)),
                 readers: Mutex::new(Vec::new()),
                 writer: Mutex::new(None),
@@ -133,6 +140,11 @@ impl Store {
     /// Where the workspace's files lie.
     pub fn folder(&self) -> &Path {
         self.inner.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// Seals what must be read again, with a key that is not in the database.
+    pub fn seal(&self) -> &Seal {
+        &self.inner.seal
     }
 
     /// The model in force: the product's, with this workspace's own declarations.

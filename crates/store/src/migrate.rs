@@ -33,6 +33,7 @@ pub(crate) const STEPS: &[&str] = &[
     "create table identity (actor text primary key, issuer text not null, subject text not null, unique (issuer, subject)) strict;",
     crate::texts::STEP,
     crate::taken::STEP,
+    crate::sessions::STEP,
     crate::texts::FIELDS_STEP,
     crate::room::STEP,
 ];

@@ -98,19 +98,24 @@ impl Store {
     }
 
     /// Records whose title, which facts do not hold, begins so; upper and lower case are alike. Nothing for objects
-    /// whose titles facts hold.
-    pub fn titled(&self, object: &str, begins: &str, limit: usize) -> Result<Vec<(Uuid, String)>> {
+    /// whose titles facts hold. Only those that `sees` lets through are looked at and counted.
+    pub fn titled(&self, object: &str, begins: &str, limit: usize, sees: impl Fn(Uuid) -> bool) -> Result<Vec<(Uuid, String)>> {
         let model = self.model();
         let Some(title) = model.object(object).and_then(|o| o.field(&o.title)).filter(|f| f.kind == northing_model::FieldType::Text && !f.facts) else { return Ok(Vec::new()) };
         let (table, column) = (quote(object), quote(&title.name));
-        let sql = format!("select id, {column} from {table} where {column} >= ?1 collate nocase and {column} < ?2 collate nocase and not deleted order by {column} collate nocase limit ?3");
+        let sql = format!("select id, {column} from {table} where {column} >= ?1 collate nocase and {column} < ?2 collate nocase and not deleted order by {column} collate nocase");
         self.read(|c| {
             let mut statement = c.prepare_cached(&sql)?;
-            let mut rows = statement.query(params![begins, format!("{begins}\u{10ffff}"), limit as i64])?;
+            let mut rows = statement.query(params![begins, format!("{begins}\u{10ffff}")])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 let id = Uuid::parse_str(row.get_ref(0)?.as_str().map_err(|_| StoreError::Corrupt("id".into()))?).map_err(|_| StoreError::Corrupt("id".into()))?;
-                found.push((id, row.get(1)?));
+                if sees(id) {
+                    found.push((id, row.get(1)?));
+                }
+                if found.len() >= limit {
+                    break;
+                }
             }
             Ok(found)
         })
@@ -139,18 +144,22 @@ impl Store {
         })
     }
 
-    /// Calls `f` for every moment of an object's records, in the order in which they were entered.
-    pub fn scan_moments(&self, object: &str, mut f: impl FnMut(Uuid, u64, Moment)) -> Result<()> {
+    /// Calls `f` for every moment of an object's records, in the order in which they were entered: with the number of
+    /// the log's entry and, where since when is unknown, with when that entry was committed.
+    pub fn scan_moments(&self, object: &str, mut f: impl FnMut(Uuid, u64, Option<i64>, Moment)) -> Result<()> {
         let model = self.model();
         let Some(def) = model.object(object) else { return Ok(()) };
         self.read(|c| {
-            let mut statement = c.prepare("select id, field, at, value, seq from history where object = ?1 order by rowid")?;
+            let mut statement = c.prepare(
+                "select id, field, at, value, seq, case when at is null then (select change.at from change where change.seq = history.seq) end
+                 from history where object = ?1 order by rowid",
+            )?;
             let mut rows = statement.query([object])?;
             while let Some(row) = rows.next()? {
                 let Some(field) = def.field(text_of(row, 1)?) else { continue };
                 let id = Uuid::parse_str(text_of(row, 0)?).map_err(|_| StoreError::Corrupt("history".into()))?;
                 let moment = Moment { field: field.name.clone(), at: row.get(2)?, value: kept_value(field, text_of(row, 3)?)? };
-                f(id, row.get::<_, i64>(4)? as u64, moment);
+                f(id, row.get::<_, i64>(4)? as u64, row.get(5)?, moment);
             }
             Ok(())
         })

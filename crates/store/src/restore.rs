@@ -1,7 +1,8 @@
 //! A workspace out of a backup: into a folder of its own inside an empty one, and only what was found whole is moved to
 //! its place, the database last. Whoever is killed on the way leaves a folder that does not open.
 
-use crate::backup::{DATABASE, FILES, Manifest, at, copy, each, failed, manifest, private_file, sync_folder};
+use crate::backup::{DATABASE, FILES, Manifest, at, copy, each, failed, manifest, sync_folder};
+use crate::private;
 use crate::{Result, StoreError};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -33,23 +34,18 @@ pub fn unpack(from: &Path, folder: &Path) -> Result<(Manifest, PathBuf)> {
         }
     }
     let stage = folder.join(STAGE);
-    private_folder(&stage)?;
+    private::folder(&stage).map_err(at(&stage))?;
     let unpacked = each(&mut archive, &manifest, |name, content| {
         let path = stage.join(name);
         if let Some(parent) = path.parent() {
-            private_folder(parent)?;
+            private::folder(parent).map_err(at(parent))?;
         }
-        copy(content, &mut private_file(&path).map_err(at(&path))?).map_err(at(&path))
+        copy(content, &mut private::file(&path).map_err(at(&path))?).map_err(at(&path))
     });
     if unpacked.is_err() {
         let _ = std::fs::remove_dir_all(&stage);
     }
     unpacked.map(|()| (manifest, stage))
-}
-
-fn private_folder(folder: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))
 }
 
 /// Moves what was unpacked to its place. Nobody may have it open.

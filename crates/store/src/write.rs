@@ -2,7 +2,7 @@
 
 use crate::change::{Change, Commit, Committed, Moment, Op};
 use crate::row::{bind, quote};
-use crate::{Inner, Result, Store, StoreError, exclusive, log, migrate, read, texts};
+use crate::{Inner, Result, Store, StoreError, exclusive, log, migrate, read, sessions, texts};
 use northing_model::{FieldDef, Model, ObjectDef, Physical, Record, Value};
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde_json::json;
@@ -243,6 +243,10 @@ fn apply_one(
     if change.op != Op::Delete {
         exclusive::fill_end(connection, object, &mut after)?;
     }
+    if change.op == Op::Restore && external_id_is_taken(connection, object, &after)? {
+        // Another record has come under it since. This one comes back without, and is not told of the other.
+        after.remove("external_id");
+    }
     let unchanged = before.as_ref().is_some_and(|b| *b == after) && !deleted && change.op == Op::Update;
     if unchanged && moments.is_empty() {
         return Ok(None);
@@ -262,6 +266,9 @@ fn apply_one(
     }
     let (was, is) = (before.as_ref().filter(|_| !deleted), Some(&after).filter(|_| change.op != Op::Delete));
     texts::keep(connection, object, change.id, was, is)?;
+    if change.op != Op::Create && object.doors().any(|f| change.op != Op::Update || before.as_ref().and_then(|b| b.get(&f.name)) != after.get(&f.name)) {
+        sessions::end_all(connection, &change.id.to_string())?;
+    }
     *seq += 1;
     log::append(connection, *seq, commit, object, change, version, before.as_ref(), &after, &moments)?;
     for moment in &moments {
@@ -284,7 +291,9 @@ fn defaults(object: &ObjectDef, record: &mut Record) {
     }
 }
 
-/// The moments to keep: those given, and one for every changed history field without.
+/// The moments to keep: those given, and one for every changed history field without. A record that says itself when
+/// it was made, before now, had what it has at first since then only where that is how every such record begins; since
+/// when it has had anything else nobody said, so it is unknown.
 fn moments(object: &ObjectDef, change: &Change, before: Option<&Record>, after: &Record, now: i64) -> Vec<Moment> {
     let mut kept = change.moments.clone();
     if change.op == Op::Delete || change.op == Op::Restore {
@@ -300,13 +309,19 @@ fn moments(object: &ObjectDef, change: &Change, before: Option<&Record>, after: 
             continue;
         }
         let at = match (before, after.get("created_at")) {
-            (None, Some(Value::Time(t))) => Some(*t),
+            (None, Some(Value::Time(t))) if *t >= now || begins_as(field, &value) => Some(*t),
             (None, _) => None,
             (Some(_), _) => Some(now),
         };
         kept.push(Moment { field: field.name.clone(), at, value });
     }
     kept
+}
+
+/// Is this what the field holds in every new record?
+fn begins_as(field: &FieldDef, value: &Value) -> bool {
+    let unused = northing_model::Currency::parse("EUR");
+    field.default.as_ref().zip(unused).is_some_and(|(default, unused)| field.read(default, unused).is_ok_and(|first| first == *value))
 }
 
 /// A history field shows the value of its latest moment, whatever order they were entered in.
@@ -433,6 +448,12 @@ fn update(connection: &Connection, object: &ObjectDef, id: Uuid, version: u64, r
     let sql = format!("update {} set {sets} where id = ?1", quote(&object.name));
     connection.prepare_cached(&sql)?.execute(params_from_iter(values)).map_err(|e| constraint(object, record, e))?;
     Ok(())
+}
+
+fn external_id_is_taken(connection: &Connection, object: &ObjectDef, record: &Record) -> Result<bool> {
+    let Some(external) = record.get("external_id").and_then(Value::as_text) else { return Ok(false) };
+    let sql = format!("select exists (select 1 from {} where external_id = ?1 and not deleted)", quote(&object.name));
+    Ok(connection.prepare_cached(&sql)?.query_row([external], |r| r.get(0))?)
 }
 
 fn constraint(object: &ObjectDef, record: &Record, error: rusqlite::Error) -> StoreError {

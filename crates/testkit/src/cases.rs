@@ -68,7 +68,7 @@ pub struct Expect {
     pub filter: Option<String>,
     pub grain: Option<String>,
     pub calendar: Option<String>,
-    /// Values of the buckets in order, for a question with a grain.
+    /// Values of the buckets in order, for a question with a grain; `nan` where there is none.
     pub values: Option<Vec<f64>>,
     pub value: Option<f64>,
     pub numerator: Option<f64>,
@@ -221,7 +221,7 @@ fn judge(e: &Expect, p: &Prepared) -> Vec<String> {
     let mut wrong = Vec::new();
     if let Some(values) = &e.values {
         let found: Vec<f64> = answer.buckets.iter().map(|b| b.cell.value.unwrap_or(f64::NAN)).collect();
-        if found.len() != values.len() || found.iter().zip(values).any(|(a, b)| (a - b).abs() > 1e-6) {
+        if found.len() != values.len() || found.iter().zip(values).any(|(a, b)| a.is_nan() != b.is_nan() || (a - b).abs() > 1e-6) {
             wrong.push(format!("buckets are {found:?}, expected {values:?}"));
         }
         return wrong;

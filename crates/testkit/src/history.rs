@@ -62,7 +62,7 @@ impl History {
             ("name".into(), text("Test")), ("zone".into(), text("Europe/Warsaw")), ("currency".into(), text("EUR")),
             ("purchases".into(), text(if self.chance.percent(35) { "deals" } else { "orders" })), ("activity_window_days".into(), Value::Int(self.chance.between(20, 200))),
             ("conversion_window_days".into(), Value::Int(self.chance.between(5, 120))), ("new_customer_days".into(), Value::Int(*self.chance.pick(&[0, 0, 10]))),
-            ("crm_credit_percent".into(), Value::Int(*self.chance.pick(&[100, 60]))), ("lifespan_cap_years".into(), Value::Int(self.chance.between(1, 5))),
+            ("crm_credit_percent".into(), Value::Int(*self.chance.pick(&[100, 60]))), ("lifespan_cap_years".into(), Value::Int(self.chance.between(1, 5))), ("win_back_days".into(), Value::Int(self.chance.between(10, 200))),
         ]);
         match self.chance.below(3) {
             0 => drop(settings.insert("crm_go_live_on".into(), Value::Date(self.day()))),
@@ -78,6 +78,12 @@ impl History {
             changes.push(Change::create("stage", id, Record::from([
                 ("name".into(), text(&format!("{kind} {i}"))), ("kind".into(), text(kind)), ("position".into(), Value::Int(i as i64)), ("pipeline".into(), Value::Ref(pipeline)), ("probability".into(), if i == 2 { Value::Null } else { Value::Int(20 * i as i64) }),
             ])));
+        }
+        // Sometimes amounts have no rate.
+        let currencies: &[&str] = *self.chance.pick(&[&["USD", "JPY"][..], &["USD", "JPY"], &["USD", "JPY"], &["USD"], &[]]);
+        for currency in currencies {
+            let (id, rate) = (self.id(), self.chance.between(5_000, 1_300_000));
+            changes.push(Change::create("fx_rate", id, Record::from([("currency".into(), text(currency)), ("on".into(), Value::Date((START / DAY) as i32 - 200)), ("rate".into(), Value::Decimal(rate))])));
         }
         let rate = self.rate();
         changes.push(rate);
@@ -155,7 +161,17 @@ impl History {
                     moments.push(Moment { field: "stage".into(), at: Some(at), value: Value::Ref(self.stages[stage]) });
                 }
                 let stage = moments.last().map_or(Value::Null, |m| m.value.clone());
-                if self.chance.percent(30) {
+                // Not seldom nobody recorded since when it is where it is.
+                let undated = self.chance.percent(20);
+                if undated {
+                    let told = self.chance.below(6) as usize;
+                    moments = if self.chance.percent(50) { Vec::new() } else { vec![Moment { field: "stage".into(), at: None, value: Value::Ref(self.stages[told]) }] };
+                    if self.chance.percent(15) {
+                        moments.push(Moment { field: "stage".into(), at: Some(at), value: Value::Ref(self.stages[told]) });
+                    }
+                }
+                let stage = if undated { moments.last().map_or(Value::Ref(self.stages[self.chance.below(6) as usize]), |m| m.value.clone()) } else { stage };
+                if moments.len() > 1 && self.chance.percent(30) {
                     let (a, b) = (self.chance.below(moments.len() as u64) as usize, self.chance.below(moments.len() as u64) as usize);
                     moments.swap(a, b);
                 }
@@ -178,7 +194,7 @@ impl History {
                 let net = if self.chance.percent(75) { self.money() } else { Value::Null };
                 let status = text(*self.chance.pick(&["confirmed", "confirmed", "confirmed", "confirmed", "draft", "cancelled"]));
                 let done = if self.chance.percent(40) { Value::Time(at + self.chance.between(-DAY, 9 * DAY)) } else { Value::Null };
-                new("order", vec![("number", text("O")), ("fulfilled_at", done), ("customer", customer), ("deal", deal), ("confirmed_at", Value::Time(at)), ("net", net), ("status", status), ("source", text(*self.chance.pick(&["web", "shop"])))])
+                new("order", vec![("number", text("O")), ("fulfilled_at", done), ("customer", customer), ("deal", deal), ("confirmed_at", if self.chance.percent(95) { Value::Time(at) } else { Value::Null }), ("net", net), ("status", status), ("source", text(*self.chance.pick(&["web", "shop"])))])
             }
             64..=69 => {
                 let order = self.reference("order", 100);
@@ -209,12 +225,14 @@ impl History {
                 let (one, other) = *self.chance.pick(&[("lead_generation", "sales_acquisition"), ("retention", "service"), ("crm", "overhead")]);
                 let purposes = if self.chance.percent(80) { Value::Shares(BTreeMap::from([(one.to_string(), share), (other.to_string(), 100 - share)])) } else { Value::Null };
                 let customer = self.reference("customer", 30);
-                new("expense", vec![("customer", customer), ("name", text("E")), ("amount", amount), ("incurred_on", Value::Date(day)), ("service_from", from), ("service_to", to), ("purposes", purposes)])
+                let nature = if self.chance.percent(75) { text(*self.chance.pick(&["labour", "labour", "media"])) } else { Value::Null };
+                new("expense", vec![("customer", customer), ("nature", nature), ("name", text("E")), ("amount", amount), ("incurred_on", Value::Date(day)), ("service_from", from), ("service_to", to), ("purposes", purposes)])
             }
             82..=86 => {
                 let (lead, deal, customer, at) = (self.reference("lead", 70), self.reference("deal", 20), self.reference("customer", 40), Value::Time(self.instant()));
-                let (kind, direction, author) = (text(*self.chance.pick(&["call", "email", "call", "email", "note"])), text(*self.chance.pick(&["in", "out", "out"])), text(*self.chance.pick(&["human", "human", "human", "automatic"])));
-                new("interaction", vec![("at", at), ("lead", lead), ("deal", deal), ("customer", customer), ("kind", kind), ("direction", direction), ("author", author)])
+                let user = self.reference("user", 70);
+                let (kind, direction, author) = (text(*self.chance.pick(&["call", "email", "call", "email", "meeting", "note"])), text(*self.chance.pick(&["in", "out", "out"])), text(*self.chance.pick(&["human", "human", "human", "automatic"])));
+                new("interaction", vec![("at", at), ("lead", lead), ("deal", deal), ("customer", customer), ("kind", kind), ("direction", direction), ("author", author), ("user", user)])
             }
             87..=89 => {
                 // A merge, if it is not one of those that are refused (into itself, in a circle).

@@ -16,6 +16,11 @@ fn text(t: &str) -> Value {
     Value::Text(t.into())
 }
 
+/// When most mails are sent, so that what happens to one can be placed near it.
+fn sent_of(id: Uuid) -> i64 {
+    START + (id.as_u64_pair().1 % DAYS as u64) as i64 * DAY
+}
+
 fn record(fields: Vec<(&str, Value)>) -> Record {
     fields.into_iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.to_string(), v)).collect()
 }
@@ -85,7 +90,11 @@ impl History {
                     ("auto_closed", flag(self.chance.percent(10))), ("pending_pauses", flag(self.chance.percent(50))), ("target_clock", text(*self.chance.pick(&["business", "calendar"]))),
                     ("first_reply_target_mins", reply), ("resolution_target_mins", resolution), ("handle_mins", Value::Int(self.chance.between(0, 90))),
                 ];
-                let moments = moments.into_iter().map(|(status, at)| Moment { field: "status".into(), at: Some(at), value: text(status) }).collect();
+                // Not seldom nobody recorded since when it is as it is.
+                let undated = self.chance.percent(20);
+                let last = moments.len() - 1;
+                let told = |(n, (status, at)): (usize, (&str, i64))| (!undated || n == last).then(|| Moment { field: "status".into(), at: (!undated).then_some(at), value: text(status) });
+                let moments = moments.into_iter().enumerate().filter_map(told).collect();
                 Some((Some("ticket"), Some(id), Change::create("ticket", id, record(fields)).with_moments(moments)))
             }
             14..=27 => {
@@ -114,14 +123,19 @@ impl History {
                 new("survey_response", vec![("question", question), ("invite", invite), ("customer", customer), ("answered_at", at), ("value", value)])
             }
             55..=61 => {
-                let (campaign, customer, at) = (self.reference("campaign", 90), self.reference("customer", 80), Value::Time(self.instant()));
+                let (campaign, customer) = (self.reference("campaign", 90), self.reference("customer", 80));
+                let at = Value::Time(if self.chance.percent(70) { sent_of(id) } else { self.instant() });
                 new("send", vec![("campaign_sent", campaign), ("customer", customer), ("sent_at", at), ("delivery", text(*self.chance.pick(&["delivered", "delivered", "delivered", "bounced"])))])
             }
             62..=69 => {
-                let send = self.reference("send", 100);
-                let at = Value::Time(self.instant());
+                let last = self.ids.get("send").and_then(|list| list.last()).copied();
+                let send = if self.chance.percent(50) { last.map_or(Value::Null, Value::Ref) } else { self.reference("send", 100) };
+                // Often in the same second as others, as scanners do.
+                let soon = send.as_ref_id().map_or(START, sent_of) + 40 + self.chance.between(0, 2);
+                let at = Value::Time(if self.chance.percent(60) { soon } else { self.instant() });
+                let link = if self.chance.percent(80) { text(*self.chance.pick(&["a", "b", "c", "d", "a", "b", "c", "d", "a", "b", "c", "d", "hidden"])) } else { Value::Null };
                 if send.is_null() { None } else {
-                    new("send_event", vec![("send", send), ("at", at), ("kind", text(*self.chance.pick(&["open", "click", "click", "unsubscribe"]))), ("is_machine", flag(self.chance.percent(25)))])
+                    new("send_event", vec![("send", send), ("at", at), ("kind", text(*self.chance.pick(&["open", "click", "click", "unsubscribe"]))), ("link", link), ("is_machine", flag(self.chance.percent(25)))])
                 }
             }
             70..=75 => {
@@ -187,6 +201,11 @@ impl History {
                 let object = *self.chance.pick(&["ticket", "send", "consent_event"]);
                 let (id, customer) = (self.some(object)?, self.reference("customer", 80));
                 Some((None, None, Change::update(object, id, record(vec![]).into_iter().chain([("customer".to_string(), customer)]).collect())))
+            }
+            _ if self.chance.percent(50) => {
+                let (lead, at, status) = (self.some("lead")?, self.instant(), text(*self.chance.pick(&["working", "qualified", "disqualified", "converted"])));
+                let moments = vec![Moment { field: "status".into(), at: (!self.chance.percent(20)).then_some(at), value: status.clone() }];
+                Some((None, None, Change::update("lead", lead, record(vec![("status", status)])).with_moments(moments)))
             }
             _ => {
                 let (lead, at) = (self.some("lead")?, Value::Time(self.instant()));

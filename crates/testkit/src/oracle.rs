@@ -40,13 +40,21 @@ pub struct Oracle<'a> {
     days: BTreeMap<&'static str, i64>,
 }
 
-/// A purchase: when, which record, whose, what it is worth (ten-thousandths, if it can be said).
+/// An amount in ten-thousandths of the reporting currency: nothing where there is none, `Some(None)` where it has no rate.
+type Amount = Option<Option<i64>>;
+
+/// What amounts make together: nothing can be said where one of them has no rate.
+fn together(amounts: impl Iterator<Item = Option<i64>>) -> Option<i128> {
+    amounts.map(|a| a.map(i128::from)).sum()
+}
+
+/// A purchase: when, which record, whose, what it is worth.
 #[derive(Debug, Clone)]
 struct Purchase {
     at: i64,
     id: Uuid,
     customer: Option<Uuid>,
-    worth: Option<i64>,
+    worth: Amount,
     lead: Option<Uuid>,
 }
 
@@ -70,6 +78,7 @@ impl<'a> Oracle<'a> {
             ("grace", number("renewal_grace_days", 30)),
             ("new", number("new_customer_days", 0)),
             ("cap", number("lifespan_cap_years", 5)),
+            ("back", number("win_back_days", 180)),
         ]);
         Self {
             world,
@@ -128,9 +137,9 @@ impl<'a> Oracle<'a> {
         }
         Some(half_even(i128::from(ticks) * i128::from(self.rate(currency, day)?), 1_000_000))
     }
-    fn money(&self, v: &Value, day: i32) -> Option<i64> {
+    fn money(&self, v: &Value, day: i32) -> Amount {
         let Value::Money(m) = v else { return None };
-        self.convert(m.ticks()?, m.currency, day)
+        Some(self.convert(m.ticks()?, m.currency, day))
     }
 
     // Orders -----------------------------------------------------------------------------------------------
@@ -145,27 +154,28 @@ impl<'a> Oracle<'a> {
         e.time("confirmed_at").map_or(i32::MAX, |t| self.zone.day(t))
     }
     /// Value in the reporting currency, and whether it has a price at all.
-    fn order_amount(&self, id: Uuid, e: &Entry) -> (Option<i64>, bool) {
+    fn order_amount(&self, id: Uuid, e: &Entry) -> (Amount, bool) {
         let day = self.order_day(e);
         let lines = self.lines(id);
         if lines.is_empty() {
             let priced = matches!(e.value("net"), Value::Money(m) if m.minor > 0);
             return (self.money(e.value("net"), day), priced);
         }
-        let total: Option<i64> = lines.into_iter().map(|l| self.line_amount(e, l)).sum();
-        (total, total != Some(0))
+        let all: Option<Vec<Option<i64>>> = lines.into_iter().map(|l| self.line_amount(e, l)).collect();
+        let total: Amount = all.map(|all| all.into_iter().sum());
+        (total, total != Some(Some(0)))
     }
     /// A line of an order in the reporting currency.
-    fn line_amount(&self, order: &Entry, l: &Entry) -> Option<i64> {
+    fn line_amount(&self, order: &Entry, l: &Entry) -> Amount {
         let currency = Currency::parse(order.text("currency")).or(match order.value("net") {
             Value::Money(m) => Some(m.currency),
             _ => None,
         });
         let (quantity, price) = l.time("quantity").zip(l.time("unit_price"))?;
         let ticks = half_even(i128::from(quantity) * i128::from(price) - i128::from(l.time("discount").unwrap_or(0)) * 1_000_000, 100_000_000);
-        self.convert(ticks, currency.unwrap_or(self.reporting), self.order_day(order))
+        Some(self.convert(ticks, currency.unwrap_or(self.reporting), self.order_day(order)))
     }
-    fn refunds_of(&self, order: Uuid, day: i32) -> i64 {
+    fn refunds_of(&self, order: Uuid, day: i32) -> Option<i64> {
         self.world
             .all("refund")
             .filter(|(_, r)| Self::exists(r) && Self::own_fit("refund", r) && r.reference("order") == Some(order))
@@ -179,30 +189,47 @@ impl<'a> Oracle<'a> {
         self.world.get("stage", stage).map(|s| s.text("kind").to_string()).unwrap_or_default()
     }
     fn stays(&self, e: &Entry) -> Vec<Stay> {
-        let mut moments: Vec<_> = e.moments.iter().collect();
+        let mut moments: Vec<_> = e.moments.iter().filter(|(_, m)| m.field == "stage").collect();
         moments.sort_by_key(|(seq, m)| (m.at.unwrap_or(i64::MIN), *seq));
+        // The last word on each instant.
         let mut by_time: Vec<(Option<i64>, Option<Uuid>)> = Vec::new();
-        let mut stage = None;
         for (_, m) in moments {
-            if m.field == "stage" {
-                stage = m.value.as_ref_id();
+            if by_time.last().is_some_and(|last| last.0 == m.at) {
+                by_time.pop();
             }
-            match by_time.last_mut() {
-                Some(last) if last.0 == m.at => last.1 = stage,
-                _ => by_time.push((m.at, stage)),
-            }
+            by_time.push((m.at, m.value.as_ref_id()));
         }
         let mut stays: Vec<(Option<Uuid>, Option<i64>, Option<i64>)> = Vec::new();
         for (at, stage) in by_time {
-            if stays.last().is_some_and(|s| s.0 == stage) {
-                continue;
+            match stays.last_mut() {
+                Some(last) if last.0 == stage => last.1 = last.1.or(at),
+                Some(last) => {
+                    last.2 = at;
+                    stays.push((stage, at, None));
+                }
+                None => stays.push((stage, at, None)),
             }
-            if let Some(last) = stays.last_mut() {
-                last.2 = at;
-            }
-            stays.push((stage, at, None));
         }
-        stays.into_iter().filter_map(|(s, a, b)| s.map(|s| (s, a, if a.is_some() { b } else { None }))).collect()
+        let mut stays: Vec<Stay> = stays.into_iter().filter_map(|(s, a, b)| s.map(|s| (s, a, b))).collect();
+        // Where all deals begin a deal was from the day on which it was made; since when it was elsewhere nobody said.
+        let next = stays.get(1).and_then(|s| s.1);
+        if let Some(first) = stays.first_mut().filter(|s| s.1.is_none() && self.is_first_stage(s.0)) {
+            first.1 = e.time("created_at").filter(|made| next.is_none_or(|next| *made < next));
+        }
+        stays.into_iter().map(|(s, a, b)| (s, a, b.filter(|_| a.is_some()))).collect()
+    }
+    fn is_first_stage(&self, stage: Uuid) -> bool {
+        let place = |s: &Entry| (s.reference("pipeline"), s.time("position"));
+        let Some(own) = self.world.get("stage", stage).map(place) else { return false };
+        let open = |s: &Entry| !s.deleted && s.text("kind") == "open";
+        self.stage_kind(stage) == "open" && !self.world.all("stage").any(|(_, s)| open(s) && place(s).0 == own.0 && place(s).1 < own.1)
+    }
+    /// From when on anything is known of how a deal stood: its first dated moment, or its making, if it was open then.
+    fn placed_from(&self, e: &Entry) -> Option<i64> {
+        let dated = e.moments.iter().filter_map(|(_, m)| m.at).min();
+        let at_first = e.moments.iter().filter(|(_, m)| m.field == "stage" && m.at.is_none()).max_by_key(|(seq, _)| *seq).and_then(|(_, m)| m.value.as_ref_id());
+        let made = e.time("created_at").filter(|_| at_first.is_some_and(|s| self.stage_kind(s) == "open"));
+        [dated, made].into_iter().flatten().min()
     }
     fn outcome(&self, e: &Entry) -> (String, Option<i64>) {
         let stays = self.stays(e);
@@ -214,7 +241,7 @@ impl<'a> Oracle<'a> {
         let run = stays.iter().rev().take_while(|s| self.stage_kind(s.0) == kind).last();
         (kind, run.and_then(|s| s.1))
     }
-    fn deal_amount(&self, e: &Entry, closed: Option<i64>) -> Option<i64> {
+    fn deal_amount(&self, e: &Entry, closed: Option<i64>) -> Amount {
         self.money(e.value("amount"), closed.map_or(i32::MAX, |t| self.zone.day(t)))
     }
     fn deals(&self) -> Vec<(Uuid, &Entry, String, Option<i64>)> {
@@ -242,8 +269,9 @@ impl<'a> Oracle<'a> {
         } else {
             for (id, e) in self.world.all("order").filter(|(_, e)| self.order_valid(e)) {
                 let (amount, priced) = self.order_amount(id, e);
-                let kept = amount.map(|a| a - self.refunds_of(id, self.order_day(e)));
-                let fine = priced && amount.is_none_or(|a| a > 0) && kept.is_none_or(|k| k > 0);
+                let refunds = self.refunds_of(id, self.order_day(e));
+                let kept: Amount = amount.map(|a| a.zip(refunds).map(|(a, r)| a - r));
+                let fine = priced && amount.flatten().is_none_or(|a| a > 0 && refunds.is_none_or(|r| a - r > 0));
                 if fine {
                     let lead = e.reference("deal").and_then(|d| self.world.get("deal", d)).and_then(|d| d.reference("lead")).map(|l| self.root("lead", l));
                     found.push(Purchase { at: e.time("confirmed_at").unwrap_or(0), id, customer: self.customer_of(e), worth: kept, lead });
@@ -288,18 +316,18 @@ impl<'a> Oracle<'a> {
         [bought, signed].into_iter().flatten().min()
     }
     fn active(&self, customer: Uuid, t: i64, purchases: &[Purchase]) -> bool {
-        let contracts = self.contract_runs(customer);
-        let signed = contracts.first().map(|c| c.0);
         let mine: Vec<i64> = purchases.iter().filter(|p| p.customer == Some(customer)).map(|p| p.at).collect();
+        // A contract or a purchase, whichever keeps them longer.
+        let mut parts = self.contract_runs(customer);
+        parts.extend(mine.iter().map(|at| (*at, at + self.days["active"] * DAY)));
+        parts.sort_unstable();
         let mut runs: Vec<(i64, i64)> = Vec::new();
-        for at in mine.iter().filter(|at| signed.is_none_or(|s| **at < s)) {
-            let end = (at + self.days["active"] * DAY).min(signed.unwrap_or(i64::MAX));
+        for (since, until) in parts {
             match runs.last_mut() {
-                Some(last) if *at <= last.1 => last.1 = end,
-                _ => runs.push((*at, end)),
+                Some(last) if since <= last.1 => last.1 = last.1.max(until),
+                _ => runs.push((since, until)),
             }
         }
-        runs.extend(contracts);
         let lost = self.world.get("customer", customer).and_then(|e| e.time("lost_at"));
         runs.iter().any(|(since, until)| {
             let cut = lost.filter(|l| since <= l && until > l && !mine.iter().any(|p| p > l && p >= since));
@@ -320,8 +348,8 @@ impl<'a> Oracle<'a> {
         self.first_of(customer, purchases).is_none_or(|f| at <= f + self.days["new"] * DAY)
     }
 
-    /// Revenue entries: (when, ten-thousandths, from a new customer).
-    fn revenue(&self, purchases: &[Purchase]) -> Vec<(i64, i64, bool)> {
+    /// Revenue entries: (when, ten-thousandths if it has a rate, from a new customer).
+    fn revenue(&self, purchases: &[Purchase]) -> Vec<(i64, Option<i64>, bool)> {
         let mut found = Vec::new();
         if self.deals_are_purchases {
             for (id, e, outcome, closed) in self.deals() {
@@ -338,14 +366,14 @@ impl<'a> Oracle<'a> {
             }
             for (_, r) in self.world.all("refund").filter(|(_, r)| Self::exists(r) && Self::own_fit("refund", r) && r.reference("order") == Some(id)) {
                 if let (Some(at), Some(amount)) = (r.time("at"), self.money(r.value("amount"), self.order_day(e))) {
-                    found.push((at, -amount, new));
+                    found.push((at, amount.map(|a| -a), new));
                 }
             }
         }
         for (_, r) in self.world.all("refund").filter(|(_, r)| Self::exists(r) && Self::own_fit("refund", r) && r.reference("order").is_none()) {
             if let Some(at) = r.time("at") {
                 if let Some(amount) = self.money(r.value("amount"), self.zone.day(at)) {
-                    found.push((at, -amount, false));
+                    found.push((at, amount.map(|a| -a), false));
                 }
             }
         }
@@ -435,14 +463,15 @@ impl<'a> Oracle<'a> {
 
     /// When costs that serve customers fell, and of whom, where that is known.
     fn cost_parts_of(&self) -> Vec<(i64, Option<Uuid>)> {
-        let served = |p: &(i64, i64, String, Option<Uuid>)| ["service", "product", "retention", "overhead"].contains(&p.2.as_str());
+        let served = |p: &(i64, Option<i64>, String, Option<Uuid>, bool)| ["service", "product", "retention", "overhead"].contains(&p.2.as_str());
         self.cost_shares().into_iter().filter(served).map(|p| (p.0, p.3)).collect()
     }
-    /// (day's instant, ten-thousandths, purpose)
-    fn cost_parts(&self) -> Vec<(i64, i64, String)> {
+    /// (day's instant, ten-thousandths if there is a rate, purpose)
+    fn cost_parts(&self) -> Vec<(i64, Option<i64>, String)> {
         self.cost_shares().into_iter().map(|p| (p.0, p.1, p.2)).collect()
     }
-    fn cost_shares(&self) -> Vec<(i64, i64, String, Option<Uuid>)> {
+    /// The same with whose it is and whether it is for people's work.
+    fn cost_shares(&self) -> Vec<(i64, Option<i64>, String, Option<Uuid>, bool)> {
         let mut found = Vec::new();
         for (_, e) in self.world.all("expense").filter(|(_, e)| self.counted("expense", e)) {
             let Some(incurred) = e.time("incurred_on") else { continue };
@@ -456,13 +485,15 @@ impl<'a> Oracle<'a> {
             };
             let mut before = 0i128;
             for (purpose, share) in shares {
-                let upto = |s: i128| (i128::from(amount) * s).div_euclid(100);
-                let part = upto(before + share) - upto(before);
+                let part = amount.map(|amount| {
+                    let upto = |s: i128| (i128::from(amount) * s).div_euclid(100);
+                    upto(before + share) - upto(before)
+                });
                 before += share;
                 for n in 0..i128::from(days) {
                     let d = i128::from(days);
-                    let value = (part * (n + 1)).div_euclid(d) - (part * n).div_euclid(d);
-                    found.push((self.zone.midnight((first + n as i64) as i32), value as i64, purpose.to_string(), self.customer_of(e)));
+                    let value = part.map(|part| ((part * (n + 1)).div_euclid(d) - (part * n).div_euclid(d)) as i64);
+                    found.push((self.zone.midnight((first + n as i64) as i32), value, purpose.to_string(), self.customer_of(e), e.text("nature") == "labour"));
                 }
             }
         }
@@ -478,18 +509,18 @@ impl<'a> Oracle<'a> {
         Some(match metric {
             "revenue" | "net_new_revenue" | "repeat_revenue" => {
                 let keep = |new: bool| metric == "revenue" || (metric == "net_new_revenue") == new;
-                let sum = self.revenue(&purchases).iter().filter(|r| within(r.0) && keep(r.2)).map(|r| i128::from(r.1)).sum();
-                said(sum, None, 10_000.0)
+                let sum = together(self.revenue(&purchases).iter().filter(|r| within(r.0) && keep(r.2)).map(|r| r.1));
+                said(sum?, None, 10_000.0)
             }
             "deals_won" => count(self.deals().iter().filter(|d| d.2 == "won" && d.3.is_some_and(within)).count()),
             "deals_created" => count(self.deals().iter().filter(|d| d.1.time("created_at").is_some_and(within)).count()),
             "average_deal_value" => {
-                let values: Vec<i64> = self.deals().iter().filter(|d| d.2 == "won" && d.3.is_some_and(within)).filter_map(|d| self.deal_amount(d.1, d.3)).collect();
-                said(values.iter().map(|v| i128::from(*v)).sum(), Some(values.len() as i128), 10_000.0)
+                let values: Vec<Option<i64>> = self.deals().iter().filter(|d| d.2 == "won" && d.3.is_some_and(within)).filter_map(|d| self.deal_amount(d.1, d.3)).collect();
+                said(together(values.iter().copied())?, Some(values.len() as i128), 10_000.0)
             }
             "average_purchase_value" => {
-                let values: Vec<i64> = purchases.iter().filter(|p| within(p.at)).filter_map(|p| p.worth).collect();
-                said(values.iter().map(|v| i128::from(*v)).sum(), Some(values.len() as i128), 10_000.0)
+                let values: Vec<Option<i64>> = purchases.iter().filter(|p| within(p.at)).filter_map(|p| p.worth).collect();
+                said(together(values.iter().copied())?, Some(values.len() as i128), 10_000.0)
             }
             "pipeline_value" | "open_opportunities" => {
                 // Added up in each currency and converted once, at the rate of the end.
@@ -497,7 +528,7 @@ impl<'a> Oracle<'a> {
                 let mut open = 0;
                 for (_, e) in self.world.all("deal").filter(|(_, e)| self.counted("deal", e)) {
                     let before = |m: &northing_store::Moment| m.at.is_none_or(|a| a < end);
-                    let dated = e.moments.iter().any(|(_, m)| m.at.is_some_and(|a| a < end));
+                    let dated = self.placed_from(e).is_some_and(|from| from < end);
                     let stage = e.moments.iter().filter(|(_, m)| m.field == "stage" && before(m)).max_by_key(|(seq, m)| (m.at.unwrap_or(i64::MIN), *seq));
                     let stage = stage.and_then(|(_, m)| m.value.as_ref_id());
                     if dated && stage.is_some_and(|s| self.stage_kind(s) == "open") {
@@ -573,7 +604,7 @@ impl<'a> Oracle<'a> {
             "cost_per_lead" | "customer_acquisition_cost" => {
                 let parts = self.cost_parts();
                 let wanted = |p: &str| p == "lead_generation" || (metric != "cost_per_lead" && p == "sales_acquisition");
-                let cost: i128 = parts.iter().filter(|p| within(p.0) && wanted(&p.2)).map(|p| i128::from(p.1)).sum();
+                let cost = together(parts.iter().filter(|p| within(p.0) && wanted(&p.2)).map(|p| p.1))?;
                 let base = if metric == "cost_per_lead" {
                     self.leads(&purchases).iter().filter(|l| l.0.is_some_and(within)).count()
                 } else {
@@ -591,6 +622,24 @@ impl<'a> Oracle<'a> {
                 let (a, b) = (self.active_set(start, &purchases), self.active_set(end, &purchases));
                 let kept = a.intersection(&b).count();
                 ratio(if metric == "customer_retention_rate" { kept } else { a.len() - kept }, a.len())
+            }
+            "win_back_rate" => {
+                let (mut back, mut lost) = (0, 0);
+                for c in self.customers().into_iter().filter(|c| self.customer_counts(*c)) {
+                    let mut comings: Vec<i64> = purchases.iter().filter(|p| p.customer == Some(c)).map(|p| p.at).collect();
+                    let mut ends: BTreeSet<i64> = comings.iter().map(|at| at + self.days["active"] * DAY).collect();
+                    for (_, n) in self.world.all("contract").filter(|(_, n)| self.counted("contract", n) && self.customer_of(n) == Some(c)) {
+                        comings.extend(n.time("starts_at"));
+                        ends.extend([n.time("starts_at"), n.time("term_end"), n.time("ended_at")].into_iter().flatten());
+                    }
+                    ends.extend(self.world.get("customer", c).and_then(|e| e.time("lost_at")));
+                    for end in ends.into_iter().filter(|at| within(*at) && self.active(c, *at, &purchases) && !self.active(c, *at + 1, &purchases)) {
+                        lost += 1;
+                        let limit = (end + self.days["back"] * DAY).min(self.now);
+                        back += usize::from(comings.iter().any(|at| *at > end && *at <= limit));
+                    }
+                }
+                ratio(back, lost)
             }
             "renewal_rate" => {
                 let (mut renewed, mut decided) = (0, 0);
@@ -624,7 +673,7 @@ impl<'a> Oracle<'a> {
                 let from = end - 365 * DAY;
                 let mine: Vec<&Purchase> = purchases.iter().filter(|p| p.at >= from && p.at < end && p.customer.is_some() && p.worth.is_some()).collect();
                 let buyers: BTreeSet<Uuid> = mine.iter().filter_map(|p| p.customer).collect();
-                let said = if metric == "purchase_frequency" { ratio(mine.len(), buyers.len()) } else { said(mine.iter().filter_map(|p| p.worth).map(i128::from).sum(), Some(buyers.len() as i128), 10_000.0) };
+                let said = if metric == "purchase_frequency" { ratio(mine.len(), buyers.len()) } else { said(together(mine.iter().filter_map(|p| p.worth))?, Some(buyers.len() as i128), 10_000.0) };
                 // A business younger than the window: its days count for the whole of it.
                 let began = purchases.iter().map(|p| p.at).min().map(|at| self.zone.midnight(self.zone.day(at)));
                 match began.filter(|b| *b > from && *b < end) {

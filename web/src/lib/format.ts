@@ -86,9 +86,7 @@ export function toneOf(good: Good, change: NonNullable<Bucket['change']>): Tone 
   return change.absolute > 0 === (good === 'up') ? 'good' : 'bad';
 }
 
-/** Months of the reader: Persian readers see Solar Hijri, others the workspace's calendar. */
+/** The months of the business: the same numbers for every reader, whatever language they read them in. */
 export function useCalendar(): 'gregorian' | 'solar_hijri' {
-  const { lang } = usePrefs();
-  const { workspace } = useSession();
-  return lang === 'fa' || workspace.calendar === 'solar_hijri' ? 'solar_hijri' : 'gregorian';
+  return useSession().workspace.calendar === 'solar_hijri' ? 'solar_hijri' : 'gregorian';
 }

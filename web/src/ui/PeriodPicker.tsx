@@ -1,4 +1,4 @@
-// The period of a page: presets and a calendar in the reader's own months.
+// The period of a page: presets and a calendar in the months of the business.
 import { toCalendar, GregorianCalendar, parseDate } from '@internationalized/date';
 import { CalendarRange, ChevronLeft, ChevronRight } from 'lucide-react';
 import { Button, CalendarCell, CalendarGrid, CalendarGridBody, CalendarGridHeader, CalendarHeaderCell, Dialog, DialogTrigger, Heading, I18nProvider, Popover, RangeCalendar } from 'react-aria-components';

@@ -10,6 +10,7 @@ import { type Liveness, useLabel, useLive, useModel, useSession } from '../lib/d
 import { LANGUAGES, usePrefs, type Language } from '../lib/prefs';
 import { FindButton, Palette } from './Palette';
 import { Select } from './Parts';
+import { Proof } from './Proof';
 import { placesOf, type Place } from './places';
 import css from './shell.module.css';
 import ui from './ui.module.css';
@@ -101,6 +102,7 @@ export function Shell() {
       </nav>
       <div className={css.main}>
         <Alarm />
+        <Proof />
         <Live value={live}><Outlet /></Live>
       </div>
       <Palette open={finding} onOpenChange={setFinding} />

@@ -126,17 +126,17 @@ impl<'a> Story<'a> {
                 let amount = weight as i64 * 12 * cost * growth / 100 + self.chance.between(0, 9_999);
                 w.push(Change::create("expense", self.env.id(), record(vec![
                     ("name", text(format!("{source} marketing"))), ("category", text("Marketing")), ("amount", self.money(amount)),
-                    ("incurred_on", Value::Date(first)), ("source", text(source)), ("channel", text(channel)), ("purposes", shares(&[("lead_generation", 100)])),
+                    ("nature", text("media")), ("incurred_on", Value::Date(first)), ("source", text(source)), ("channel", text(channel)), ("purposes", shares(&[("lead_generation", 100)])),
                 ])))?;
             }
-            for (name, amount, purposes) in [
-                ("Sales salaries", 5_850_000, vec![("sales_acquisition", 60), ("retention", 25), ("service", 15)]),
-                ("Customer care", 1_640_000, vec![("retention", 60), ("service", 40)]),
-                ("CRM and tools", 58_000, vec![("crm", 100)]),
-                ("Office", 310_000, vec![("overhead", 100)]),
+            for (name, nature, amount, purposes) in [
+                ("Sales salaries", "labour", 5_850_000, vec![("sales_acquisition", 60), ("retention", 25), ("service", 15)]),
+                ("Customer care", "labour", 1_640_000, vec![("retention", 60), ("service", 40)]),
+                ("CRM and tools", "software", 58_000, vec![("crm", 100)]),
+                ("Office", "other", 310_000, vec![("overhead", 100)]),
             ] {
                 w.push(Change::create("expense", self.env.id(), record(vec![
-                    ("name", text(name)), ("category", text("Operations")), ("amount", self.money(amount * growth / 100)), ("incurred_on", Value::Date(first)),
+                    ("name", text(name)), ("nature", text(nature)), ("category", text("Operations")), ("amount", self.money(amount * growth / 100)), ("incurred_on", Value::Date(first)),
                     ("service_from", Value::Date(first - 14)), ("service_to", Value::Date(first + 15)), ("purposes", shares(&purposes)),
                 ])))?;
             }
@@ -157,13 +157,21 @@ impl<'a> Story<'a> {
         let pursued = !spam && self.chance.percent(quality);
         let status = if spam { "spam" } else if pursued { "qualified" } else { *self.chance.pick(&["new", "working", "disqualified", "disqualified"]) };
         let qualified = at + self.chance.between(1, 12) * DAY;
+        // What has not happened yet is not known yet.
+        let dealt_with = if pursued { qualified } else { (at + DAY).min(self.now - 1) };
+        let status = if pursued && qualified >= self.now { "working" } else { status };
+        let told = |field: &str, at: i64, value: Value| Moment { field: field.into(), at: Some(at), value };
+        let mut moments = vec![told("owner", at, Value::Ref(owner)), told("status", at, text(if spam { "spam" } else { "new" }))];
+        if !spam && status != "new" {
+            moments.push(told("status", dealt_with.min(self.now - 1).max(at), text(status)));
+        }
         let fields = record(vec![
             ("qualified_at", if pursued && qualified < self.now { Value::Time(qualified) } else { Value::Null }),
             ("name", text(&name)), ("email", text(format!("office{}@example.com", self.chance.between(1, 99_999)))), ("company", text(&name)), ("status", text(status)), ("source", text(source)),
             ("channel", text(channel)), ("campaign", campaign.clone()), ("country", text(country)), ("segment", text(segment)), ("owner", Value::Ref(owner)),
             ("score", Value::Int(self.chance.between(5, 98))), ("created_at", Value::Time(at)),
         ]);
-        w.push(Change::create("lead", lead, fields))?;
+        w.push(Change::create("lead", lead, fields).with_moments(moments))?;
         let answered = at + self.chance.between(4, 60) * 60 * if self.chance.percent(25) { 24 } else { 2 };
         if !spam && answered < self.now && self.chance.percent(92) {
             w.push(Change::create("interaction", self.env.id(), record(vec![

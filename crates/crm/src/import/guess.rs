@@ -3,24 +3,32 @@
 use super::plan::{FilePlan, Make, Plan, Source};
 use northing_model::labels::LANGUAGES;
 use northing_model::{FieldDef, Labels, Model, ObjectDef};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Compares headings without case and punctuation.
 fn plain(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Is this what the heading says, by the field's name, its usual headings, or its label in any language?
+/// What a heading may say that means this field: the field's name, its usual headings, its label in any language.
+fn called<'a>(labels: &'a Labels, object: &'a ObjectDef, field: &'a FieldDef) -> impl Iterator<Item = String> + 'a {
+    let labelled = LANGUAGES.iter().map(|lang| plain(&labels.field(lang, &object.name, field)));
+    std::iter::once(plain(&field.name)).chain(field.headings.iter().map(|h| plain(h))).chain(labelled)
+}
+
+/// Is this what the heading says?
 fn answers(labels: &Labels, object: &ObjectDef, field: &FieldDef, heading: &str) -> bool {
-    let called = |lang: &&str| plain(&labels.field(lang, &object.name, field)) == heading;
-    plain(&field.name) == heading || field.headings.iter().any(|h| plain(h) == heading) || LANGUAGES.iter().any(called)
+    called(labels, object, field).any(|word| word == heading)
 }
 
 /// The object whose fields answer to most headings; none where no heading says anything.
 pub(crate) fn likely<'a>(model: &'a Model, labels: &Labels, file: &str, headings: &[String]) -> Option<&'a ObjectDef> {
     let name = plain(file);
+    let headings: Vec<String> = headings.iter().map(|h| plain(h)).collect();
     let score = |object: &ObjectDef| {
-        let matched = headings.iter().filter(|h| object.stored_fields().any(|f| answers(labels, object, f, &plain(h)))).count();
+        // Each word once: a list may have a thousand columns.
+        let words: HashSet<String> = object.stored_fields().flat_map(|f| called(labels, object, f)).collect();
+        let matched = headings.iter().filter(|h| words.contains(*h)).count();
         let called = LANGUAGES.iter().map(|lang| plain(&labels.object(lang, object)));
         let named = [plain(&object.plural), plain(&object.name)].into_iter().chain(called).any(|word| name.contains(&word));
         (matched + if named { 3 } else { 0 }, matched)

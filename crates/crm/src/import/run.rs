@@ -47,7 +47,7 @@ pub fn import_on(terms: &Terms<'_>, store: &Store, env: &Env, plan: &Plan, path:
     if file.make.iter().any(|make| make.latest) {
         run.find_last_rows(&mut Rows::open(path, file)?, &columns, &joined, own);
     }
-    // A corrected rejects file says itself which row of the first file each of its rows was.
+    // A corrected rejects file says itself which row of the first file each of its rows was, and holds no formulas.
     let original_row = columns.get("northing_row").copied();
     loop {
         let (place, mut values) = match rows.next() {
@@ -59,6 +59,9 @@ pub fn import_on(terms: &Terms<'_>, store: &Store, env: &Env, plan: &Plan, path:
             }
             Row::Fields(number, values) => (number, values),
         };
+        if original_row.is_some() {
+            values.iter_mut().for_each(|v| *v = northing_model::text::as_typed(v).to_string());
+        }
         join::widen(&joined, own, &mut values);
         run.report.rows += 1;
         run.place = place;

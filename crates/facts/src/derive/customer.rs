@@ -12,7 +12,7 @@ const CONTRACT: i64 = 0;
 const PURCHASE: i64 = 1;
 
 /// A purchase: when, a tie-breaker, and its row.
-type Purchase = (i64, Uuid, u32);
+pub(super) type Purchase = (i64, Uuid, u32);
 
 impl Facts {
     pub(crate) fn derive_customer(&mut self, row: u32) {
@@ -21,7 +21,7 @@ impl Facts {
         let root = self.root(c.table, row);
         if root != row {
             self.count_if(c.table, row, false);
-            for column in [c.first_purchase_at, c.last_purchase_at, c.second_secs, c.purchases, c.realised_value] {
+            for column in [c.first_purchase_at, c.last_purchase_at, c.second_secs, c.purchases, c.realised_value, c.realised_value__raw] {
                 self.set(c.table, column, row, NULL);
             }
             self.replace(k.customer_active.table, k.customer_active.customer, row, false, &[]);
@@ -39,16 +39,18 @@ impl Facts {
         self.classify(&members, &purchases, first);
 
         let (table, column) = self.purchase_values();
-        let total: i64 = purchases.iter().map(|p| self.get(table, column, p.2)).filter(|v| *v != NULL).fold(0, i64::saturating_add);
+        let (total, entered) = self.worth(table, column, purchases.iter().map(|p| p.2));
         self.set(c.table, c.first_purchase_at, row, first.unwrap_or(NULL));
         self.set(c.table, c.last_purchase_at, row, purchases.last().map_or(NULL, |p| p.0));
         let second = purchases.get(1).map_or(NULL, |p| p.0 - purchases[0].0);
         self.set(c.table, c.second_secs, row, second);
         self.set(c.table, c.purchases, row, purchases.len() as i64);
         self.set(c.table, c.realised_value, row, total);
+        self.set(c.table, c.realised_value__raw, row, entered);
 
         let seen = self.seen(&members, &purchases);
-        self.write_active(row, &seen, contracts);
+        let comings = self.comings(&members, &purchases);
+        self.write_active(row, &seen, contracts, |facts, until, goes_on| facts.after_loss(until, goes_on, &comings, &members));
         self.convert_leads(&members, &purchases, first);
         self.settle_cycles(&members);
     }
@@ -92,6 +94,20 @@ impl Facts {
     pub(super) fn purchase_values(&self) -> (usize, usize) {
         let k = self.known;
         if self.settings.purchases_are_deals { (k.deal.table, k.deal.purchase_value) } else { (k.order.table, k.order.purchase_value) }
+    }
+
+    /// What purchases are worth together, and the same as entered: null, and not, where one of them has no rate.
+    pub(super) fn worth(&self, table: usize, column: usize, rows: impl Iterator<Item = u32>) -> (i64, i64) {
+        let (mut total, mut entered) = (0i64, 0i64);
+        for row in rows {
+            let (value, raw) = (self.get(table, column, row), self.get(table, column + 1, row));
+            if raw == NULL {
+                continue;
+            }
+            total = if value == NULL || total == NULL { NULL } else { total.saturating_add(value) };
+            entered = entered.saturating_add(raw);
+        }
+        (total, entered)
     }
 
     pub(super) fn purchases(&self, members: &[u32]) -> Vec<Purchase> {
@@ -192,21 +208,26 @@ impl Facts {
         found
     }
 
-    fn write_active(&mut self, row: u32, seen: &[i64], contracts: Vec<(i64, i64)>) {
+    fn write_active(&mut self, row: u32, seen: &[i64], contracts: Vec<(i64, i64)>, after: impl Fn(&Self, i64, bool) -> Vec<(usize, i64)>) {
         let a = self.known.customer_active;
         let window = self.settings.days("activity_window_days");
-        // Purchases speak until the first contract; from then on contracts do.
-        let signed = contracts.first().map_or(i64::MAX, |c| c.0);
-        let mut stretches: Vec<(i64, i64)> = Vec::new();
-        for at in seen.iter().filter(|at| **at < signed) {
-            let end = (at + window).min(signed);
+        // A contract covers a time and a purchase the window after it; what meets is one stretch, which ends with what
+        // reaches furthest.
+        let until = |end: i64| if end == NULL { i64::MAX } else { end };
+        let mut parts: Vec<(i64, i64, i64)> = contracts.into_iter().map(|c| (c.0, c.1, CONTRACT)).collect();
+        parts.extend(seen.iter().map(|at| (*at, at + window, PURCHASE)));
+        parts.sort_unstable_by_key(|p| (p.0, until(p.1), p.2));
+        let mut stretches: Vec<(i64, i64, i64)> = Vec::new();
+        for part in parts {
             match stretches.last_mut() {
-                Some(last) if *at <= last.1 => last.1 = end,
-                _ => stretches.push((*at, end)),
+                Some(last) if part.0 <= until(last.1) => {
+                    if until(part.1) > until(last.1) {
+                        (last.1, last.2) = (part.1, part.2);
+                    }
+                }
+                _ => stretches.push(part),
             }
         }
-        let bought = stretches.len();
-        stretches.extend(contracts);
         let lost = self.get(self.known.customer.table, self.known.customer.lost_at, row);
         if lost != NULL {
             for stretch in &mut stretches {
@@ -218,9 +239,12 @@ impl Facts {
         }
         let rows: Vec<Vec<(usize, i64)>> = stretches
             .iter()
-            .enumerate()
-            .filter(|(_, (since, until))| *until == NULL || until > since)
-            .map(|(i, (since, until))| vec![(a.active_since, *since), (a.active_until, *until), (a.basis, if i < bought { PURCHASE } else { CONTRACT })])
+            .filter(|(since, until, _)| *until == NULL || until > since)
+            .map(|(since, until, basis)| {
+                let own = [(a.active_since, *since), (a.active_until, *until), (a.basis, *basis)];
+                let goes_on = stretches.iter().any(|next| next.0 == *until && (next.1 == NULL || next.1 > *until));
+                own.into_iter().chain(after(self, *until, goes_on)).collect()
+            })
             .collect();
         let counted = self.counted(self.known.customer.table, row);
         self.replace(a.table, a.customer, row, counted, &rows);

@@ -1,6 +1,7 @@
 //! Deals: versions and stage visits out of history, outcome, and won deals as purchases.
 
 use crate::Facts;
+use crate::build::{EVER, Entry};
 use crate::column::NULL;
 use northing_model::money::div_half_even;
 
@@ -24,16 +25,25 @@ impl Facts {
         self.count_if(d.table, row, fits);
         let counted = self.counted(d.table, row);
 
-        let states = self.states(row);
+        let told = self.told(d.table, row);
+        let made = self.get(d.table, d.created_at, row);
+        let states = self.states(&told, made);
         self.write_versions(row, counted, &states);
-        let stalls_at = self.write_stalls(row, counted, &states);
+        let told_stage = told.iter().rev().find(|e| e.column == d.stage && e.at == NULL).map_or(NULL, |e| e.told);
+        let unknown = (if made == NULL { EVER } else { made }, told_stage);
+        let visits = self.write_visits(row, counted, self.visits(&told, made), unknown);
+        let stalls_at = self.write_stalls(row, counted, &states, &visits);
         self.set(self.known.deal.table, self.known.deal.stalls_at, row, stalls_at);
-        let visits = self.write_visits(row, counted, &states);
 
         self.set(d.table, d.staged_at, row, visits.last().map_or(NULL, |visit| visit.1));
         let (outcome, closed_at) = self.outcome(&visits);
         self.set(d.table, d.outcome, row, outcome);
         self.set(d.table, d.closed_at, row, closed_at);
+        // Closed, and nobody recorded when: between its making and when that was told.
+        let undated = outcome != OPEN && closed_at == NULL && told_stage != NULL;
+        self.set(d.table, d.undated_from, row, if undated { unknown.0 } else { NULL });
+        self.set(d.table, d.undated_to, row, if undated { unknown.1 } else { NULL });
+        self.set(d.table, d.is_sale, row, i64::from(counted && outcome == WON));
         let owner = match states.iter().rev().find(|s| closed_at != NULL && s.0 <= closed_at) {
             Some((_, state)) => state.owner,
             None => self.get(d.table, d.owner, row),
@@ -45,14 +55,17 @@ impl Facts {
         self.set(d.table, d.has_lines, row, 0);
         let (open, expected) = (counted && outcome == OPEN, self.get(d.table, d.expected_close, row));
         let stage = self.get(d.table, d.stage, row);
+        let raw = self.get(d.table, d.amount__raw, row);
         self.set(d.table, d.weighted, row, if open { self.weigh(amount, stage) } else { NULL });
+        self.set(d.table, d.weighted__raw, row, if open { self.weigh(raw, stage) } else { NULL });
         self.set(d.table, d.expected_at, row, if open && expected != NULL { self.settings.zone.midnight(expected as i32) } else { NULL });
 
         let won = counted && outcome == WON && closed_at != NULL;
-        let purchase = won && self.settings.purchases_are_deals && self.get(d.table, d.amount__raw, row) != 0;
+        let purchase = won && self.settings.purchases_are_deals && raw != 0;
         self.set(d.table, d.revenue_at, row, if won { closed_at } else { NULL });
         self.set(d.table, d.purchased_at, row, if purchase { closed_at } else { NULL });
         self.set(d.table, d.purchase_value, row, if purchase { amount } else { NULL });
+        self.set(d.table, d.purchase_value__raw, row, if purchase { raw } else { NULL });
         if customer < 0 || !self.settings.purchases_are_deals {
             self.set_classes(d.table, row, [false; 4]);
             self.set(d.table, d.gap_secs, row, NULL);
@@ -60,12 +73,13 @@ impl Facts {
         self.derive_cycle(row, NULL, &[]);
     }
 
-    /// What the deal was from each instant on; entries at one instant make one state.
-    fn states(&self, row: u32) -> Vec<(i64, State)> {
+    /// What the deal was from each instant on; entries at one instant make one state. What it was at first nobody may
+    /// have dated: a deal that was open then has been open since it was made.
+    fn states(&self, told: &[Entry], made: i64) -> Vec<(i64, State)> {
         let d = self.known.deal;
         let mut state = State { stage: NULL, owner: NULL, amount: NULL, currency: NULL };
         let mut states: Vec<(i64, State)> = Vec::new();
-        for entry in self.told(d.table, row) {
+        for entry in told {
             if entry.column == d.stage {
                 state.stage = entry.value;
             } else if entry.column == d.owner {
@@ -80,6 +94,10 @@ impl Facts {
                 Some((at, last)) if *last == state && *at != NULL => {}
                 _ => states.push((entry.at, state)),
             }
+        }
+        let next = states.get(1).map_or(i64::MAX, |(at, _)| *at);
+        if let Some(first) = states.first_mut().filter(|s| s.0 == NULL && made != NULL && made < next && self.is_open_stage(s.1.stage)) {
+            first.0 = made;
         }
         states
     }
@@ -99,21 +117,51 @@ impl Facts {
         self.replace(v.table, v.deal, row, counted, &rows);
     }
 
-    /// Stays in stages as (stage, entered, left).
-    fn write_visits(&mut self, row: u32, counted: bool, states: &[(i64, State)]) -> Vec<(i64, i64, i64)> {
+    /// Stays in stages as (stage, entered, left). Since when a deal has been in the stage that it was in at first is
+    /// unknown where nobody said, unless that is where all begin.
+    fn visits(&self, told: &[Entry], made: i64) -> Vec<(i64, i64, i64)> {
+        let d = self.known.deal;
+        let mut by_instant: Vec<(i64, i64)> = Vec::new();
+        for entry in told.iter().filter(|e| e.column == d.stage) {
+            match by_instant.last_mut() {
+                Some(last) if last.0 == entry.at => last.1 = entry.value,
+                _ => by_instant.push((entry.at, entry.value)),
+            }
+        }
         let mut visits: Vec<(i64, i64, i64)> = Vec::new();
-        for (at, state) in states {
+        for (at, stage) in by_instant {
             match visits.last_mut() {
-                Some(last) if last.0 == state.stage => {}
+                // Told since when after all.
+                Some(last) if last.0 == stage => last.1 = if last.1 == NULL { at } else { last.1 },
                 last => {
                     if let Some(last) = last {
-                        last.2 = *at;
+                        last.2 = at;
                     }
-                    visits.push((state.stage, *at, NULL));
+                    visits.push((stage, at, NULL));
                 }
             }
         }
         visits.retain(|v| v.0 != NULL);
+        let next = visits.get(1).map_or(i64::MAX, |v| v.1);
+        if let Some(first) = visits.first_mut().filter(|v| v.1 == NULL && made < next && self.all_begin_in(v.0)) {
+            first.1 = made;
+        }
+        visits
+    }
+
+    /// Is this the first open stage of its pipeline?
+    fn all_begin_in(&self, stage: i64) -> bool {
+        let s = self.known.stage;
+        if stage < 0 || !self.is_open_stage(stage) {
+            return false;
+        }
+        let at = |column, row: i64| self.get(s.table, column, row as u32);
+        let exists = |row: i64| self.tables[s.table].flags(row as u32) & crate::table::EXISTS != 0;
+        let before = |row: i64| exists(row) && self.is_open_stage(row) && at(s.pipeline, row) == at(s.pipeline, stage) && at(s.position, row) < at(s.position, stage);
+        !(0..i64::from(self.tables[s.table].len)).any(before)
+    }
+
+    fn write_visits(&mut self, row: u32, counted: bool, visits: Vec<(i64, i64, i64)>, unknown: (i64, i64)) -> Vec<(i64, i64, i64)> {
         let v = self.known.deal_stage_visit;
         let mut rows = Vec::with_capacity(visits.len());
         for (i, (stage, entered, left)) in visits.iter().enumerate() {
@@ -126,6 +174,8 @@ impl Facts {
                 (v.entered_at, *entered),
                 (v.left_at, if *entered == NULL { NULL } else { *left }),
                 (v.visit_secs, span(*left)),
+                (v.undated_from, if *entered == NULL { unknown.0 } else { NULL }),
+                (v.undated_to, if *entered != NULL { NULL } else if *left == NULL { unknown.1 } else { unknown.1.min(*left) }),
                 (v.is_first_visit, i64::from(first)),
                 (v.pass_secs, span(passed)),
                 (v.is_entry, i64::from(i == 0)),

@@ -31,17 +31,21 @@ impl Facts {
         }
         self.set(e.table, e.amount, row, amount);
         let mut rows = Vec::new();
-        if amount != NULL && first != NULL {
-            let (total, mut before) = (i128::from(amount), 0);
+        let raw = self.get(e.table, e.amount__raw, row);
+        if raw != NULL && first != NULL {
+            // What all parts up to one take, less what those before took: nothing is lost by rounding.
+            let part = |total: i128, before: i128, size: i128, whole: i128| (total * (before + size)).div_euclid(whole) - (total * before).div_euclid(whole);
+            let of_day = |total: i64, before: i128, share: i128, n: i128| {
+                // Without a rate the parts are there, and what they come to is unknown.
+                if total == NULL { NULL } else { part(part(i128::from(total), before, share, 100), n, 1, i128::from(days)) as i64 }
+            };
+            let mut before = 0;
             for (purpose, share) in parts {
-                // What all shares up to here take, less what those before took: nothing is lost by rounding.
-                let part = (total * (before + share)).div_euclid(100) - (total * before).div_euclid(100);
-                before += share;
                 for n in 0..i128::from(days) {
-                    let value = (part * (n + 1)).div_euclid(i128::from(days)) - (part * n).div_euclid(i128::from(days));
                     let at = self.settings.zone.midnight((first + n as i64) as i32);
-                    rows.push(vec![(s.purpose, purpose), (s.at, at), (s.amount, value as i64)]);
+                    rows.push(vec![(s.purpose, purpose), (s.at, at), (s.amount, of_day(amount, before, share, n)), (s.amount__raw, of_day(raw, before, share, n))]);
                 }
+                before += share;
             }
         }
         let counted = self.counted(e.table, row);

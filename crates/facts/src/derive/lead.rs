@@ -1,7 +1,12 @@
 //! Leads: the first human answer; conversion of those without a customer is settled here too.
 
 use crate::Facts;
+use crate::build::{EVER, Entry, NEVER};
 use crate::column::NULL;
+
+/// Options of lead.status that matter here: new, qualified, converted.
+const NEW: i64 = 0;
+const QUALIFIED: [i64; 2] = [2, 4];
 
 impl Facts {
     pub(crate) fn derive_lead(&mut self, row: u32) {
@@ -12,7 +17,7 @@ impl Facts {
             self.count_if(l.table, row, false);
             self.settle_lead(row, NULL, NULL);
             self.set(l.table, l.first_response_at, row, NULL);
-            for column in [l.response_secs, l.response_business_secs, l.assigned_at, l.assign_secs, l.react_secs, l.response_due_at, l.response_met, l.qualify_secs] {
+            for column in [l.response_secs, l.response_business_secs, l.assigned_at, l.assign_secs, l.react_secs, l.response_due_at, l.response_met, l.qualify_secs, l.is_qualified, l.undated_from, l.undated_to] {
                 self.set(l.table, column, row, NULL);
             }
             return;
@@ -34,8 +39,13 @@ impl Facts {
         let span = if first == NULL || created == NULL { NULL } else { first - created };
         self.set(l.table, l.response_secs, row, span);
         self.set(l.table, l.response_business_secs, row, self.business_secs(self.get(l.table, l.schedule, row), created, first));
-        let given = self.told(l.table, row).into_iter().find(|e| e.column == l.owner && e.value != NULL);
-        let assigned = given.map_or(NULL, |e| if e.at == NULL { created } else { e.at.max(created) });
+        let told = self.told(l.table, row);
+        let given = told.iter().find(|e| e.column == l.owner && e.value != NULL);
+        let assigned = given.map_or(NULL, |e| if e.at == NULL { NULL } else { e.at.max(created) });
+        // Somebody had dealt with it when we first heard of it, and nobody recorded when.
+        let stood = told.iter().rev().find(|e| e.column == l.status && e.at == NULL && e.value != NEW);
+        self.set(l.table, l.undated_from, row, if stood.is_none() { NULL } else if created == NULL { EVER } else { created });
+        self.set(l.table, l.undated_to, row, stood.map_or(NULL, |e| if e.told == NULL { NEVER } else { e.told }));
         let between = |from: i64, to: i64| if from == NULL || to == NULL { NULL } else { to - from };
         self.set(l.table, l.assigned_at, row, assigned);
         self.set(l.table, l.assign_secs, row, between(created, assigned));
@@ -44,8 +54,16 @@ impl Facts {
         let target = if own == NULL { self.settings.number("lead_response_target_mins").unwrap_or(0) } else { own };
         let due = if created == NULL { NULL } else { created + target * 60 };
         self.set(l.table, l.response_due_at, row, due);
-        self.set(l.table, l.response_met, row, if due == NULL { NULL } else { i64::from(first != NULL && first <= due) });
-        let qualified = self.get(l.table, l.qualified_at, row);
+        let unknown = due == NULL || (first == NULL && stood.is_some());
+        self.set(l.table, l.response_met, row, if unknown { NULL } else { i64::from(first != NULL && first <= due) });
+        // As written on it; else when it was first called so.
+        let called = |e: &&Entry| e.column == l.status && QUALIFIED.contains(&e.value);
+        let own = self.get(l.table, l.qualified_at, row);
+        let mut since = told.iter().filter(|e| e.column == l.status).skip_while(|e| !called(e)).take_while(called).map(|e| e.at);
+        let qualified = if own != NULL { own } else { since.find(|at| *at != NULL).unwrap_or(NULL) };
+        let is_qualified = qualified != NULL || QUALIFIED.contains(&self.get(l.table, l.status, row)) || told.iter().any(|e| called(&e));
+        self.set(l.table, l.qualified_at, row, qualified);
+        self.set(l.table, l.is_qualified, row, i64::from(is_qualified));
         self.set(l.table, l.qualify_secs, row, if qualified == NULL || created == NULL { NULL } else { qualified - created });
         let customer = self.get(l.table, l.customer, row);
         if customer < 0 {

@@ -17,6 +17,7 @@ impl Facts {
                 self.set(l.table, l.is_upsell, line, 0);
                 self.set(l.table, l.is_cross_sell, line, 0);
                 self.set(l.table, l.step, line, NULL);
+                self.set(l.table, l.step__raw, line, NULL);
             }
         }
         // What was bought last of each product: in which purchase, for how much.
@@ -50,6 +51,7 @@ impl Facts {
                 self.set(l.table, l.is_upsell, *line, i64::from(upsell));
                 self.set(l.table, l.is_cross_sell, *line, i64::from(cross));
                 self.set(l.table, l.step, *line, step);
+                self.set(l.table, l.step__raw, *line, step);
             }
             for (product, amount) in brought {
                 owned.insert(product);

@@ -1,6 +1,7 @@
 //! Orders with their lines and refunds (KPIS.md: revenue, average_purchase_value, G6).
 
 use crate::Facts;
+use crate::build::{EVER, NEVER};
 use crate::column::NULL;
 use northing_model::money::div_half_even;
 
@@ -19,7 +20,8 @@ impl Facts {
         let day = if confirmed_at == NULL || !foreign { i32::MAX } else { self.settings.zone.day(confirmed_at) };
 
         let currency = self.order_currency(row);
-        let mut lines_total: Option<i64> = None;
+        // What the lines make, and the same as entered: null where one of them has no rate, or no amount.
+        let (mut lines_total, mut lines_raw) = (Some(0i64), Some(0i64));
         let mut delivered = NULL;
         let mut lines = 0;
         for line in self.children(k.order_line.table, k.order_line.order, &[row]) {
@@ -28,33 +30,40 @@ impl Facts {
             let ticks = self.line_ticks(line);
             let value = self.convert(ticks, currency, day);
             self.set(k.order_line.table, k.order_line.amount, line, value);
-            let cost = self.line_cost(line, currency, day);
+            self.set(k.order_line.table, k.order_line.amount__raw, line, ticks);
+            let (cost_raw, cost) = self.line_cost(line, currency, day);
             self.set(k.order_line.table, k.order_line.cost, line, cost);
+            self.set(k.order_line.table, k.order_line.cost__raw, line, cost_raw);
             let part = self.get(k.order_line.table, k.order_line.fulfilled_at, line);
             if exists && part != NULL {
                 delivered = if delivered == NULL { part } else { delivered.max(part) };
             }
             if exists {
                 lines += 1;
-                lines_total = match (lines_total, value) {
-                    (None, NULL) if lines > 1 => None,
-                    (None, v) if lines == 1 => (v != NULL).then_some(v),
-                    (Some(sum), v) if v != NULL => sum.checked_add(v),
-                    _ => None,
-                };
+                let add = |sum: Option<i64>, part: i64| sum.filter(|_| part != NULL).and_then(|sum| sum.checked_add(part));
+                (lines_total, lines_raw) = (add(lines_total, value), add(lines_raw, ticks));
             }
         }
         let (raw, raw_currency) = (own(self, o.net__raw), own(self, o.net__cur));
         let net = self.convert(raw, raw_currency, day);
         self.set(o.table, o.net, row, net);
         let amount = if lines > 0 { lines_total.unwrap_or(NULL) } else { net };
+        let raw_amount = if lines > 0 { lines_raw.unwrap_or(NULL) } else { raw };
         let free = self.settings.free_orders_count;
         let priced = free || if lines > 0 { amount != 0 } else { raw > 0 };
         self.set(o.table, o.amount, row, amount);
+        self.set(o.table, o.amount__raw, row, raw_amount);
         self.set(o.table, o.has_lines, row, i64::from(lines > 0));
 
         // options of status: draft, confirmed, cancelled
-        let valid = counted && own(self, o.status) == 1 && confirmed_at != NULL;
+        let sale = counted && own(self, o.status) == 1;
+        let valid = sale && confirmed_at != NULL;
+        // Confirmed, and nobody recorded when: not after it was written down.
+        let undated = sale && confirmed_at == NULL;
+        let written = own(self, o.created_at);
+        self.set(o.table, o.is_sale, row, i64::from(sale));
+        self.set(o.table, o.undated_from, row, if undated { EVER } else { NULL });
+        self.set(o.table, o.undated_to, row, if !undated { NULL } else if written == NULL { NEVER } else { written });
         self.set(o.table, o.revenue_at, row, if valid { confirmed_at } else { NULL });
         // options of kind: sale, recurring, appointment
         let appointment = own(self, o.kind) == 2;
@@ -67,7 +76,7 @@ impl Facts {
         for payment in self.children(k.payment.table, k.payment.order, &[row]) {
             self.count_if(k.payment.table, payment, counted);
         }
-        let mut refunded: i64 = 0;
+        let (mut refunded, mut rateless): (i64, bool) = (0, false);
         for refund in self.children(k.refund.table, k.refund.order, &[row]) {
             self.count_if(k.refund.table, refund, counted);
             let r = k.refund;
@@ -77,16 +86,18 @@ impl Facts {
             self.set(r.table, r.amount, refund, value);
             self.set(r.table, r.refunded_at, refund, if valid { at } else { NULL });
             self.set(r.table, r.customer, refund, customer);
-            if self.counted(r.table, refund) && value != NULL {
-                refunded = refunded.saturating_add(value);
+            if self.counted(r.table, refund) {
+                rateless |= value == NULL && raw != NULL;
+                refunded = refunded.saturating_add(if value == NULL { 0 } else { value });
             }
         }
-        let kept = if amount == NULL { NULL } else { amount.saturating_sub(refunded).max(NULL + 1) };
+        let kept = if amount == NULL || rateless { NULL } else { amount.saturating_sub(refunded).max(NULL + 1) };
         // Free orders may count; orders refunded in full never do.
-        let kept_something = amount == NULL || (amount > 0 && kept > 0) || (free && amount == 0);
+        let kept_something = amount == NULL || (amount > 0 && (rateless || kept > 0)) || (free && amount == 0);
         let purchase = valid && priced && kept_something;
         self.set(o.table, o.purchased_at, row, if purchase { confirmed_at } else { NULL });
         self.set(o.table, o.purchase_value, row, if purchase { kept } else { NULL });
+        self.set(o.table, o.purchase_value__raw, row, if purchase { raw_amount } else { NULL });
         if customer < 0 || self.settings.purchases_are_deals {
             self.set_classes(o.table, row, [false; 4]);
             self.set(o.table, o.gap_secs, row, NULL);
@@ -94,6 +105,7 @@ impl Facts {
                 self.set(k.order_line.table, k.order_line.is_upsell, line, 0);
                 self.set(k.order_line.table, k.order_line.is_cross_sell, line, 0);
                 self.set(k.order_line.table, k.order_line.step, line, NULL);
+                self.set(k.order_line.table, k.order_line.step__raw, line, NULL);
             }
         }
     }
@@ -151,24 +163,25 @@ impl Facts {
         div_half_even(exact, 100_000_000).unwrap_or(NULL)
     }
 
-    /// What a line cost us: as written on it in the order's currency, else what its product costs.
-    fn line_cost(&self, line: u32, currency: i64, day: i32) -> i64 {
+    /// What a line cost us: as written on it in the order's currency, else what its product costs. In ticks as entered
+    /// and in the reporting currency.
+    fn line_cost(&self, line: u32, currency: i64, day: i32) -> (i64, i64) {
         let (l, p) = (self.known.order_line, self.known.product);
         let (quantity, own) = (self.get(l.table, l.quantity, line), self.get(l.table, l.unit_cost, line));
         if quantity == NULL {
-            return NULL;
+            return (NULL, NULL);
         }
         if own != NULL {
             let ticks = div_half_even(i128::from(quantity) * i128::from(own), 100_000_000).unwrap_or(NULL);
-            return self.convert(ticks, currency, day);
+            return (ticks, self.convert(ticks, currency, day));
         }
-        let Ok(product) = u32::try_from(self.get(l.table, l.product, line)) else { return NULL };
+        let Ok(product) = u32::try_from(self.get(l.table, l.product, line)) else { return (NULL, NULL) };
         let (cost, currency) = (self.get(p.table, p.cost__raw, product), self.get(p.table, p.cost__cur, product));
         if cost == NULL {
-            return NULL;
+            return (NULL, NULL);
         }
         let ticks = div_half_even(i128::from(quantity) * i128::from(cost), 1_000_000).unwrap_or(NULL);
-        self.convert(ticks, currency, day)
+        (ticks, self.convert(ticks, currency, day))
     }
 
     /// First purchase, not the first, on a later day than the first, revenue from a new customer.

@@ -7,8 +7,6 @@ use std::collections::BTreeSet;
 /// Options of send_event.kind that matter here: open, click.
 const OPEN: i64 = 0;
 const CLICK: i64 = 1;
-/// Nobody follows a link this soon after a mail was sent: a scanner does.
-const HASTE: i64 = 2;
 /// The first option of consent_event.kind.
 const SUBSCRIBED: i64 = 0;
 
@@ -20,13 +18,16 @@ impl Facts {
         self.count_if(s.table, row, fits);
         let counted = self.counted(s.table, row);
         let (sent, campaign) = (self.get(s.table, s.sent_at, row), self.get(s.table, s.campaign_sent, row));
-        let (mut opened, mut clicked, mut raw) = (NULL, NULL, NULL);
+        let (mut opened, mut clicked, mut raw, mut raw_click) = (NULL, NULL, NULL, NULL);
         let earlier = |so_far: i64, at: i64| if so_far == NULL { at } else { so_far.min(at) };
-        for event in self.children(e.table, e.send, &[row]) {
+        let events = self.children(e.table, e.send, &[row]);
+        let burst = self.bursts(&events);
+        for event in events {
             let get = |column| self.get(e.table, column, event);
             let (at, kind) = (get(e.at), get(e.kind));
-            let hasty = kind == CLICK && at != NULL && sent != NULL && at - sent < HASTE;
-            let human = get(e.is_machine) != 1 && !hasty;
+            let hasty = kind == CLICK && at != NULL && sent != NULL && at - sent < self.machines.haste_secs;
+            let program = self.tables[e.table].text(e.agent, event).is_some_and(|agent| self.machines.is_agent(&agent));
+            let human = get(e.is_machine) != 1 && !hasty && !program && !burst.contains(&event);
             let usable = self.is_fit(e.table, event) && at != NULL && sent != NULL && at >= sent;
             match kind {
                 OPEN if usable => {
@@ -35,7 +36,12 @@ impl Facts {
                         opened = earlier(opened, at);
                     }
                 }
-                CLICK if usable && human => clicked = earlier(clicked, at),
+                CLICK if usable => {
+                    raw_click = earlier(raw_click, at);
+                    if human {
+                        clicked = earlier(clicked, at);
+                    }
+                }
                 _ => {}
             }
             self.set(e.table, e.is_human, event, i64::from(human));
@@ -44,23 +50,34 @@ impl Facts {
             self.count_if(e.table, event, counted);
         }
         let span = |at: i64| if at == NULL { NULL } else { at - sent };
-        for (column, value) in [(s.opened_at, opened), (s.open_secs, span(opened)), (s.clicked_at, clicked), (s.click_secs, span(clicked)), (s.raw_open_secs, span(raw)), (s.spent, self.spent(customer, sent))] {
+        let (spent, entered) = self.spent(customer, sent);
+        for (column, value) in [(s.opened_at, opened), (s.open_secs, span(opened)), (s.clicked_at, clicked), (s.click_secs, span(clicked)), (s.raw_open_secs, span(raw)), (s.raw_click_secs, span(raw_click)), (s.spent, spent), (s.spent__raw, entered)] {
             self.set(s.table, column, row, value);
         }
     }
 
+    /// Clicks that a machine made, as a person follows one link at a time.
+    fn bursts(&self, events: &[u32]) -> BTreeSet<u32> {
+        let e = self.known.send_event;
+        let clicks = events.iter().filter(|event| self.is_fit(e.table, **event) && self.get(e.table, e.kind, **event) == CLICK && self.get(e.table, e.at, **event) != NULL);
+        let mut followed: Vec<(i64, std::sync::Arc<str>, u32)> = clicks.map(|event| (self.get(e.table, e.at, *event), self.tables[e.table].text(e.link, *event).unwrap_or_default(), *event)).collect();
+        followed.sort_unstable();
+        let machine = self.machines.bursts(&followed.iter().map(|f| (f.0, &*f.1)).collect::<Vec<_>>());
+        followed.iter().zip(machine).filter(|(_, machine)| *machine).map(|(f, _)| f.2).collect()
+    }
+
     /// What a customer bought within the window after a mail, whether they saw it or not.
-    fn spent(&self, customer: i64, sent: i64) -> i64 {
+    fn spent(&self, customer: i64, sent: i64) -> (i64, i64) {
         let k = self.known;
-        let Ok(customer) = u32::try_from(customer) else { return NULL };
+        let Ok(customer) = u32::try_from(customer) else { return (NULL, NULL) };
         if sent == NULL {
-            return NULL;
+            return (NULL, NULL);
         }
         let members = self.members(k.customer.table, self.root(k.customer.table, customer));
         let until = sent.saturating_add(self.settings.days("email_window_days"));
         let (table, value) = self.purchase_values();
         let bought = self.purchases(&members).into_iter().filter(|p| p.0 >= sent && p.0 <= until);
-        bought.map(|p| self.get(table, value, p.2)).filter(|v| *v != NULL).fold(0, i64::saturating_add)
+        self.worth(table, value, bought.map(|p| p.2))
     }
 
     /// All consents of the one who gave this one, for one mailing list: stretches from joining to leaving.

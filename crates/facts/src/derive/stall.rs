@@ -5,8 +5,9 @@ use crate::Facts;
 use crate::column::NULL;
 
 impl Facts {
-    /// `states` are the deal's from each instant on. Answers from when on it stalls unless somebody moves.
-    pub(crate) fn write_stalls(&mut self, row: u32, counted: bool, states: &[(i64, State)]) -> i64 {
+    /// `states` are the deal's from each instant on, `visits` its stays in stages. Answers from when on it stalls unless
+    /// somebody moves.
+    pub(crate) fn write_stalls(&mut self, row: u32, counted: bool, states: &[(i64, State)], visits: &[(i64, i64, i64)]) -> i64 {
         let (k, v) = (self.known, self.known.deal_stall);
         let patience = self.settings.days("stall_days");
         let mut seen: Vec<i64> = self.children(k.interaction.table, k.interaction.deal, &[row]).into_iter().map(|i| self.contact_at(i)).collect();
@@ -16,8 +17,8 @@ impl Facts {
             }
         }
         // Moving to another stage is activity; a new amount or owner is not.
-        let moves = states.iter().enumerate().filter(|(i, s)| *i == 0 || states[i - 1].1.stage != s.1.stage).map(|(_, s)| s.0);
-        seen.extend(moves);
+        seen.extend(visits.iter().map(|visit| visit.1));
+        seen.extend(states.iter().map(|state| state.0).find(|at| *at != NULL));
         seen.retain(|at| *at != NULL);
         seen.sort_unstable();
         seen.dedup();

@@ -2,7 +2,7 @@
 //! resolution (KPIS.md, service). Automatic replies never stop a clock.
 
 use crate::Facts;
-use crate::build::Entry;
+use crate::build::{EVER, Entry};
 use crate::column::NULL;
 
 /// Options of ticket.status: new, open, pending, on_hold, solved, closed.
@@ -35,7 +35,8 @@ impl Facts {
 
         self.write_ticket_versions(row, counted && survivor, &states, opened);
         self.write_turns(row, counted && survivor, &said, &states, if by_customer { opened } else { NULL });
-        self.derive_first_reply(row, &said, opened, by_customer);
+        let undated = self.derive_undated(row, &states, opened);
+        self.derive_first_reply(row, &said, opened, by_customer, undated);
         self.derive_solving(row, &said, &states, opened, by_customer);
     }
 
@@ -53,14 +54,16 @@ impl Facts {
         said
     }
 
-    /// Statuses in order; the first holds since the opening.
+    /// Statuses in order; the first holds since the opening. Of one that was solved when we first heard of it, and
+    /// nobody said since when, the beginning stays unknown.
     fn ticket_states(&self, row: u32, opened: i64) -> Vec<State> {
         let t = self.known.ticket;
         let mut states: Vec<State> = Vec::new();
         for entry in self.told(t.table, row).into_iter().filter(|e| e.column == t.status) {
             match states.last_mut() {
                 Some(last) if last.0 == entry.at => last.1 = entry.value,
-                Some(last) if last.1 == entry.value => {}
+                // Told since when after all.
+                Some(last) if last.1 == entry.value => last.0 = if last.0 == NULL { entry.at } else { last.0 },
                 _ => states.push((entry.at, entry.value)),
             }
         }
@@ -68,7 +71,7 @@ impl Facts {
             // A ticket that was solved when we first heard of it was open before.
             if first.1 >= SOLVED && first.0 > opened {
                 states.insert(0, (opened, 0));
-            } else {
+            } else if first.1 < SOLVED || first.0 != NULL {
                 first.0 = opened;
             }
         }
@@ -85,12 +88,18 @@ impl Facts {
         let mut hands: Vec<i64> = assigned.iter().map(|a| a.value).filter(|who| *who != NULL).collect();
         hands.dedup();
         self.set(t.table, t.handovers, row, hands.len().saturating_sub(1) as i64);
+        let held = |at: i64| {
+            let status = states.iter().rev().find(|s| s.0 <= at && s.0 != NULL).map(|s| s.1);
+            (status, assigned.iter().rev().find(|a| a.at <= at).map_or(NULL, |a| a.value))
+        };
+        // What was entered again changed nothing: one stay, not two.
+        cuts.dedup_by(|next, last| held(*next) == held(*last));
         for (i, since) in cuts.iter().enumerate() {
-            let status = states.iter().rev().find(|s| s.0 <= *since).map_or(NULL, |s| s.1);
-            let assignee = assigned.iter().rev().find(|a| a.at <= *since).map_or(NULL, |a| a.value);
+            let (Some(status), assignee) = held(*since) else { continue };
             let until = cuts.get(i + 1).copied().unwrap_or(NULL);
             let open = status != NULL && status < SOLVED;
-            rows.push(vec![(v.since, *since), (v.until, until), (v.is_open, i64::from(open)), (v.status, status), (v.assignee, assignee)]);
+            let (business, calendar) = if until == NULL { (NULL, NULL) } else { (self.business(row, *since, until), until - since) };
+            rows.push(vec![(v.since, *since), (v.until, until), (v.is_open, i64::from(open)), (v.status, status), (v.assignee, assignee), (v.stay_secs, business), (v.stay_calendar_secs, calendar)]);
         }
         self.replace(v.table, v.ticket, row, counted, &rows);
     }
@@ -122,7 +131,20 @@ impl Facts {
         self.replace(v.table, v.ticket, row, counted, &rows);
     }
 
-    fn derive_first_reply(&mut self, row: u32, said: &[Said], opened: i64, by_customer: bool) {
+    /// Is it known to have been solved, and nobody recorded when? Between its opening and when that was told, or what
+    /// it was next.
+    fn derive_undated(&mut self, row: u32, states: &[State], opened: i64) -> bool {
+        let t = self.known.ticket;
+        let undated = states.first().is_some_and(|s| s.1 >= SOLVED && s.0 == NULL);
+        let told = self.told(t.table, row).into_iter().rev().find(|e| e.column == t.status && e.at == NULL).map_or(NULL, |e| e.told);
+        let until = states.get(1).map_or(told, |next| next.0.min(told));
+        self.set(t.table, t.undated_from, row, if !undated { NULL } else if opened == NULL { EVER } else { opened });
+        self.set(t.table, t.undated_to, row, if undated { until } else { NULL });
+        undated
+    }
+
+    /// Where somebody solved it without anything that was said being recorded, whether they answered in time is unknown.
+    fn derive_first_reply(&mut self, row: u32, said: &[Said], opened: i64, by_customer: bool, undated: bool) {
         let t = self.known.ticket;
         let asked = if by_customer { Some(opened) } else { said.iter().find(|s| s.1 == CUSTOMER && s.0 >= opened).map(|s| s.0) };
         let asked = asked.unwrap_or(NULL);
@@ -133,15 +155,17 @@ impl Facts {
         self.set(t.table, t.first_reply_calendar_secs, row, calendar);
         let due = self.due(row, asked, self.get(t.table, t.first_reply_target_mins, row), 0);
         self.set(t.table, t.first_reply_due_at, row, due);
-        self.set(t.table, t.first_reply_met, row, if due == NULL { NULL } else { i64::from(reply != NULL && reply <= due) });
+        let unknown = due == NULL || (undated && reply == NULL);
+        self.set(t.table, t.first_reply_met, row, if unknown { NULL } else { i64::from(reply != NULL && reply <= due) });
     }
 
     fn derive_solving(&mut self, row: u32, said: &[Said], states: &[State], opened: i64, by_customer: bool) {
         let t = self.known.ticket;
-        let is_solved = |s: &State| s.1 >= SOLVED && s.0 != NULL;
+        let is_solved = |s: &State| s.1 >= SOLVED;
         let solves: Vec<i64> = states.iter().enumerate().filter(|(i, s)| is_solved(s) && (*i == 0 || !is_solved(&states[i - 1]))).map(|(_, s)| s.0).collect();
         let first = solves.first().copied().unwrap_or(NULL);
-        let last = if states.last().is_some_and(is_solved) { solves.last().copied().unwrap_or(NULL) } else { NULL };
+        let solved = states.last().is_some_and(is_solved);
+        let last = if solved { solves.last().copied().unwrap_or(NULL) } else { NULL };
         let reopens = states.windows(2).filter(|w| is_solved(&w[0]) && !is_solved(&w[1])).count() as i64;
         // Closed by a rule without anybody having been in touch is no resolution.
         let real = self.get(t.table, t.auto_closed, row) != 1;
@@ -175,10 +199,12 @@ impl Facts {
         // Millionths of a major unit to ten-thousandths.
         let cost = if minutes == NULL || rate == 0 { NULL } else { minutes.saturating_mul(rate) / 100 };
         self.set(t.table, t.service_cost, row, cost);
+        self.set(t.table, t.service_cost__raw, row, cost);
         let pauses = self.get(t.table, t.pending_pauses, row) == 1;
         let due = self.due(row, opened, self.get(t.table, t.resolution_target_mins, row), if pauses { pending } else { 0 });
         self.set(t.table, t.resolution_due_at, row, due);
-        self.set(t.table, t.resolution_met, row, if due == NULL { NULL } else { i64::from(last != NULL && last <= due) });
+        let unknown = due == NULL || (solved && last == NULL);
+        self.set(t.table, t.resolution_met, row, if unknown { NULL } else { i64::from(last != NULL && last <= due) });
     }
 
     /// When a ticket, or the first of those merged into it, was opened.

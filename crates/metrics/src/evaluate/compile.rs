@@ -31,6 +31,8 @@ pub(crate) enum Shape {
     Sums { num: Side, den: Option<Side>, values: Option<(usize, i64)>, began: Option<i64> },
     Conversion { num: Side, den: Side, window: Option<i64> },
     Stock { entered: Side, left: Side, live: bool },
+    /// A stock whose values are each for a number of months.
+    Parted(Parted),
     /// The mean of a stock over the period.
     Average { entered: Side, left: Side },
     Retention(Followed),
@@ -71,6 +73,21 @@ pub(crate) struct Worth {
     pub gross: bool,
 }
 
+/// A state whose value is divided by a number of its own after it is added up.
+#[derive(Debug)]
+pub(crate) struct Parted {
+    pub from: usize,
+    pub state: State,
+}
+
+/// Rows that could not be used: those placed in a span, or those that lie between two instants and meet it.
+#[derive(Debug)]
+pub(crate) struct LeftOut {
+    pub rows: Side,
+    /// Which of them were over before an instant.
+    pub over: Option<Side>,
+}
+
 /// Stretches of a state, and how far a life is looked at, in years.
 #[derive(Debug)]
 pub(crate) struct Lives {
@@ -85,7 +102,9 @@ pub(crate) struct Compiled {
     pub def: MetricDef,
     pub spans: Vec<Span>,
     pub shape: Shape,
-    pub excluded: Vec<(String, Side)>,
+    pub excluded: Vec<(String, LeftOut)>,
+    /// Rows of sums of money whose amount has no rate: one of them makes the sum unknown.
+    pub rateless: Side,
     /// There is not one row to take costs from.
     pub no_rows: bool,
 }
@@ -98,7 +117,7 @@ pub(crate) fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans
         None => spans.to_vec(),
     };
     let bounds = edges(&spans);
-    let mut asked = Ask { plan, frame, def, bounds };
+    let mut asked = Ask { plan, frame, def, bounds, leaving_out: false, rateless: Side::default() };
     let shape = match (def.kind, &def.attribute) {
         (MetricKind::Flow, Some(attribute)) => Shape::Attributed { attribute: attribute.clone(), measure: def.num[0].clone() },
         (MetricKind::Flow | MetricKind::Ratio | MetricKind::Duration, _) => {
@@ -111,6 +130,7 @@ pub(crate) fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans
         }
         (MetricKind::Conversion, _) => asked.conversion(&spans)?,
         (MetricKind::Stock, _) if def.state.as_ref().is_some_and(|s| s.roll.is_some()) => asked.average()?,
+        (MetricKind::Stock, _) if def.state.as_ref().is_some_and(|s| s.over.is_some()) => asked.parted()?,
         (MetricKind::Stock, _) => asked.stock()?,
         (MetricKind::Retention, _) => asked.retention()?,
         (MetricKind::Score, _) => asked.score()?,
@@ -123,8 +143,9 @@ pub(crate) fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans
     let excluded = def
         .excluded
         .iter()
-        .map(|(reason, m)| Ok((reason.clone(), asked.side(std::slice::from_ref(m))?)))
+        .map(|(reason, m)| Ok((reason.clone(), asked.left_out(m)?)))
         .collect::<Result<Vec<_>>>()?;
+    let rateless = std::mem::take(&mut asked.rateless);
     let no_rows = match &def.needs_rows {
         None => false,
         Some(name) => {
@@ -132,7 +153,16 @@ pub(crate) fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans
             !frame.snapshot.tables[table].chunks.iter().any(|c| c.flags.iter().any(|f| f & northing_facts::table::COUNTED != 0))
         }
     };
-    Ok(Compiled { def: def.clone(), spans, shape, excluded, no_rows })
+    Ok(Compiled { def: def.clone(), spans, shape, excluded, rateless, no_rows })
+}
+
+/// The column that holds an amount as it was entered.
+pub(crate) fn raw(path: &[String]) -> Vec<String> {
+    let mut path = path.to_vec();
+    if let Some(last) = path.last_mut() {
+        last.push_str("__raw");
+    }
+    path
 }
 
 /// The local midnight of the day on which the first of these rows happened.
@@ -168,6 +198,9 @@ struct Ask<'a, 'b> {
     frame: &'a Frame<'b>,
     def: &'a MetricDef,
     bounds: Vec<i64>,
+    /// What is asked for now is left out, so its rates do not matter.
+    leaving_out: bool,
+    rateless: Side,
 }
 
 impl Ask<'_, '_> {
@@ -248,8 +281,62 @@ impl Ask<'_, '_> {
         self.request(table, m, dims, extra).map(Some)
     }
 
+    /// What could not be used, for one reason.
+    fn left_out(&mut self, m: &Measure) -> Result<LeftOut> {
+        let bounds = self.bounds.clone();
+        self.leaving_out = true;
+        if m.until.is_some() {
+            self.bounds.insert(0, i64::MIN);
+        }
+        let rows = self.side(std::slice::from_ref(m));
+        let over = m.until.as_ref().map(|until| self.side(&[Measure { time: until.clone(), ..m.clone() }])).transpose();
+        (self.bounds, self.leaving_out) = (bounds, false);
+        Ok(LeftOut { rows: rows?, over: over? })
+    }
+
+    /// The same condition on amounts as they were entered.
+    fn as_entered(&self, table: &str, e: Expr) -> Expr {
+        let go = |e: Box<Expr>| Box::new(self.as_entered(table, *e));
+        match e {
+            Expr::IsNull(inner) => match *inner {
+                Expr::Path(path) if self.is_money(table, &path) => Expr::IsNull(Box::new(Expr::Path(raw(&path)))),
+                other => Expr::IsNull(Box::new(other)),
+            },
+            Expr::And(a, b) => Expr::And(go(a), go(b)),
+            Expr::Or(a, b) => Expr::Or(go(a), go(b)),
+            Expr::Not(a) => Expr::Not(go(a)),
+            other => other,
+        }
+    }
+
+    fn is_money(&self, table: &str, path: &[String]) -> bool {
+        northing_model::expr::path_type(&self.frame.snapshot.model, table, path).is_ok_and(|(kind, _)| kind == Type::Money)
+    }
+
+    /// Asks for the rows of a sum of money that have an amount and no rate; nowhere where there is one currency only.
+    fn want_rateless(&mut self, request: &Request) {
+        let name = self.frame.snapshot.tables[request.table].schema.name.clone();
+        let What::Sum(value) = &request.what else { return };
+        if self.frame.snapshot.fx.codes() < 2 || self.leaving_out {
+            return;
+        }
+        let null = |path: &[String]| Expr::IsNull(Box::new(Expr::Path(path.to_vec())));
+        let lacks = value.paths().into_iter().filter(|path| self.is_money(&name, path)).map(|path| null(path).and(Expr::Not(Box::new(null(&raw(path))))));
+        let Some(lacks) = lacks.reduce(|a, b| Expr::Or(Box::new(a), Box::new(b))) else { return };
+        let filter = Some(match request.filter.clone() {
+            Some(own) => own.and(lacks),
+            None => lacks,
+        });
+        let handle = self.plan.want(Request { filter, what: What::Count, ..request.clone() }, self.bounds.iter().copied());
+        if self.rateless.terms.iter().all(|term| term.handle != handle) {
+            self.rateless.terms.push(Term { handle, agg: Agg::Count, minus: false, scale: 1 });
+        }
+    }
+
     fn request(&mut self, table: usize, m: &Measure, dims: Vec<Option<Vec<String>>>, extra: Option<Expr>) -> Result<Term> {
         let filter = m.filter.as_deref().map(|t| self.parse(t)).transpose()?;
+        // An amount without a rate is not an amount that is missing.
+        let filter = filter.map(|f| self.as_entered(&self.frame.snapshot.tables[table].schema.name, f));
         let value = m.value.as_deref().map(|t| self.parse(t)).transpose()?;
         let scale = self.scale(table, value.as_ref());
         let what = match (m.agg, value) {
@@ -258,6 +345,7 @@ impl Ask<'_, '_> {
             _ => What::Count,
         };
         let request = Request { table, time: steps(&m.time), base: extra, filter, what, dims };
+        self.want_rateless(&request);
         let handle = self.plan.want(request, self.bounds.iter().copied());
         Ok(Term { handle, agg: m.agg, minus: m.minus, scale })
     }
@@ -319,6 +407,7 @@ impl Ask<'_, '_> {
             from: state.from.clone(),
             agg,
             time: time.to_string(),
+            until: None,
             filter: state.filter.clone(),
             value: value.clone(),
             minus: false,
@@ -349,6 +438,7 @@ impl Ask<'_, '_> {
                 from: state.from.clone(),
                 agg: Agg::Sum,
                 time: time.to_string(),
+                until: None,
                 filter: state.filter.clone(),
                 value: Some(time.to_string()),
                 minus: false,
@@ -357,6 +447,14 @@ impl Ask<'_, '_> {
             }])
         };
         Ok(Shape::Average { entered: side(&state.since)?, left: side(&state.until)? })
+    }
+
+    fn parted(&mut self) -> Result<Shape> {
+        let Some(state) = self.def.state.clone() else { return Err(self.broken("state")) };
+        let from = self.frame.table(&state.from)?;
+        self.cut_by(from)?;
+        self.frame.filter(from).map_err(|unknown| self.no_path(&unknown, from))?;
+        Ok(Shape::Parted(Parted { from, state }))
     }
 
     fn composite(&mut self) -> Result<Shape> {

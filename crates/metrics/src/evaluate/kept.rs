@@ -3,7 +3,7 @@
 
 use super::cells::{Results, nothing};
 use super::compile::{Compiled, Shape};
-use super::{Group, Series, composite, survive, worth};
+use super::{Group, Series, composite, parted, survive, worth};
 use crate::answer::Cell;
 use crate::plan::Frame;
 use crate::span::Span;
@@ -37,6 +37,7 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>) -> Result<Series> {
         let spans: Vec<Span> = missing.iter().map(|i| c.spans[*i]).collect();
         let series = match &c.shape {
             Shape::Composite { table, state } => composite::cells(&c.def, &spans, r, *table, *state)?,
+            Shape::Parted(held) => parted::cells(&c.def, &spans, r, held)?,
             Shape::Worth(held) => worth::cells(&c.def, &spans, r, held)?,
             Shape::Survival(lives) => survive::cells(&c.def, &spans, r, lives)?,
             Shape::Attributed { attribute, measure } => attribute::cells(&c.def, &spans, frame, attribute, measure)?,

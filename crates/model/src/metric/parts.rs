@@ -76,6 +76,9 @@ pub struct Measure {
     pub agg: Agg,
     /// The instant that places a row in a period.
     pub time: String,
+    /// For what is left out because nobody recorded when it was: the row belongs to every period from `time` to this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
     /// A column or expression to sum, or the reference to count distinctly.
@@ -104,6 +107,9 @@ pub struct State {
     /// A money or number column to add up; without it rows are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// A column of numbers: the value is for so many at once (months), and is divided by it after everything is added up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<String>,
     /// `avg`: the mean over the period instead of the state at its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roll: Option<Roll>,

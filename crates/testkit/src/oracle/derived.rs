@@ -10,11 +10,12 @@ impl Oracle<'_> {
         if start >= end { None } else { self.say(metric, start, end).and_then(|s| s.value) }
     }
 
-    /// The mean number of people with a role over a span, by their enabled stretches.
-    pub(super) fn people_at_work(&self, role: Option<&str>, start: i64, end: i64) -> f64 {
+    /// The mean number of people with a role over a span, by their enabled stretches; less than one for a day is too few.
+    pub(super) fn people_at_work(&self, role: Option<&str>, start: i64, end: i64) -> Option<f64> {
         let with_role = |id: Uuid| role.is_none_or(|role| self.world.get("user", id).is_some_and(|u| u.text("role") == role));
         let seconds = |(_, since, until): &(Uuid, i64, Option<i64>)| (until.unwrap_or(i64::MAX).min(end) - (*since).max(start)).max(0);
-        self.people().iter().filter(|p| with_role(p.0)).map(seconds).sum::<i64>() as f64 / (end - start) as f64
+        let all: i64 = self.people().iter().filter(|p| with_role(p.0)).map(seconds).sum();
+        (all == 0 || all >= DAY).then_some(all as f64 / (end - start) as f64)
     }
 
     /// Whose a deal was at an instant.
@@ -50,9 +51,29 @@ impl Oracle<'_> {
             "deals_won_per_rep" => {
                 let sold = |e: &super::Entry, closed: i64| self.owner_at(e, closed).and_then(|u| self.world.get("user", u)).is_some_and(|u| u.text("role") == "sales");
                 let won = self.deals().iter().filter(|d| d.2 == "won" && d.3.is_some_and(|at| within(at) && sold(d.1, at))).count();
-                over(Some(won as f64), Some(self.people_at_work(Some("sales"), start, end)))
+                over(Some(won as f64), self.people_at_work(Some("sales"), start, end))
             }
-            "enabled_users" => Some(self.people_at_work(None, start, end)),
+            "sales_activities_per_rep" => {
+                let sells = |user: Uuid, at: i64| {
+                    let mut told: Vec<_> = self.world.get("user", user)?.moments.iter().filter(|(_, m)| m.field == "role").map(|(seq, m)| (m.at.unwrap_or(i64::MIN), *seq, m.value.as_text().unwrap_or(""))).collect();
+                    told.sort_unstable();
+                    Some(told.iter().rev().find(|t| t.0 <= at).or(told.first())?.2 == "sales")
+                };
+                let done = self.world.all("interaction").filter(|(_, i)| {
+                    let sent = i.text("direction") == "out" && ["email", "chat", "sms"].contains(&i.text("kind"));
+                    let person = |u: &Uuid| self.world.get("user", *u).is_some_and(|u| !u.deleted && !u.flag("is_test") && !u.flag("is_service"));
+                    let by = i.reference("user").filter(person).zip(i.time("at"));
+                    self.counted("interaction", i) && i.text("author") == "human" && (sent || ["call", "meeting", "visit"].contains(&i.text("kind"))) && by.is_some_and(|(u, at)| within(at) && sells(u, at) == Some(true))
+                });
+                over(Some(done.count() as f64), self.people_at_work(Some("sales"), start, end))
+            }
+            "revenue_per_employee" => over(self.value("revenue", start, end), self.people_at_work(None, start, end)),
+            "labour_cost_ratio" => {
+                let labour: Vec<Option<i64>> = self.cost_shares().into_iter().filter(|p| within(p.0) && p.4).map(|p| p.1).collect();
+                let cost: Option<i128> = labour.iter().map(|c| c.map(i128::from)).sum();
+                over(cost.filter(|_| !labour.is_empty()).map(|c| c as f64 / 10_000.0), self.value("revenue", start, end))
+            }
+            "enabled_users" => self.people_at_work(None, start, end),
             "target_attainment" => {
                 let (mut actual, mut target) = (Some(0.0), 0.0);
                 let of_revenue = self.goals_due(days).into_iter().filter(|(_, g)| g.text("kpi") == "revenue").collect();

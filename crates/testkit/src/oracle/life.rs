@@ -1,6 +1,6 @@
 //! The oracle on surveys, mails, lists, people, plans and what was sold again.
 
-use super::{DAY, Entry, Oracle, Purchase, Said, half_even, said};
+use super::{DAY, Entry, Oracle, Purchase, Said, half_even, said, together};
 use northing_model::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -33,16 +33,35 @@ impl Oracle<'_> {
         let mut found = Vec::new();
         for (id, s) in self.world.all("send").filter(|(_, s)| self.counted("send", s) && s.text("delivery") == "delivered") {
             let Some(sent) = s.time("sent_at").filter(|at| *at >= start && *at < end) else { continue };
-            let events = self.world.all("send_event").filter(|(_, e)| Self::fit("send_event", e) && e.reference("send") == Some(id) && e.text("kind") == kind && !e.flag("is_machine"));
+            let events = self.world.all("send_event").filter(|(_, e)| Self::fit("send_event", e) && e.reference("send") == Some(id) && e.text("kind") == kind && !self.by_machine(id, e));
             let after = events.filter_map(|(_, e)| e.time("at")).filter(|at| *at >= sent && (kind != "click" || at - sent >= 2));
             found.push(after.min().map(|at| at - sent));
         }
         found
     }
+    /// Marked as a machine's, or a click in a second in which three links of the mail, or the hidden one, were followed.
+    fn by_machine(&self, send: Uuid, event: &Entry) -> bool {
+        let clicks: Vec<(i64, &str)> = self
+            .world
+            .all("send_event")
+            .filter(|(_, o)| Self::fit("send_event", o) && o.reference("send") == Some(send) && o.text("kind") == "click")
+            .filter_map(|(_, o)| Some((o.time("at")?, o.text("link"))))
+            .collect();
+        let at = event.time("at").unwrap_or(0);
+        let burst = clicks.iter().any(|(from, _)| {
+            let moment = *from..=from + 1;
+            let links: BTreeSet<&str> = clicks.iter().filter(|c| moment.contains(&c.0) && !c.1.is_empty()).map(|c| c.1).collect();
+            moment.contains(&at) && (links.len() >= 3 || links.contains("hidden"))
+        });
+        event.flag("is_machine") || (event.text("kind") == "click" && burst)
+    }
     /// Who clicked when, as a person.
     fn clicks(&self) -> Vec<(i64, Uuid)> {
         let mut found = Vec::new();
-        for (_, e) in self.world.all("send_event").filter(|(_, e)| Self::fit("send_event", e) && e.text("kind") == "click" && !e.flag("is_machine")) {
+        for (_, e) in self.world.all("send_event").filter(|(_, e)| Self::fit("send_event", e) && e.text("kind") == "click") {
+            if e.reference("send").is_some_and(|send| self.by_machine(send, e)) {
+                continue;
+            }
             let Some(send) = e.reference("send").and_then(|s| self.world.get("send", s)).filter(|s| self.counted("send", s)) else { continue };
             if let (Some(at), Some(who), Some(sent)) = (e.time("at"), self.customer_of(send), send.time("sent_at")) {
                 if at - sent >= 2 {
@@ -84,7 +103,7 @@ impl Oracle<'_> {
     pub(super) fn people(&self) -> Vec<(Uuid, i64, Option<i64>)> {
         let mut found = Vec::new();
         for (id, u) in self.world.all("user").filter(|(_, u)| Self::exists(u) && !u.flag("is_test") && !u.flag("is_service")) {
-            let since = u.time("enabled_at").or(u.time("invited_at")).or(u.time("created_at"));
+            let since = u.time("enabled_at").or(u.time("invited_at")).or([u.time("created_at"), self.first_work(id)].into_iter().flatten().min());
             if let Some(since) = since {
                 let until = u.time("disabled_at");
                 if until.is_none_or(|end| end > since) {
@@ -93,6 +112,19 @@ impl Oracle<'_> {
             }
         }
         found
+    }
+    /// When somebody first did something, or first had one of the records that are theirs.
+    fn first_work(&self, user: Uuid) -> Option<i64> {
+        let done = self.world.all("user_action").filter(|(_, a)| Self::fit("user_action", a) && a.reference("user") == Some(user)).filter_map(|(_, a)| a.time("at"));
+        let mut had = Vec::new();
+        for (object, whose) in [("deal", "owner"), ("lead", "owner"), ("ticket", "assignee")] {
+            for (id, e) in self.world.all(object).filter(|(_, e)| Self::fit(object, e) && e.reference(whose) == Some(user)) {
+                let given = e.moments.iter().filter(|(_, m)| m.field == whose && m.value.as_ref_id() == Some(user)).min_by_key(|(seq, m)| (m.at.unwrap_or(i64::MIN), *seq));
+                let made = if object == "lead" { self.lead_created(id) } else { e.time(if object == "deal" { "created_at" } else { "opened_at" }) };
+                had.extend(given.and_then(|(_, m)| m.at.or(made)));
+            }
+        }
+        done.chain(had).min()
     }
     fn doings(&self) -> Vec<(i64, Uuid)> {
         let people: BTreeSet<Uuid> = self.world.all("user").filter(|(_, u)| Self::exists(u) && !u.flag("is_service")).map(|(id, _)| id).collect();
@@ -106,7 +138,7 @@ impl Oracle<'_> {
         let mut found = BTreeMap::new();
         for (_, l) in self.world.all("order_line").filter(|(_, l)| Self::fit("order_line", l) && l.reference("order") == Some(order)) {
             if let Some(product) = l.reference("product") {
-                *found.entry(product).or_default() += self.line_amount(e, l).unwrap_or(0);
+                *found.entry(product).or_default() += self.line_amount(e, l).flatten().unwrap_or(0);
             }
         }
         found
@@ -157,19 +189,33 @@ impl Oracle<'_> {
         }
         found
     }
+    fn was_qualified(&self, e: &Entry) -> bool {
+        let yes = |status: &str| ["qualified", "converted"].contains(&status);
+        e.time("qualified_at").is_some() || yes(e.text("status")) || e.moments.iter().any(|(_, m)| m.field == "status" && m.value.as_text().is_some_and(yes))
+    }
+    /// When a lead was first held for qualified: as written on it, else by its status.
+    fn qualified(&self, e: &Entry) -> Option<i64> {
+        let mut told: Vec<_> = e.moments.iter().filter(|(_, m)| m.field == "status").collect();
+        told.sort_by_key(|(seq, m)| (m.at.unwrap_or(i64::MIN), *seq));
+        let yes = |m: &northing_store::Moment| m.value.as_text().is_some_and(|s| ["qualified", "converted"].contains(&s));
+        let first = told.iter().position(|(_, m)| yes(m));
+        let run = first.map(|i| told[i..].iter().take_while(|(_, m)| yes(m)).find_map(|(_, m)| m.at));
+        e.time("qualified_at").or(run.flatten())
+    }
     fn stalled(&self, id: Uuid, e: &Entry, t: i64) -> bool {
         let stays = self.stays(e);
         let contacts = self.world.all("interaction").filter(|(_, i)| i.reference("deal") == Some(id) && self.is_contact(i)).filter_map(|(_, i)| i.time("at"));
         let tasks = self.world.all("task").filter(|(_, k)| Self::fit("task", k) && k.reference("deal") == Some(id)).filter_map(|(_, k)| k.time("done_at"));
-        let seen: BTreeSet<i64> = contacts.chain(tasks).chain(stays.iter().filter_map(|s| s.1)).collect();
+        let placed = self.placed_from(e);
+        let seen: BTreeSet<i64> = contacts.chain(tasks).chain(stays.iter().filter_map(|s| s.1)).chain(placed).collect();
         let Some(last) = seen.range(..t).next_back() else { return false };
         // A stage of unknown beginning holds from the first thing that is known of the deal.
-        let placed = e.moments.iter().any(|(_, m)| m.at.is_some_and(|at| at <= *last));
+        let placed = placed.is_some_and(|from| from <= *last);
         let told = e.moments.iter().filter(|(_, m)| m.field == "stage" && m.at.is_none_or(|at| at <= *last));
         let stage = told.max_by_key(|(seq, m)| (m.at.unwrap_or(i64::MIN), *seq)).and_then(|(_, m)| m.value.as_ref_id());
         last + 14 * DAY < t && placed && stage.is_some_and(|s| self.stage_kind(s) == "open")
     }
-    fn line_costs(&self) -> Vec<(i64, i64)> {
+    fn line_costs(&self) -> Vec<(i64, Option<i64>)> {
         let mut found = Vec::new();
         for (id, o) in self.world.all("order").filter(|(_, e)| self.order_valid(e)) {
             for l in self.lines(id) {
@@ -178,8 +224,8 @@ impl Oracle<'_> {
                     _ => self.reporting,
                 };
                 let ticks = l.time("quantity").zip(l.time("unit_cost")).map(|(q, c)| half_even(i128::from(q) * i128::from(c), 100_000_000));
-                if let (Some(cost), Some(at)) = (ticks.and_then(|t| self.convert(t, currency, self.order_day(o))), o.time("confirmed_at")) {
-                    found.push((at, cost));
+                if let (Some(ticks), Some(at)) = (ticks, o.time("confirmed_at")) {
+                    found.push((at, self.convert(ticks, currency, self.order_day(o))));
                 }
             }
         }
@@ -206,6 +252,10 @@ impl Oracle<'_> {
                 said.value = said.value.map(|v| 100.0 * v);
                 said
             }
+            "severe_dissatisfaction_rate" => {
+                let all: Vec<_> = self.answers("csat", false).into_iter().filter(|a| within(a.0)).collect();
+                ratio(all.iter().filter(|a| a.4 <= 200_000).count(), all.len())
+            }
             "csat" => {
                 let all: Vec<_> = self.answers("csat", false).into_iter().filter(|a| within(a.0)).collect();
                 ratio(all.iter().filter(|a| a.5 == 1).count(), all.len())
@@ -230,7 +280,7 @@ impl Oracle<'_> {
             "campaign_revenue" => {
                 let clicks = self.clicks();
                 let led = |p: &&Purchase| clicks.iter().any(|(at, who)| Some(*who) == p.customer && *at <= p.at && *at >= p.at - 7 * DAY);
-                said(purchases.iter().filter(|p| within(p.at)).filter(led).filter_map(|p| p.worth).map(i128::from).sum(), None, 10_000.0)
+                said(together(purchases.iter().filter(|p| within(p.at)).filter(led).filter_map(|p| p.worth))?, None, 10_000.0)
             }
             "customer_engagement_rate" => {
                 let mut base = self.active_set(start, purchases);
@@ -251,13 +301,17 @@ impl Oracle<'_> {
                 said(joined - left, None, 1.0)
             }
             "lead_qualification_rate" => {
-                let all: Vec<(i64, Option<i64>)> = self.world.all("lead").filter(|(_, e)| self.counted("lead", e)).filter_map(|(id, e)| self.lead_created(id).map(|c| (c, e.time("qualified_at").map(|q| q - c)))).filter(|l| within(l.0) && l.1.is_none_or(|s| s >= 0)).collect();
+                let known = |e: &Entry| if self.was_qualified(e) && self.qualified(e).is_none() { None } else { Some(self.qualified(e)) };
+                let all: Vec<(i64, Option<i64>)> = self.world.all("lead").filter(|(_, e)| self.counted("lead", e)).filter_map(|(id, e)| self.lead_created(id).zip(known(e)).map(|(c, q)| (c, q.map(|q| q - c)))).filter(|l| within(l.0) && l.1.is_none_or(|s| s >= 0)).collect();
                 ratio(all.iter().filter(|l| l.1.is_some_and(|s| s <= 30 * DAY && l.0 + s <= self.now)).count(), all.len())
             }
             "lead_response_on_time_rate" => {
                 let mut kept = Vec::new();
-                for (id, _) in self.world.all("lead").filter(|(_, e)| self.counted("lead", e)) {
-                    if let Some(due) = self.lead_created(id).map(|c| c + DAY).filter(|due| within(*due)) {
+                for (id, e) in self.world.all("lead").filter(|(_, e)| self.counted("lead", e)) {
+                    // Somebody had dealt with it before we heard of it: perhaps in time.
+                    let dealt_with = e.moments.iter().any(|(_, m)| m.field == "status" && m.at.is_none() && m.value.as_text() != Some("new"));
+                    let unknown = dealt_with && self.first_answer(id).is_none();
+                    if let Some(due) = self.lead_created(id).map(|c| c + DAY).filter(|due| within(*due) && !unknown) {
                         kept.push(self.first_answer(id).is_some_and(|at| at <= due));
                     }
                 }
@@ -266,15 +320,15 @@ impl Oracle<'_> {
             "repeat_purchases" => count(purchases.iter().filter(|p| within(p.at) && p.customer.is_some() && purchases.iter().find(|o| o.customer == p.customer).is_some_and(|first| first.id != p.id)).count()),
             "retention_cost" => {
                 let parts = self.cost_parts();
-                let mut said = said(parts.iter().filter(|p| within(p.0) && p.2 == "retention").map(|p| i128::from(p.1)).sum(), None, 10_000.0);
+                let mut said = said(together(parts.iter().filter(|p| within(p.0) && p.2 == "retention").map(|p| p.1))?, None, 10_000.0);
                 said.value = said.value.filter(|_| !parts.is_empty());
                 said
             }
             "customer_profit" => {
                 let parts = self.cost_parts();
-                let revenue: i128 = self.revenue(purchases).iter().filter(|r| within(r.0)).map(|r| i128::from(r.1)).sum();
-                let goods: i128 = self.line_costs().iter().filter(|c| within(c.0)).map(|c| i128::from(c.1)).sum();
-                let served: i128 = parts.iter().filter(|p| within(p.0) && ["service", "product", "retention", "overhead"].contains(&p.2.as_str())).map(|p| i128::from(p.1)).sum();
+                let revenue = together(self.revenue(purchases).iter().filter(|r| within(r.0)).map(|r| r.1))?;
+                let goods = together(self.line_costs().iter().filter(|c| within(c.0)).map(|c| c.1))?;
+                let served = together(parts.iter().filter(|p| within(p.0) && ["service", "product", "retention", "overhead"].contains(&p.2.as_str())).map(|p| p.1))?;
                 let mut said = said(revenue - goods - served, None, 10_000.0);
                 said.value = said.value.filter(|_| !parts.is_empty());
                 said

@@ -149,7 +149,7 @@ impl Oracle<'_> {
         for customer in self.customers().into_iter().filter(|c| self.customer_counts(*c) && !signed.contains(c)) {
             let mut days: Vec<(i32, f64)> = Vec::new();
             for p in purchases.iter().filter(|p| p.customer == Some(customer) && p.at < cut) {
-                let (day, Some(worth)) = (self.zone.day(p.at), p.worth) else { continue };
+                let (day, Some(worth)) = (self.zone.day(p.at), p.worth.flatten()) else { continue };
                 match days.iter_mut().find(|d| d.0 == day) {
                     Some(known) => known.1 += worth as f64 / 10_000.0,
                     None => days.push((day, worth as f64 / 10_000.0)),

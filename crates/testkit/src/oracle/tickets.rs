@@ -3,7 +3,7 @@
 use super::{DAY, Entry, Oracle, Said, said};
 use crate::life::STEP;
 use northing_model::value::{date_of, parse_date};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// What can be said of one ticket.
@@ -14,7 +14,7 @@ pub(super) struct Ticket<'a> {
     by_customer: bool,
     /// (at, by staff)
     said: Vec<(i64, bool)>,
-    /// (since, status)
+    /// (since, status); since the beginning of time where nobody recorded when it was solved
     states: Vec<(i64, String)>,
 }
 
@@ -53,14 +53,15 @@ impl Oracle<'_> {
             }
             let mut states: Vec<(i64, String)> = Vec::new();
             for (at, status) in by_time {
-                if states.last().is_none_or(|last| last.1 != status) {
-                    states.push((at, status));
+                match states.last_mut() {
+                    Some(last) if last.1 == status => last.0 = if last.0 == i64::MIN { at } else { last.0 },
+                    _ => states.push((at, status)),
                 }
             }
             if let Some(first) = states.first_mut() {
                 if solved(&first.1) && first.0 > opened {
                     states.insert(0, (opened, "new".into()));
-                } else {
+                } else if !solved(&first.1) || first.0 != i64::MIN {
                     first.0 = opened;
                 }
             }
@@ -149,6 +150,31 @@ impl Oracle<'_> {
                 }
                 mean(turns)
             }
+            "ticket_step_time" => {
+                let mut stays = Vec::new();
+                for t in &tickets {
+                    let mut given: Vec<(i64, u64, Option<Uuid>)> = t.e.moments.iter().filter(|(_, m)| m.field == "assignee").map(|(seq, m)| (m.at.unwrap_or(i64::MIN), *seq, m.value.as_ref_id())).collect();
+                    given.sort_unstable();
+                    let mut cuts: BTreeSet<i64> = t.states.iter().map(|s| s.0).collect();
+                    cuts.extend(given.iter().map(|g| g.0.max(t.opened)));
+                    let held = |at: i64| (t.states.iter().rev().find(|s| s.0 <= at).map(|s| s.1.clone()), given.iter().rev().find(|g| g.0 <= at).and_then(|g| g.2));
+                    let mut since = None;
+                    for at in cuts {
+                        let Some(began) = since else {
+                            since = Some(at);
+                            continue;
+                        };
+                        if held(began) == held(at) {
+                            continue;
+                        }
+                        if within(at) && held(began).0.is_some_and(|s| !solved(&s)) {
+                            stays.push(self.business(t, began, at));
+                        }
+                        since = Some(at);
+                    }
+                }
+                mean(stays)
+            }
             "ticket_resolution_time" => mean(tickets.iter().filter(|t| !t.e.flag("auto_closed")).filter_map(|t| Self::solved_now(t).filter(|at| within(*at)).map(|at| self.business(t, t.opened, at))).collect()),
             "first_contact_resolution_rate" => share(
                 tickets
@@ -172,11 +198,12 @@ impl Oracle<'_> {
                 let mut kept = Vec::new();
                 for t in &tickets {
                     let reply = Self::first_reply(t).map(|r| r.1);
-                    if let Some(due) = Self::asked(t).and_then(|asked| self.due(t, asked, t.e.time("first_reply_target_mins"), 0)).filter(|due| within(*due)) {
+                    let undated = t.states.first().is_some_and(|s| s.0 == i64::MIN);
+                    if let Some(due) = Self::asked(t).filter(|_| reply.is_some() || !undated).and_then(|asked| self.due(t, asked, t.e.time("first_reply_target_mins"), 0)).filter(|due| within(*due)) {
                         kept.push(reply.is_some_and(|at| at <= due));
                     }
                     let paused = if t.e.flag("pending_pauses") { self.pending(t) } else { 0 };
-                    if let Some(due) = self.due(t, t.opened, t.e.time("resolution_target_mins"), paused).filter(|due| within(*due)) {
+                    if let Some(due) = self.due(t, t.opened, t.e.time("resolution_target_mins"), paused).filter(|due| within(*due) && Self::solved_now(t) != Some(i64::MIN)) {
                         kept.push(Self::solved_now(t).is_some_and(|at| at <= due));
                     }
                 }
@@ -185,7 +212,7 @@ impl Oracle<'_> {
             "complaint_handling_rate" => share(
                 tickets
                     .iter()
-                    .filter(|t| within(t.opened) && t.e.text("kind") == "complaint" && !t.e.flag("withdrawn"))
+                    .filter(|t| within(t.opened) && t.e.text("kind") == "complaint" && !t.e.flag("withdrawn") && Self::solved_now(t) != Some(i64::MIN))
                     .map(|t| Self::solved_now(t).is_some_and(|at| at - t.opened <= 30 * DAY && at <= self.now))
                     .collect(),
             ),

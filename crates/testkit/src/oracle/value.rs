@@ -1,6 +1,6 @@
 //! The oracle on growth, plans, goals, lifespan and what customers, the CRM and routine work are worth.
 
-use super::{DAY, Entry, Oracle};
+use super::{DAY, Entry, Oracle, together};
 use northing_model::{Calendar, Period, Value};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -46,7 +46,7 @@ impl Oracle<'_> {
                 let inside = |t: &&&Entry| t.flag("is_routine") && t.time("started_at").is_some_and(|at| at >= start && at < end);
                 let spent = |t: &Entry| t.time("ended_at").unwrap_or(self.now) - t.time("started_at").unwrap_or(0);
                 let seconds: i64 = entries.iter().filter(inside).map(|t| spent(t)).filter(|s| *s >= 0).sum();
-                let weeks = self.people_at_work(None, start, end) * (end - start) as f64 / (7 * DAY) as f64;
+                let weeks = self.people_at_work(None, start, end)? * (end - start) as f64 / (7 * DAY) as f64;
                 over((!entries.is_empty()).then_some(seconds as f64 / 3_600.0), Some(weeks))
             }
             "crm_roi" => {
@@ -65,7 +65,7 @@ impl Oracle<'_> {
                     }
                 };
                 let parts = self.cost_parts();
-                let spent: i64 = parts.iter().filter(|p| p.0 >= start && p.0 < end && p.2 == "crm").map(|p| p.1).sum();
+                let spent = together(parts.iter().filter(|p| p.0 >= start && p.0 < end && p.2 == "crm").map(|p| p.1))?;
                 let cost = (!parts.is_empty()).then_some(spent as f64 / 10_000.0);
                 let credit = settings.time("crm_credit_percent").unwrap_or(100) as f64 / 100.0;
                 over(cost.map(|cost| (profit - before) * credit - cost), cost)

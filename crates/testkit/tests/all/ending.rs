@@ -31,7 +31,7 @@ fn server_of_its_own() {
     let store = Store::open(folder.as_ref()).unwrap();
     let notice = Duration::from_millis(std::env::var(NOTICE).unwrap().parse().unwrap());
     let limits = Limits { header: LONG, body: LONG, notice, end: Duration::from_secs(20), ..Limits::default() };
-    let config = Config { limits, ..Config::at(format!("127.0.0.1:{port}").parse().unwrap()) };
+    let config = Config { limits, ..Config::new(format!("127.0.0.1:{port}").parse().unwrap()) };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(northing_server::serve(store, Env::new(|| NOW, Uuid::now_v7), config)).unwrap();
 }

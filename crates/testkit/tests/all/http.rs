@@ -48,7 +48,7 @@ pub fn start_in(folder: tempfile::TempDir, fill: impl FnOnce(&Store, &Env), env:
     let store = Store::open(folder.path()).unwrap();
     fill(&store, &env);
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut config = Config::at(format!("127.0.0.1:{port}").parse().unwrap());
+    let mut config = Config::new(format!("127.0.0.1:{port}").parse().unwrap());
     set(&mut config);
     let served = store.clone();
     std::thread::spawn(move || {
@@ -247,10 +247,10 @@ fn two_starts_share_no_secret_and_nothing_listens_in_the_open() {
     let store = Store::open(folder.path()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let env = Env::fixed(0, 1);
-    let open = Config::at("0.0.0.0:0".parse().unwrap());
+    let open = Config::new("0.0.0.0:0".parse().unwrap());
     let refused = runtime.block_on(northing_server::serve(store.clone(), env.clone(), open)).unwrap_err();
     assert!(refused.to_string().contains("TLS"));
-    let plain = Config { public_url: Some("http://crm.example.org".into()), ..Config::at("127.0.0.1:0".parse().unwrap()) };
+    let plain = Config { public_url: Some("http://crm.example.org".into()), ..Config::new("127.0.0.1:0".parse().unwrap()) };
     assert!(runtime.block_on(northing_server::serve(store, env, plain)).unwrap_err().to_string().contains("https"));
 }
 

@@ -7,12 +7,15 @@ mod bookings;
 mod bulk;
 mod cases;
 mod connections;
+mod closed;
 mod crash;
+mod doors;
 mod elsewhere;
 mod ending;
 mod exports;
 mod files;
 mod full_disk;
+mod hidden;
 mod hostile;
 mod http;
 mod imports;
@@ -31,6 +34,8 @@ mod settings;
 mod sign_in;
 mod store;
 mod tidy;
+mod unknown;
+mod usage;
 
 /// Where the real data sets lie beside the repository, if they do.
 pub fn shared(path: &str) -> Option<std::path::PathBuf> {
