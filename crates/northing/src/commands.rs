@@ -1,17 +1,17 @@
-//! `serve`, `demo`, `import` and `check`.
+//! `serve`, `demo`, `import`, `check`, `backup` and `restore`.
 
 use crate::Data;
 use clap::Args;
 use northing_crm::Env;
 use northing_crm::import::sheet::{Workbook, is_workbook};
 use northing_crm::import::{About, Looked, Plan, Question, Reject, Report, Terms, guess, import_on, look, plan::REJECTS, questions};
-use northing_facts::Facts;
 use northing_model::text::harmless;
 use northing_store::Store;
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -259,21 +259,60 @@ pub struct Check {
 
 impl Check {
     pub fn run(self) -> Outcome {
-        let store = Store::open(&self.data.data)?;
-        let integrity = store.integrity()?;
-        say!("database: {integrity}");
-        let seq = store.seq();
-        let loaded = Facts::load(&store)?.snapshot();
-        let replayed = Facts::replay(&store, seq, None)?.snapshot();
-        let differences = northing_facts::snapshot::differences(&loaded, &replayed);
-        say!("facts at seq {seq}: {} rows in {} tables, {:.1} MiB", loaded.rows(), loaded.tables.len(), loaded.bytes() as f64 / 1_048_576.0);
-        for difference in differences.iter().take(20) {
+        let checked = northing_crm::check::check(&Store::open(&self.data.data)?)?;
+        say!("database: {}", checked.database);
+        say!("facts at seq {}: {} rows in {} tables, {:.1} MiB", checked.seq, checked.rows, checked.tables, checked.bytes as f64 / MIB);
+        for difference in checked.differences.iter().take(20) {
             say!("  differs: {difference}");
         }
-        if integrity != "ok" || !differences.is_empty() {
-            return Err(format!("{} differences between the tables and the change log", differences.len()).into());
-        }
+        checked.outcome()?;
         say!("facts from the tables equal facts from the change log");
+        Ok(())
+    }
+}
+
+const MIB: f64 = 1_048_576.0;
+
+#[derive(Args)]
+pub struct Backup {
+    #[command(flatten)]
+    data: Data,
+    /// The file to write; one that is a backup already is replaced once the new one is whole
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+}
+
+impl Backup {
+    pub fn run(self) -> Outcome {
+        let made = northing_store::backup(&self.data.data, &self.to)?;
+        let manifest = &made.manifest;
+        say!("backed up to {}: changes up to {}, {} files of records, {:.1} MiB", self.to.display(), manifest.seq, manifest.files.as_ref().map_or(0, |f| f.len()), made.bytes as f64 / MIB);
+        if !manifest.missing.is_empty() {
+            say!("  the workspace itself lacks {} files that its records name, or has them damaged: {}", manifest.missing.len(), manifest.missing.iter().take(5).cloned().collect::<Vec<_>>().join(", "));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub struct Restore {
+    /// The backup
+    #[arg(long, value_name = "FILE")]
+    from: PathBuf,
+    /// A folder that is empty or not there yet
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
+
+impl Restore {
+    pub fn run(self) -> Outcome {
+        let (manifest, checked) = northing_crm::check::restore(&self.from, &self.data)?;
+        say!("restored to {}: changes up to {}, {} rows of facts; facts from the tables equal facts from the change log", self.data.display(), manifest.seq, checked.rows);
+        say!("  the key northing.key is not part of a backup: copy it into {} before you serve it, or people with one-time codes set them up anew", self.data.display());
+        match &manifest.files {
+            Some(files) => say!("  {} files of records", files.len()),
+            None => say!("  this backup was made before an upgrade and leaves out the files of records: copy the folder files/ of that workspace into {}", self.data.display()),
+        }
         Ok(())
     }
 }
@@ -317,6 +356,32 @@ pub struct Listen {
     /// What people call the provider
     #[arg(long, default_value = "OpenID", requires = "oidc_issuer")]
     oidc_name: String,
+    /// How the log is written, to stderr; also from the variable NORTHING_LOG
+    #[arg(long, value_parser = ["text", "json"])]
+    log: Option<String>,
+    /// What is logged: error, warn, info, debug, trace
+    #[arg(long, default_value = "info")]
+    log_level: tracing::Level,
+    /// How many MiB the files of records may take; without it what the disk holds
+    #[arg(long, value_name = "MIB")]
+    files_limit: Option<u64>,
+    /// How many seconds requests are still taken after SIGTERM, while /readyz says no already
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=8))]
+    drain: u64,
+}
+
+impl Listen {
+    /// The log that is asked for, here or in the variable NORTHING_LOG.
+    fn log(&self) -> Outcome {
+        let form = self.log.clone().or_else(|| std::env::var("NORTHING_LOG").ok());
+        let form = match form.as_deref() {
+            None | Some("text") => northing_server::log::Form::Text,
+            Some("json") => northing_server::log::Form::Json,
+            Some(other) => return Err(format!("the log is 'text' or 'json', not '{other}'").into()),
+        };
+        northing_server::log::begin(form, self.log_level);
+        Ok(())
+    }
 }
 
 #[derive(Args)]
@@ -329,6 +394,7 @@ pub struct Serve {
 
 impl Demo {
     pub fn run(self, env: Env) -> Outcome {
+        self.listen.log()?;
         let store = Store::open(&self.data.data)?;
         if store.workspace()?.is_none() {
             let made = northing_crm::demo::fill(&store, &env, self.seed)?;
@@ -346,6 +412,7 @@ impl Demo {
 
 impl Serve {
     pub fn run(self, env: Env) -> Outcome {
+        self.listen.log()?;
         let store = Store::open(&self.data.data)?;
         northing_crm::workspace::ensure(&store, &env, &northing_model::Record::new())?;
         northing_crm::workspace::ensure_pipeline(&store, &env)?;
@@ -386,10 +453,13 @@ fn serve(store: Store, env: Env, listen: &Listen) -> Outcome {
         }
         _ => None,
     };
-    let config = northing_server::Config { listen: listen.listen.parse().map_err(|_| format!("--listen: '{}' is not an address like 127.0.0.1:7878", listen.listen))?, public_url: listen.public_url.clone(), oidc, proxies: listen.proxy.clone(), usage: (!listen.no_usage).then_some(USAGE_WRITTEN) };
+    let limits = northing_server::Limits { files: listen.files_limit.map(|mib| mib << 20), notice: Duration::from_secs(listen.drain), ..northing_server::Limits::default() };
+    let config = northing_server::Config { listen: listen.listen.parse().map_err(|_| format!("--listen: '{}' is not an address like 127.0.0.1:7878", listen.listen))?, public_url: listen.public_url.clone(), oidc, proxies: listen.proxy.clone(), usage: (!listen.no_usage).then_some(USAGE_WRITTEN), limits };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(northing_server::serve(store, env, config))?;
-    Ok(())
+    let served = runtime.block_on(northing_server::serve(store, env, config));
+    // What still scans columns for somebody who was cut off holds nobody up.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(served?)
 }
 
 /// The reference of the plan language, as docs/plan-language.md keeps it.

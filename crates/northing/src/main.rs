@@ -47,6 +47,10 @@ enum Command {
     Metrics(kpi::Metrics),
     /// Prove that the kept facts equal rebuilt ones, and the database its checks
     Check(commands::Check),
+    /// Write the workspace into one file, also while it is served
+    Backup(commands::Backup),
+    /// Make a workspace of a backup, in an empty folder
+    Restore(commands::Restore),
     /// Make a link that signs the owner in once, also while the server runs
     Link(commands::Link),
     /// Write the OpenAPI document
@@ -82,6 +86,8 @@ fn main() -> ExitCode {
         Command::Drill(args) => args.run(&env),
         Command::Metrics(args) => args.run(&env),
         Command::Check(args) => args.run(),
+        Command::Backup(args) => args.run(),
+        Command::Restore(args) => args.run(),
         Command::Link(args) => args.run(&env),
         Command::Openapi => commands::openapi(),
         Command::PlanLanguage => commands::plan_language(),

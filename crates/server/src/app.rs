@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use crate::password::Tries;
 use crate::place::{Place, Places};
-use crate::{Config, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, outflow, people, proof, records, session, usage};
+use crate::{Config, Limits, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, outflow, people, proof, ready, records, serving, session, telemetry, usage};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
@@ -28,6 +28,11 @@ pub struct App {
     pub imports: imports::Imports,
     pub jobs: bulk::Jobs,
     pub outflow: outflow::Outflow,
+    pub limits: Limits,
+    pub crowd: Arc<serving::Crowd>,
+    pub meters: telemetry::Meters,
+    pub trial: ready::Trial,
+    pub files: files::Files,
     /// Where people sign in with an account that they have elsewhere.
     pub provider: Option<oidc::Provider>,
     pub usage: usage::Usage,
@@ -129,6 +134,11 @@ impl App {
             imports: imports::Imports::default(),
             jobs: bulk::Jobs::default(),
             outflow: outflow::Outflow::default(),
+            crowd: serving::Crowd::new(config.limits.most_connections()),
+            limits: config.limits.clone(),
+            meters: telemetry::Meters::default(),
+            trial: ready::Trial::default(),
+            files: files::Files::default(),
             provider: config.oidc.clone().map(oidc::Provider::new).transpose().map_err(ServeError::Provider)?,
             usage: usage::Usage::new(config.usage.is_some()),
             env,
@@ -186,7 +196,9 @@ pub const CATCH_UP: Duration = Duration::from_secs(3);
 
 /// Work that may wait for disk or scan columns, off the threads that serve connections.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
+    // What it has to say belongs to the same request.
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(Problem::internal)?
 }
 
 /// 2 MiB are enough for any record; files have their own way in.
@@ -212,7 +224,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/metrics/{id}", get(metrics::describe))
         .route("/api/metrics/{id}/drill", get(metrics::drill))
         .route("/api/metrics/{id}/cohorts", get(metrics::cohorts))
-        .route("/api/events", get(events::stream))
+        .route("/api/events", get(events::stream).layer(axum::middleware::from_fn_with_state(app.clone(), serving::stream)))
         .route("/api/changes", post(changes::change))
         .route("/api/files", post(files::take).layer(DefaultBodyLimit::max(files::LARGEST)))
         .route("/api/records/attachments/{id}/file", get(files::give))
@@ -242,10 +254,14 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/oidc/begin", get(oidc::begin))
         .route("/api/oidc/back", get(oidc::back))
         .route("/api/openapi.json", get(openapi::document))
-        .route("/livez", get(events::alive))
-        .route("/readyz", get(events::ready))
+        .route("/livez", get(ready::alive))
+        .route("/readyz", get(ready::ready))
+        .route("/metrics", get(telemetry::metrics))
         .fallback(assets::file)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), serving::turn))
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::every_request))
+        .layer(crate::compress::layer())
+        .layer(axum::middleware::from_fn_with_state(app.clone(), telemetry::every_request))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(app)
 }

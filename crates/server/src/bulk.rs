@@ -72,6 +72,11 @@ pub struct Jobs {
 }
 
 impl Jobs {
+    /// Those under way.
+    pub fn running(&self) -> usize {
+        self.open.lock().map_or(0, |open| open.values().filter(|j| j.told(|p| matches!(p.state, "running" | "undoing")).unwrap_or(false)).count())
+    }
+
     fn of(&self, id: Uuid, caller: &Caller) -> Result<Arc<Job>, Problem> {
         let open = self.open.lock().map_err(|_| Problem::internal("changes of lists"))?;
         open.get(&id).filter(|j| j.actor == caller.actor).cloned().ok_or_else(|| Problem::not_found("this change is no longer remembered"))
@@ -155,7 +160,7 @@ fn run(app: &App, job: &Job, permitted: &dyn Fn(Uuid) -> bool, change: &dyn Fn(U
             for id in &ids {
                 if let Err(e) = commit(vec![change(*id)]) {
                     refused += 1;
-                    if matches!(e, StoreError::ReadOnly(_)) {
+                    if matches!(e, StoreError::ReadOnly(_) | StoreError::Full) {
                         state = "failed";
                     }
                     why = Some(e.to_string());
@@ -173,7 +178,10 @@ fn run(app: &App, job: &Job, permitted: &dyn Fn(Uuid) -> bool, change: &dyn Fn(U
             break;
         }
     }
-    let _ = job.told(|p| p.state = state);
+    let _ = job.told(|p| {
+        p.state = state;
+        tracing::info!(actor = job.actor, object = job.object, state, done = p.done, refused = p.refused, "a change of a list ended");
+    });
 }
 
 /// How far it is.

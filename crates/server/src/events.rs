@@ -1,10 +1,9 @@
-//! Live changes as server-sent events, and whether the server is alive and ready.
+//! Live changes as server-sent events.
 
 use crate::app::{App, Caller, blocking};
 use crate::{guard, outflow};
-use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::Extension;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use serde_json::json;
@@ -64,16 +63,4 @@ pub async fn stream(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
         }
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
-}
-
-pub async fn alive() -> &'static str {
-    "ok\n"
-}
-
-/// Ready: not shutting down, and the facts follow the log.
-pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<serde_json::Value>) {
-    let (log, facts) = (app.store.seq(), app.whole.feed.now().seq);
-    let problem = if app.is_draining() { Some("shutting down".to_string()) } else { app.whole.feed.problem() };
-    let status = if problem.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({"ready": problem.is_none(), "problem": problem, "rebuilding": app.whole.feed.rebuilding(), "behind": log.saturating_sub(facts)})))
 }

@@ -1,8 +1,10 @@
 //! What every request must pass: host, origin, session; and what every response carries.
 
 use crate::app::{App, Caller};
+use crate::compress::Secret;
 use crate::problem::Problem;
 use crate::session::{COOKIE, SECURE_COOKIE};
+use crate::telemetry::Told;
 use crate::usage;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -15,15 +17,24 @@ use std::sync::Arc;
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-38RhXrc7EdReTKsOm23ZPOCUgniTUUcjky8QOOrQx6o='; img-src 'self' data: blob:; font-src 'self'; \
 connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
+/// Where what is answered opens something.
+const SECRETS: [&str; 3] = ["/api/invitations", "/api/me/tokens", "/api/me/codes"];
+
 /// Host and cross-site checks before, security headers after.
 pub async fn every_request(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let language = language(request.headers());
+    let told = request.extensions().get::<Told>().cloned().unwrap_or_default();
+    let secret = SECRETS.contains(&request.uri().path());
     let mut response = match check(&app, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    if let Some(problem) = response.extensions_mut().remove::<Problem>().filter(|_| language.is_some()) {
+    let problem = response.extensions_mut().remove::<Problem>().inspect(|problem| told.problem(problem));
+    if let Some(problem) = problem.filter(|_| language.is_some()) {
         response = Problem { detail: app.say(language, &problem.detail), ..problem }.into_response();
+    }
+    if secret {
+        response.extensions_mut().insert(Secret);
     }
     let headers = response.headers_mut();
     // What is no page of ours says its own.
@@ -148,9 +159,11 @@ pub async fn signed_in(State(app): State<Arc<App>>, mut request: Request, next: 
     let token = token(&app, request.headers());
     let inner = app.clone();
     let found = crate::app::blocking(move || who(&inner, &token)).await;
+    let told = request.extensions().get::<Told>().cloned().unwrap_or_default();
     match found {
         Ok(Some(caller)) if caller.read_only && !matches!(*request.method(), Method::GET | Method::HEAD) => Problem::forbidden("this token may only read").into_response(),
         Ok(Some(caller)) => {
+            told.actor(&caller.actor);
             let caller = Caller { device: usage::device(request.headers()), ..caller };
             let asked = usage::Asked::of(request.method(), request.extensions().get::<MatchedPath>(), request.uri().path());
             request.extensions_mut().insert(caller.clone());

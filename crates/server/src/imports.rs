@@ -4,6 +4,7 @@
 //! Files wait in the workspace's folder under names of our own until they are imported or an hour old.
 
 use crate::app::{App, Caller, blocking};
+use crate::files;
 use crate::guard::language;
 use crate::problem::Problem;
 use crate::records::idempotency;
@@ -89,6 +90,11 @@ pub struct Imports {
 }
 
 impl Imports {
+    /// Those under way.
+    pub fn running(&self) -> usize {
+        self.open.lock().map_or(0, |open| open.values().filter(|u| u.progress.lock().is_ok_and(|p| p.state == "running")).count())
+    }
+
     fn of(&self, id: Uuid, caller: &Caller) -> Result<Arc<Upload>, Problem> {
         let open = self.open.lock().map_err(|_| Problem::internal("imports"))?;
         open.get(&id).filter(|u| u.actor == caller.actor).cloned().ok_or_else(|| Problem::not_found("this file is no longer here; choose it again"))
@@ -131,7 +137,7 @@ pub async fn upload(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     blocking(move || {
         let again = again.map(|id| app.imports.of(id, &caller)).transpose()?;
         let (id, path) = waiting(&app)?;
-        private::write(&path, text.as_bytes()).map_err(Problem::internal)?;
+        files::whole(&path, text.as_bytes())?;
         let stem = again.map_or_else(|| stem(&[text.as_bytes()]), |first| first.stem.clone());
         open(&app, &caller, id, path, &name, stem).map(Json)
     })
@@ -153,7 +159,7 @@ pub async fn workbook(State(app): State<Arc<App>>, Extension(caller): Extension<
     blocking(move || {
         let (id, path) = waiting(&app)?;
         let packed = path.with_extension("xlsx");
-        private::write(&packed, &body).map_err(Problem::internal)?;
+        files::whole(&packed, &body)?;
         let convert = || {
             let mut book = Workbook::open(&packed)?;
             let sheets: Vec<String> = book.sheets().map(str::to_string).collect();
@@ -366,6 +372,7 @@ fn finish(app: &App, upload: &Upload, caller: &Caller, run: Uuid, first: u64, ou
         Ok(_) => "done",
         Err(_) => "failed",
     };
+    tracing::info!(actor = caller.actor, run = %run, state, "an import ended");
     let report = match &outcome {
         Ok(report) => report.clone(),
         Err(_) => upload.progress.lock().map(|p| p.report.clone()).unwrap_or_default(),

@@ -7,12 +7,15 @@ mod app;
 mod assets;
 mod bulk;
 mod changes;
+mod compress;
 mod events;
 mod export;
 mod files;
 mod free;
 mod guard;
 mod imports;
+mod limits;
+pub mod log;
 mod metrics;
 mod oidc;
 mod openapi;
@@ -22,11 +25,15 @@ mod people;
 mod place;
 mod problem;
 mod proof;
+mod ready;
 mod records;
 mod search;
+mod serving;
 mod session;
+mod telemetry;
 mod usage;
 
+pub use limits::Limits;
 pub use oidc::Config as Oidc;
 pub use openapi::openapi;
 
@@ -48,12 +55,13 @@ pub struct Config {
     pub proxies: Vec<IpAddr>,
     /// How often it is written who used what, in the records; never, without it.
     pub usage: Option<Duration>,
+    pub limits: Limits,
 }
 
 impl Config {
     /// On this machine alone, with nothing more.
     pub fn new(listen: SocketAddr) -> Self {
-        Self { listen, public_url: None, oidc: None, proxies: Vec::new(), usage: None }
+        Self { listen, public_url: None, oidc: None, proxies: Vec::new(), usage: None, limits: Limits::default() }
     }
 
     /// Those whose word counts on where a request comes from.
@@ -105,6 +113,8 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     let whole = place::Place::open(&store, None)?;
     let app = Arc::new(App::new(store.clone(), whole.clone(), env, &config, address)?);
     imports::clear(store.folder());
+    files::clear(store.folder());
+    store.keep_reserve(config.limits.reserve);
     let ready = whole.feed.now();
     // Beside the first requests; whoever comes before it is done does a part of it.
     std::thread::Builder::new().name("prepare".into()).spawn(move || northing_facts::search::prepare(&ready))?;
@@ -119,11 +129,14 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     if let Some(every) = config.usage {
         usage::start(&app, every)?;
     }
+    tracing::info!(address = %address, seq = store.seq(), version = env!("CARGO_PKG_VERSION"), "serving");
     let router = app::router(app.clone());
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(stop(app.clone())).await?;
+    let notice = config.limits.notice;
+    serving::serve(listener, router, app.clone(), stop(notice)).await;
     usage::write(&app);
     whole.feed.stop();
     store.close();
+    tracing::info!(seq = store.seq(), "ended");
     Ok(())
 }
 
@@ -134,18 +147,16 @@ pub fn link(store: &Store, env: &Env, origin: &str) -> Result<String, ServeError
     Ok(format!("{}/sign-in#{token}", origin.trim_end_matches('/')))
 }
 
-async fn stop(app: Arc<App>) {
+/// Until it should end; how long it still takes new requests then. Whoever sits before it does not want to wait.
+async fn stop(notice: Duration) -> Duration {
     let interrupt = tokio::signal::ctrl_c();
     match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(mut terminate) => {
-            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+            tokio::select! { _ = interrupt => Duration::ZERO, _ = terminate.recv() => notice }
         }
-        Err(_) => drop(interrupt.await),
+        Err(_) => {
+            let _ = interrupt.await;
+            Duration::ZERO
+        }
     }
-    app.drain();
-    // Streams end by themselves; whatever else hangs is cut off after ten seconds.
-    tokio::spawn(async {
-        tokio::time::sleep(Duration::from_secs(10)).await;
-        std::process::exit(0);
-    });
 }

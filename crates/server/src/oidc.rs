@@ -127,7 +127,7 @@ pub async fn back(State(app): State<Arc<App>>, headers: HeaderMap, Query(back): 
 /// Back to the sign-in page, which has words for the code; why is for whoever runs the server.
 fn refused(app: &App, code: &str, why: &str) -> Response {
     if !why.is_empty() {
-        eprintln!("northing: signing in with another account: {why}");
+        tracing::warn!("signing in with another account: {why}");
     }
     redirect(app, &format!("/sign-in#!{code}"), "", 0)
 }

@@ -77,7 +77,7 @@ fn announce(place: &Arc<Place>) {
     };
     // A thread of its own, since it waits on a lock most of the time.
     if let Err(e) = std::thread::Builder::new().name("announcer".into()).spawn(follow) {
-        eprintln!("northing: live events are off: {e}");
+        tracing::error!("live events are off: {e}");
     }
 }
 
@@ -100,7 +100,7 @@ impl Places {
         };
         let place = slot.get_or_init(|| {
             let opened = Place::open(store, Some(Arc::new(view)));
-            opened.map_err(|e| eprintln!("northing: a view could not be loaded: {e}")).ok().inspect(|p| p.used.store(now, Ordering::Relaxed))
+            opened.map_err(|e| tracing::error!("a view could not be loaded: {e}")).ok().inspect(|p| p.used.store(now, Ordering::Relaxed))
         });
         place.as_ref().inspect(|p| p.used.store(now, Ordering::Relaxed)).cloned()
     }

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use northing_metrics::MetricError;
 use northing_store::StoreError;
 use serde::Serialize;
+use std::io::ErrorKind;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {
@@ -42,9 +43,17 @@ impl Problem {
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "This is not allowed", detail)
     }
+    /// Nothing can be written for want of room.
+    pub fn full() -> Self {
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, "full", "The disk is full", StoreError::Full.to_string())
+    }
+    /// A file of ours could not be written.
+    pub fn disk(cause: std::io::Error) -> Self {
+        if matches!(cause.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) { Self::full() } else { Self::internal(cause) }
+    }
     /// Logs the cause once and tells the caller nothing of it.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
-        eprintln!("northing: {cause}");
+        tracing::error!("{cause}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something failed on our side", "Nothing was changed. Try again; the server's log has the cause.")
     }
 }
@@ -58,9 +67,10 @@ impl From<StoreError> for Problem {
             StoreError::Invalid { field, .. } => Self { field: Some(field), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The record cannot be saved so", words) },
             StoreError::Taken { field, .. } => Self { field: Some(field), ..Self::new(StatusCode::CONFLICT, "taken", "The time is taken", "Somebody has this time already. Choose another.") },
             StoreError::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "key-reused", "The Idempotency-Key belongs to another request", words),
+            StoreError::Full => Self::full(),
             StoreError::ReadOnly(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "read-only", "Nothing can be written at the moment", words),
             StoreError::Model(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "definition", "The definition is not valid", words),
-            StoreError::Database(_) | StoreError::Corrupt(_) => Self::internal(words),
+            StoreError::Database(_) | StoreError::Corrupt(_) | StoreError::Unfinished(_) | StoreError::Backup(_) => Self::internal(words),
         }
     }
 }

@@ -69,7 +69,10 @@ pub fn admit(app: &App, actor: &str, agent: &str, by_link: bool) -> Result<Optio
     let caller = app.store.session(&session, app.env.now())?.map(|s| app.caller(&s)).transpose()?.flatten();
     match &caller {
         None => app.store.end_session(&session, app.env.now())?,
-        Some(caller) => app.came(caller, &session, agent),
+        Some(caller) => {
+            tracing::info!(actor, by_link, "signed in");
+            app.came(caller, &session, agent);
+        }
     }
     Ok(caller.map(|_| session))
 }

@@ -175,13 +175,13 @@ fn ended(app: &App) {
         }
     }
     if let Err(e) = app.store.settle_sessions(ended.into_iter().map(|(id, _)| id).collect(), now) {
-        eprintln!("northing: which sessions have ended could not be noted: {e}");
+        tracing::warn!("which sessions have ended could not be noted: {e}");
     }
 }
 
 fn commit(app: &App, user: Uuid, changes: Vec<Change>) {
     let commit = Commit { actor: user.to_string(), at: app.env.now(), changes, key: None };
     if let Err(e) = app.store.commit(commit) {
-        eprintln!("northing: what {user} did could not be noted: {e}");
+        tracing::warn!(actor = user.to_string(), "what somebody did could not be noted: {e}");
     }
 }

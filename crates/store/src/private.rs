@@ -61,6 +61,6 @@ pub(crate) fn workspace(path: &Path) -> Result<()> {
 /// What belongs to another user of the machine cannot be closed: that is said, and is theirs to mend.
 fn told(path: &Path, closed: Result<()>) {
     if let Err(e) = closed.or_else(|e| if e.kind() == ErrorKind::NotFound { Ok(()) } else { Err(e) }) {
-        eprintln!("northing: others may read {}: {e}", path.display());
+        tracing::warn!("others may read {}: {e}", path.display());
     }
 }

@@ -223,6 +223,11 @@ impl Store {
         self.read(|c| Ok(c.query_row("pragma integrity_check", [], |r| r.get(0))?))
     }
 
+    /// Entries that the change log lacks between its first and its last.
+    pub fn gaps(&self) -> Result<u64> {
+        self.read(|c| Ok(c.query_row("select coalesce(max(seq), 0) - count(*) from change", [], |r| r.get::<_, i64>(0))?.unsigned_abs()))
+    }
+
     /// Records that are not deleted.
     pub fn count(&self, object: &str) -> Result<u64> {
         let sql = format!("select count(*) from {} where not deleted", quote(object));

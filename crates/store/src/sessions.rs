@@ -126,13 +126,9 @@ impl Store {
             let session = |r: &rusqlite::Row<'_>| Ok((Session { actor: r.get(0)?, expires_at: r.get(1)?, created_at: r.get(2)?, by_link: r.get(3)?, proved_at: r.get(4)?, read_only: false, program: None, rights: None }, r.get(5)?));
             Ok(c.prepare_cached(sql)?.query_row([&hash], session).optional()?)
         })?;
+        let found = found.map(|(session, seen)| (session, self.last_seen(&hash, seen)));
         let Some((session, seen)) = found.filter(|(s, seen)| now <= s.expires_at && now <= seen + IDLE) else { return Ok(None) };
-        if now > seen + 300 {
-            self.effect(move |c| {
-                c.execute("update session set seen_at = ?2 where token_hash = ?1", params![hash, now])?;
-                Ok(())
-            })?;
-        }
+        self.note_seen("update session set seen_at = ?2 where token_hash = ?1", hash, Some(seen), now);
         Ok(Some(session))
     }
 
@@ -145,12 +141,8 @@ impl Store {
             Ok(c.prepare_cached(sql)?.query_row([&hash], session).optional()?)
         })?;
         let Some((session, used)) = found.filter(|(s, _)| now <= s.expires_at) else { return Ok(None) };
-        if used.is_none_or(|used| now > used + 300) {
-            self.effect(move |c| {
-                c.execute("update token set used_at = ?2 where token_hash = ?1", params![hash, now])?;
-                Ok(())
-            })?;
-        }
+        let last = Some(self.last_seen(&hash, used.unwrap_or(i64::MIN / 2)));
+        self.note_seen("update token set used_at = ?2 where token_hash = ?1", hash, last, now);
         Ok(Some(session))
     }
 

@@ -439,7 +439,7 @@ impl<'a> Run<'a> {
                 self.count(&pending);
                 Ok(())
             }
-            Err(e @ (StoreError::ReadOnly(_) | StoreError::Database(_))) => Err(e.into()),
+            Err(e @ (StoreError::ReadOnly(_) | StoreError::Full | StoreError::Database(_))) => Err(e.into()),
             Err(e) if pending.iter().all(|p| p.row == pending[0].row) => {
                 let (column, reason) = match e {
                     StoreError::Invalid { field, problem, .. } => (field, problem),

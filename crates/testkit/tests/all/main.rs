@@ -2,16 +2,20 @@
 #![allow(clippy::unwrap_used)]
 
 mod again;
+mod backups;
 mod bookings;
 mod bulk;
 mod cases;
+mod connections;
 mod closed;
 mod crash;
 mod derived_anew;
 mod doors;
 mod elsewhere;
+mod ending;
 mod exports;
 mod files;
+mod full_disk;
 mod hidden;
 mod hostile;
 mod http;
@@ -19,9 +23,11 @@ mod imports;
 mod lists;
 mod lost_update;
 mod matrix;
+mod opening;
 mod oracle;
 mod outflow;
 mod pickers;
+mod packed;
 mod real_data;
 mod real_life;
 mod replies;
