@@ -35,6 +35,9 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], frame: &Frame<'_>, attribut
     let mut sums: HashMap<u32, Vec<(i128, u64)>> = HashMap::new();
     let lookback = attribute.lookback_days * 86_400;
     for Row { row, at, key: who, value } in flows.into_iter().filter(|f| f.value != NULL) {
+        if !frame.budget.goes_on() {
+            break;
+        }
         let places: Vec<usize> = spans.iter().enumerate().filter(|(_, s)| s.start <= at && at < s.end).map(|(i, _)| i).collect();
         if places.is_empty() {
             continue;
@@ -48,7 +51,10 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], frame: &Frame<'_>, attribut
         let seen: Vec<u32> = own.map_or_else(before, |code| vec![code]);
         let credits = split(value, seen.len(), attribute.model);
         let mut give = |code: u32, credit: i64| {
-            let cells = sums.entry(if frame.by.is_empty() { NONE } else { code }).or_insert_with(|| vec![(0, 0); spans.len()]);
+            let cells = sums.entry(if frame.by.is_empty() { NONE } else { code }).or_insert_with(|| {
+                frame.budget.cells(1, spans.len());
+                vec![(0, 0); spans.len()]
+            });
             for place in &places {
                 cells[*place].0 += i128::from(credit);
                 cells[*place].1 += 1;

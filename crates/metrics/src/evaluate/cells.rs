@@ -14,17 +14,34 @@ use northing_model::metric::{Agg, Classes, Take, Unit};
 use northing_model::money::{MICRO, TICKS};
 use northing_model::{FieldType, MetricDef, MetricKind};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 pub(crate) const LOW_N: u64 = 30;
 
 /// Scan results with what is needed to name their groups.
 pub(crate) struct Results<'a> {
     pub plan: &'a Plan,
-    pub grids: &'a [std::sync::Arc<Grid>],
+    pub grids: &'a [Arc<Grid>],
     pub frame: &'a Frame<'a>,
 }
 
-pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], frame: &Frame<'_>) -> Result<Series> {
+/// The cells of a metric, worked out once for a question.
+pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>) -> Result<Arc<Series>> {
+    let known = || c.finished.lock().ok().and_then(|series| series.clone());
+    if let Some(series) = known() {
+        return Ok(series);
+    }
+    frame.budget.check()?;
+    // Nobody waits on a lock while cells are worked out: two threads may do the same at once, and nothing worse.
+    let series = Arc::new(work_out(c, plan, grids, frame)?);
+    frame.budget.check()?;
+    if let Ok(mut finished) = c.finished.lock() {
+        *finished = Some(series.clone());
+    }
+    Ok(series)
+}
+
+fn work_out(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>) -> Result<Series> {
     let results = Results { plan, grids, frame };
     let mut series = match &c.shape {
         Shape::Sums { num, den, values, began } => sums(c, &results, num, den.as_ref(), *values, *began),
@@ -37,6 +54,7 @@ pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], 
         Shape::Goals { goals, share } => goals::finish_all(c, plan, grids, frame, goals, *share)?,
         Shape::Worth(_) | Shape::Attributed { .. } | Shape::Composite { .. } | Shape::Model | Shape::Survival(_) => kept::cells(c, &results)?,
     };
+    frame.budget.check()?;
     if frame.by.is_empty() && series.is_empty() {
         series.insert(Group::new(), c.spans.iter().map(|span| nothing(&c.def, span)).collect());
     }
@@ -99,6 +117,22 @@ pub(crate) fn nothing(def: &MetricDef, span: &Span) -> Cell {
 }
 
 impl Results<'_> {
+    /// May so many groups have cells?
+    pub fn room(&self, groups: usize, c: &Compiled) -> bool {
+        self.frame.budget.cells(groups, c.spans.len())
+    }
+
+    /// The cells of a group before anything of it is found.
+    pub fn blank(&self, def: &MetricDef, spans: &[Span]) -> Vec<Cell> {
+        self.frame.budget.cells(1, spans.len());
+        spans.iter().map(|span| nothing(def, span)).collect()
+    }
+
+    /// May the next cell be worked out? What is done by then is thrown away.
+    pub fn goes_on(&self) -> bool {
+        self.frame.budget.goes_on()
+    }
+
     /// Names the codes of a request's group.
     pub fn group(&self, handle: usize, key: &Key) -> Group {
         let request = &self.plan.requests[handle];
@@ -208,10 +242,14 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
         }
     }
     let mut series = Series::new();
-    for group in all_groups(&[&tops, &bottoms]) {
+    let groups = all_groups(&[&tops, &bottoms]);
+    if !r.room(groups.len(), c) {
+        return series;
+    }
+    for group in groups {
         // Another metric may have looked further: a group that has no row here is none of this answer's.
         let mut some = false;
-        let cells = c.spans.iter().map(|span| {
+        let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
             let (top, rows, scale) = r.side(num, tops.get(group), span);
             some |= rows > 0;
             let mut cell = Cell { mature: true, numerator: Some(scaled(top, scale)), n: rows.max(0) as u64, ..Cell::default() };
@@ -307,8 +345,12 @@ fn conversion(c: &Compiled, r: &Results<'_>, num: &Side, den: &Side, window: Opt
     let (tops, bottoms) = (r.totals(num), r.totals(den));
     let ripe = window.map(|w| r.frame.now - w + 1);
     let mut series = Series::new();
-    for group in all_groups(&[&tops, &bottoms]) {
-        let cells = c.spans.iter().map(|span| {
+    let groups = all_groups(&[&tops, &bottoms]);
+    if !r.room(groups.len(), c) {
+        return series;
+    }
+    for group in groups {
+        let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
             let (top, ..) = r.side(num, tops.get(group), span);
             let (bottom, ..) = r.side(den, bottoms.get(group), span);
             let mut cell = Cell { numerator: Some(top as f64), denominator: Some(bottom as f64), n: bottom.max(0) as u64, mature: true, ..Cell::default() };
@@ -339,8 +381,12 @@ fn stock(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, live: bool)
     let fx = &r.frame.snapshot.fx;
     let zone = &r.frame.snapshot.settings.zone;
     let mut series = Series::new();
-    for group in all_groups(&[&ins, &outs]) {
-        let cells = c.spans.iter().map(|span| {
+    let groups = all_groups(&[&ins, &outs]);
+    if !r.room(groups.len(), c) {
+        return series;
+    }
+    for group in groups {
+        let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
             let (mut sum, mut rows, mut missing) = (0i128, 0i64, 0i64);
             // What is open in each currency is netted first and converted once.
             let mut foreign: BTreeMap<i64, (i128, i64)> = BTreeMap::new();
@@ -388,12 +434,16 @@ fn stock(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, live: bool)
 fn average(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side) -> Series {
     let (ins, outs) = (r.totals(entered), r.totals(left));
     let mut series = Series::new();
-    for group in all_groups(&[&ins, &outs]) {
+    let groups = all_groups(&[&ins, &outs]);
+    if !r.room(groups.len(), c) {
+        return series;
+    }
+    for group in groups {
         let area = |side: &Side, keys: Option<&Vec<(usize, Key)>>, t: i64| -> i128 {
             let each = keys.into_iter().flatten().map(|(term, key)| r.grids[side.terms[*term].handle].sum(key, i64::MIN, t));
             each.map(|(n, sum)| i128::from(n) * i128::from(t) - sum).sum()
         };
-        let cells = c.spans.iter().map(|span| {
+        let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
             let up_to = |t: i64| area(entered, ins.get(group), t) - area(left, outs.get(group), t);
             let mut cell = Cell { mature: true, ..Cell::default() };
             if span.end > span.start {
@@ -423,8 +473,11 @@ fn score(c: &Compiled, r: &Results<'_>, handle: usize, classes: Option<&Classes>
         keys.entry(r.group(handle, &key)).or_default().push(key);
     }
     let mut series = Series::new();
+    if !r.room(keys.len(), c) {
+        return series;
+    }
     for (group, keys) in keys {
-        let cells = c.spans.iter().map(|span| {
+        let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
             let rows: Vec<(i64, u32, i64)> = keys.iter().flat_map(|k| r.grids[handle].rows(k, span.start, span.end)).collect();
             let mut cell = match c.def.per.as_ref().map(|p| p.take) {
                 Some(Take::Mean) => mean_cell(&c.def, &means(rows, classes)),
