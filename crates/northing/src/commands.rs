@@ -185,6 +185,10 @@ pub struct Listen {
     /// Address to listen on; only loopback unless a proxy with TLS is in front
     #[arg(long, default_value = "127.0.0.1:7878")]
     listen: String,
+    /// Memory in megabytes for caches, facts of the past and questions, beside the facts of the present; without it a
+    /// quarter of what there is
+    #[arg(long, value_name = "MB")]
+    memory: Option<usize>,
     /// The address under which browsers reach it (https://crm.example.org), when a TLS proxy is in front
     #[arg(long)]
     public_url: Option<String>,
@@ -243,7 +247,7 @@ fn serve(store: Store, env: Env, listen: &Listen) -> Outcome {
         }
         _ => None,
     };
-    let config = northing_server::Config { listen: listen.listen.parse().map_err(|_| format!("--listen: '{}' is not an address like 127.0.0.1:7878", listen.listen))?, public_url: listen.public_url.clone(), oidc };
+    let config = northing_server::Config { listen: listen.listen.parse().map_err(|_| format!("--listen: '{}' is not an address like 127.0.0.1:7878", listen.listen))?, public_url: listen.public_url.clone(), oidc, memory: crate::memory::budget(listen.memory)? };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(northing_server::serve(store, env, config))?;
     Ok(())

@@ -23,6 +23,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use uuid::Uuid;
 
 type Body<T> = Result<Json<T>, JsonRejection>;
@@ -34,8 +35,11 @@ pub const LARGEST_BODY: usize = LARGEST_FILE * 2;
 const WAITS: i64 = 3_600;
 const SAMPLE: usize = 200;
 const SHOWN: usize = 8;
-/// Files that wait at a time.
-const MOST: usize = 20;
+/// Files of one person that wait at a time, or of all.
+pub const EACH: usize = 5;
+const MOST: usize = 100;
+/// How long an import waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// A file that somebody is importing.
 pub struct Upload {
@@ -200,7 +204,14 @@ fn open(app: &App, caller: &Caller, id: Uuid, path: PathBuf, name: &str, stem: S
     let upload = Upload { path, name, actor: caller.actor.clone(), stem, delimiter, headings, sample, rows, at: now, progress: Mutex::new(Progress { state: "waiting", ..Progress::default() }), stop: AtomicBool::new(false) };
     let mut open = app.imports.open.lock().map_err(|_| Problem::internal("imports"))?;
     open.retain(|_, u| now - u.at < WAITS || u.progress.lock().is_ok_and(|p| p.state == "running"));
-    if open.len() >= MOST {
+    // Whoever chooses file after file keeps the last ones.
+    let own = |open: &HashMap<Uuid, Arc<Upload>>| open.values().filter(|u| u.actor == caller.actor).count();
+    if own(&open) >= EACH {
+        let waits = |u: &Arc<Upload>| u.actor == caller.actor && u.progress.lock().is_ok_and(|p| p.state != "running");
+        let oldest = open.iter().filter(|(_, u)| waits(u)).min_by_key(|(id, u)| (u.at, **id)).map(|(id, _)| *id);
+        oldest.iter().for_each(|id| drop(open.remove(id)));
+    }
+    if own(&open) >= EACH || open.len() >= MOST {
         return Err(Problem::wait(WAITS / 4));
     }
     open.insert(id, Arc::new(upload));
@@ -296,17 +307,28 @@ pub async fn run(State(app): State<Arc<App>>, Extension(caller): Extension<Calle
         if let Ok(mut progress) = upload.progress.lock() {
             progress.run = Some(run);
         }
-        let work = move || {
-            let told = |report: &Report| {
-                if let Ok(mut progress) = upload.progress.lock() {
-                    progress.report = report.clone();
-                }
-                !upload.stop.load(Ordering::Relaxed) && !app.is_draining()
+        let late = || Problem::busy("it waited too long for its turn; begin it again");
+        tokio::spawn(async move {
+            let turn = app.work.turn(&caller.actor, PATIENCE).await;
+            let work = move || {
+                let told = |report: &Report| {
+                    if let Ok(mut progress) = upload.progress.lock() {
+                        progress.report = report.clone();
+                    }
+                    !upload.stop.load(Ordering::Relaxed) && !app.is_draining()
+                };
+                let import = || go(&app, &upload, &mapping, format!("import:{run}"), false, &told);
+                // However it ends, it is told.
+                let outcome = match &turn {
+                    Ok(_) => std::panic::catch_unwind(std::panic::AssertUnwindSafe(import)).unwrap_or_else(|_| Err(Problem::internal("an import ended before it was done"))),
+                    Err(_) => Err(late()),
+                };
+                finish(&app, &upload, &caller, run, seq, outcome);
             };
-            let outcome = go(&app, &upload, &mapping, format!("import:{run}"), false, &told);
-            finish(&app, &upload, &caller, run, seq, outcome);
-        };
-        std::thread::Builder::new().name("import".into()).spawn(work).map_err(Problem::internal)?;
+            if let Err(e) = std::thread::Builder::new().name("import".into()).spawn(work) {
+                eprintln!("northing: an import: {e}");
+            }
+        });
         Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))))
     })
     .await

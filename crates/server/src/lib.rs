@@ -4,6 +4,7 @@
 //! from `crm::access`, and every change goes through `Store::commit`.
 
 mod app;
+mod asking;
 mod assets;
 mod bulk;
 mod changes;
@@ -18,12 +19,14 @@ mod oidc;
 mod openapi;
 mod outflow;
 mod password;
+mod past;
 mod people;
 mod place;
 mod problem;
 mod records;
 mod search;
 mod session;
+mod turns;
 
 pub use oidc::Config as Oidc;
 pub use openapi::openapi;
@@ -42,6 +45,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Where people may sign in with an account that they have elsewhere.
     pub oidc: Option<Oidc>,
+    /// Bytes that may be used beside the facts of the present.
+    pub memory: usize,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -78,8 +83,9 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     }
     let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(|e| ServeError::Listen(config.listen, e))?;
     let address = listener.local_addr()?;
-    let whole = place::Place::open(&store, None)?;
-    let app = Arc::new(App::new(store.clone(), whole.clone(), env, &config, address)?);
+    let memory = northing_metrics::Memory::new(config.memory);
+    let whole = place::Place::open(&store, None, &memory)?;
+    let app = Arc::new(App::new(store.clone(), whole.clone(), memory, env, &config, address)?);
     imports::clear(store.folder());
     let ready = whole.feed.now();
     // Beside the first requests; whoever comes before it is done does a part of it.

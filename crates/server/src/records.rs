@@ -39,8 +39,8 @@ pub struct ListParams {
 
 pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, params: Result<Query<ListParams>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {
     let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
+    let snapshot = caller.now(&app, params.after).await;
     blocking(move || {
-        let snapshot = caller.now(params.after);
         let def = caller.object(&snapshot.model, &name)?;
         let offset = match &params.cursor {
             None => 0,

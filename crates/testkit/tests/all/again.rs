@@ -27,7 +27,7 @@ fn server_to_be_killed() {
     let store = Store::open(folder.as_ref()).unwrap();
     let listen = std::env::var("NORTHING_AGAIN_LISTEN").unwrap().parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(northing_server::serve(store, Env::new(|| NOW, Uuid::now_v7), Config { listen, public_url: None, oidc: None })).unwrap();
+    runtime.block_on(northing_server::serve(store, Env::new(|| NOW, Uuid::now_v7), Config { listen, public_url: None, oidc: None, memory: 1 << 30 })).unwrap();
 }
 
 fn begin(folder: &std::path::Path, port: u16) -> Child {

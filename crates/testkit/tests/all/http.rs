@@ -45,7 +45,7 @@ pub fn start_where(fill: impl FnOnce(&Store, &Env), env: Env, set: impl FnOnce(&
     let store = Store::open(folder.path()).unwrap();
     fill(&store, &env);
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut config = Config { listen: format!("127.0.0.1:{port}").parse().unwrap(), public_url: None, oidc: None };
+    let mut config = Config { listen: format!("127.0.0.1:{port}").parse().unwrap(), public_url: None, oidc: None, memory: 1 << 30 };
     set(&mut config);
     let served = store.clone();
     std::thread::spawn(move || {
@@ -244,10 +244,10 @@ fn two_starts_share_no_secret_and_nothing_listens_in_the_open() {
     let store = Store::open(folder.path()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let env = Env::fixed(0, 1);
-    let open = Config { listen: "0.0.0.0:0".parse().unwrap(), public_url: None, oidc: None };
+    let open = Config { listen: "0.0.0.0:0".parse().unwrap(), public_url: None, oidc: None, memory: 1 << 30 };
     let refused = runtime.block_on(northing_server::serve(store.clone(), env.clone(), open)).unwrap_err();
     assert!(refused.to_string().contains("TLS"));
-    let plain = Config { listen: "127.0.0.1:0".parse().unwrap(), public_url: Some("http://crm.example.org".into()), oidc: None };
+    let plain = Config { listen: "127.0.0.1:0".parse().unwrap(), public_url: Some("http://crm.example.org".into()), oidc: None, memory: 1 << 30 };
     assert!(runtime.block_on(northing_server::serve(store, env, plain)).unwrap_err().to_string().contains("https"));
 }
 
