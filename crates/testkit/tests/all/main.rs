@@ -3,6 +3,7 @@
 
 mod again;
 mod bookings;
+mod budget;
 mod bulk;
 mod cases;
 mod crash;
@@ -10,6 +11,7 @@ mod elsewhere;
 mod exports;
 mod files;
 mod hostile;
+mod hostile_questions;
 mod http;
 mod imports;
 mod lists;
