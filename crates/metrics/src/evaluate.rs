@@ -4,6 +4,7 @@ mod cells;
 mod change;
 mod compile;
 mod composite;
+mod finish;
 mod goals;
 mod inputs;
 mod kept;
@@ -27,9 +28,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
-pub(crate) use cells::{Results, class_of, finish, name, nothing};
+pub(crate) use cells::{Results, class_of, name, nothing};
 pub(crate) use compile::{Compiled, Followed, Same, Shape, Side as TermSide, metric};
 pub(crate) use composite::each as scores;
+pub(crate) use finish::finish;
 pub(crate) use kept::Groups;
 pub(crate) use retain::none_left;
 pub(crate) use survive::each as lives;
@@ -111,8 +113,8 @@ pub fn ask_within(snapshot: &Snapshot, question: &Question, cache: &Cache, budge
             let series = if cut.by.is_empty() { refused(&wanted) } else { Series::new() };
             return Ok(assemble(&want.variant, def, &times, &wanted, &series, &refused(&totals), &cut.by));
         };
-        let series = cells::finish(buckets, &plan, &grids, &cut)?;
-        let whole = cells::finish(total, &plan, &grids, &plain)?;
+        let series = finish::finish(buckets, &plan, &grids, &cut)?;
+        let whole = finish::finish(total, &plan, &grids, &plain)?;
         if !budget.hold(series.len() * times.buckets.len() * BUCKET) {
             budget.check()?;
         }

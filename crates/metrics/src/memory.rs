@@ -19,6 +19,8 @@ pub trait Keeper: Send + Sync {
 pub struct Memory {
     limit: usize,
     used: AtomicUsize,
+    /// Of it, what is kept for later.
+    kept: AtomicUsize,
     /// Counts questions: by it one tells what was used longer ago.
     age: AtomicU64,
     keepers: Mutex<Vec<Weak<dyn Keeper>>>,
@@ -26,7 +28,7 @@ pub struct Memory {
 
 impl Memory {
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, used: AtomicUsize::new(0), age: AtomicU64::new(0), keepers: Mutex::default() })
+        Arc::new(Self { limit, used: AtomicUsize::new(0), kept: AtomicUsize::new(0), age: AtomicU64::new(0), keepers: Mutex::default() })
     }
 
     pub fn limit(&self) -> usize {
@@ -64,17 +66,26 @@ impl Memory {
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
     }
 
-    /// Takes bytes for something that is kept for later: it may have up to half of all.
+    /// Counts bytes of something that is kept for later.
     fn keep(&self, bytes: usize) {
         self.used.fetch_add(bytes, Ordering::Relaxed);
-        if self.used() > self.limit / 2 {
-            let kept: usize = self.list().iter().map(|(_, bytes)| bytes).sum();
-            let over = kept.saturating_sub(self.limit / 2).max(self.used().saturating_sub(self.limit));
-            if over > 0 {
-                // Some more at once, so that it is not done for every thing anew.
-                self.let_go(over + self.limit / 8);
-            }
+        self.kept.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// What is kept may have up to half of all.
+    fn shed(&self) {
+        let (used, kept) = (self.used(), self.kept.load(Ordering::Relaxed));
+        let over = kept.saturating_sub(self.limit / 2).max(used.saturating_sub(self.limit));
+        if over > 0 {
+            // Some more at once, so that it is not done for every thing anew.
+            self.let_go(over + self.limit / 8);
         }
+    }
+
+    /// Gives back what was kept.
+    fn unkeep(&self, bytes: usize) {
+        self.kept.fetch_sub(bytes, Ordering::Relaxed);
+        self.give(bytes);
     }
 
     fn give(&self, bytes: usize) {
@@ -171,10 +182,12 @@ impl<K: Eq + Hash + Send + Sync + 'static, V: Clone + Send + Sync + 'static> She
     pub fn put(&self, key: K, value: V, bytes: usize) {
         let bytes = bytes + ENTRY;
         let Ok(mut things) = self.things.lock() else { return };
+        // Counted before anybody can let go of it.
+        self.memory.keep(bytes);
         let old = things.insert(key, Kept { value, bytes, used: self.memory.now() });
         drop(things);
-        self.memory.give(old.map_or(0, |o| o.bytes));
-        self.memory.keep(bytes);
+        self.memory.unkeep(old.map_or(0, |o| o.bytes));
+        self.memory.shed();
     }
 }
 
@@ -196,14 +209,14 @@ impl<K: Eq + Hash + Send + Sync, V: Send + Sync> Keeper for Shelf<K, V> {
             things.shrink_to(len * 2);
         }
         drop(things);
-        self.memory.give(freed);
+        self.memory.unkeep(freed);
     }
 }
 
 impl<K, V> Drop for Shelf<K, V> {
     fn drop(&mut self) {
         let bytes = self.things.get_mut().map(|t| t.values().map(|k| k.bytes).sum()).unwrap_or(0);
-        self.memory.give(bytes);
+        self.memory.unkeep(bytes);
     }
 }
 

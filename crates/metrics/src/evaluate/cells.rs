@@ -1,7 +1,9 @@
 //! From scan results to cells: one function for each shape.
 
 use super::compile::{Compiled, Shape, Side};
+use super::finish::settle;
 use super::{Group, Series, goals, inputs, kept, retain};
+pub(crate) use super::finish::nothing;
 use crate::answer::Cell;
 use crate::plan::{Frame, Plan};
 use crate::scan::{Bitmap, Grid, Key, Spread};
@@ -16,8 +18,6 @@ use northing_model::{FieldType, MetricDef, MetricKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub(crate) const LOW_N: u64 = 30;
-
 /// Scan results with what is needed to name their groups.
 pub(crate) struct Results<'a> {
     pub plan: &'a Plan,
@@ -25,23 +25,8 @@ pub(crate) struct Results<'a> {
     pub frame: &'a Frame<'a>,
 }
 
-/// The cells of a metric, worked out once for a question.
-pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>) -> Result<Arc<Series>> {
-    let known = || c.finished.lock().ok().and_then(|series| series.clone());
-    if let Some(series) = known() {
-        return Ok(series);
-    }
-    frame.budget.check()?;
-    // Nobody waits on a lock while cells are worked out: two threads may do the same at once, and nothing worse.
-    let series = Arc::new(work_out(c, plan, grids, frame)?);
-    frame.budget.check()?;
-    if let Ok(mut finished) = c.finished.lock() {
-        *finished = Some(series.clone());
-    }
-    Ok(series)
-}
-
-fn work_out(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>) -> Result<Series> {
+/// The cells of a metric; where its budget is spent, not all of them.
+pub(crate) fn work_out(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>) -> Result<Series> {
     let results = Results { plan, grids, frame };
     let mut series = match &c.shape {
         Shape::Sums { num, den, values, began } => sums(c, &results, num, den.as_ref(), *values, *began),
@@ -77,62 +62,7 @@ fn work_out(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>) -
     Ok(series)
 }
 
-/// What holds for every cell: completeness, low n, periods that have not begun.
-fn settle(def: &MetricDef, cell: &mut Cell, span: &Span, no_rows: bool) {
-    cell.complete = span.complete;
-    cell.flags.extend(def.flags.iter().cloned());
-    cell.flags.sort();
-    cell.flags.dedup();
-    if span.future && !def.future {
-        *cell = Cell { complete: false, mature: cell.mature, reason: Some("not_yet".into()), ..Cell::default() };
-        return;
-    }
-    if no_rows {
-        cell.value = None;
-        cell.reason = Some(def.needs_reason.clone().unwrap_or_else(|| "no_cost_recorded".into()));
-    }
-    let counts_matter = !matches!(def.kind, MetricKind::Flow | MetricKind::Stock | MetricKind::Derived | MetricKind::Goal);
-    cell.low_n = counts_matter && cell.value.is_some() && cell.n < LOW_N;
-    if cell.value.is_some_and(|v| !v.is_finite()) {
-        cell.value = None;
-        cell.reason = Some("no_data".into());
-    }
-}
-
-/// The cell of a group that no row belongs to.
-pub(crate) fn nothing(def: &MetricDef, span: &Span) -> Cell {
-    let mut cell = Cell { mature: true, ..Cell::default() };
-    match def.kind {
-        MetricKind::Flow if def.empty.is_some() => (cell.numerator, cell.reason) = (Some(0.0), def.empty.clone()),
-        MetricKind::Flow | MetricKind::Stock => (cell.value, cell.numerator) = (Some(0.0), Some(0.0)),
-        MetricKind::Goal => cell.reason = Some("no_target".into()),
-        MetricKind::Derived | MetricKind::Composite | MetricKind::Model => cell.reason = Some("no_data".into()),
-        _ => {
-            (cell.numerator, cell.denominator) = (Some(0.0), Some(0.0));
-            cell.reason = Some("no_data".into());
-        }
-    }
-    settle(def, &mut cell, span, false);
-    cell
-}
-
 impl Results<'_> {
-    /// May so many groups have cells?
-    pub fn room(&self, groups: usize, c: &Compiled) -> bool {
-        self.frame.budget.cells(groups, c.spans.len())
-    }
-
-    /// The cells of a group before anything of it is found.
-    pub fn blank(&self, def: &MetricDef, spans: &[Span]) -> Vec<Cell> {
-        self.frame.budget.cells(1, spans.len());
-        spans.iter().map(|span| nothing(def, span)).collect()
-    }
-
-    /// May the next cell be worked out? What is done by then is thrown away.
-    pub fn goes_on(&self) -> bool {
-        self.frame.budget.goes_on()
-    }
-
     /// Names the codes of a request's group.
     pub fn group(&self, handle: usize, key: &Key) -> Group {
         let request = &self.plan.requests[handle];
@@ -242,11 +172,7 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
         }
     }
     let mut series = Series::new();
-    let groups = all_groups(&[&tops, &bottoms]);
-    if !r.room(groups.len(), c) {
-        return series;
-    }
-    for group in groups {
+    for group in r.afforded(all_groups(&[&tops, &bottoms]), c) {
         // Another metric may have looked further: a group that has no row here is none of this answer's.
         let mut some = false;
         let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
@@ -345,11 +271,7 @@ fn conversion(c: &Compiled, r: &Results<'_>, num: &Side, den: &Side, window: Opt
     let (tops, bottoms) = (r.totals(num), r.totals(den));
     let ripe = window.map(|w| r.frame.now - w + 1);
     let mut series = Series::new();
-    let groups = all_groups(&[&tops, &bottoms]);
-    if !r.room(groups.len(), c) {
-        return series;
-    }
-    for group in groups {
+    for group in r.afforded(all_groups(&[&tops, &bottoms]), c) {
         let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
             let (top, ..) = r.side(num, tops.get(group), span);
             let (bottom, ..) = r.side(den, bottoms.get(group), span);
@@ -381,11 +303,7 @@ fn stock(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, live: bool)
     let fx = &r.frame.snapshot.fx;
     let zone = &r.frame.snapshot.settings.zone;
     let mut series = Series::new();
-    let groups = all_groups(&[&ins, &outs]);
-    if !r.room(groups.len(), c) {
-        return series;
-    }
-    for group in groups {
+    for group in r.afforded(all_groups(&[&ins, &outs]), c) {
         let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
             let (mut sum, mut rows, mut missing) = (0i128, 0i64, 0i64);
             // What is open in each currency is netted first and converted once.
@@ -434,11 +352,7 @@ fn stock(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, live: bool)
 fn average(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side) -> Series {
     let (ins, outs) = (r.totals(entered), r.totals(left));
     let mut series = Series::new();
-    let groups = all_groups(&[&ins, &outs]);
-    if !r.room(groups.len(), c) {
-        return series;
-    }
-    for group in groups {
+    for group in r.afforded(all_groups(&[&ins, &outs]), c) {
         let area = |side: &Side, keys: Option<&Vec<(usize, Key)>>, t: i64| -> i128 {
             let each = keys.into_iter().flatten().map(|(term, key)| r.grids[side.terms[*term].handle].sum(key, i64::MIN, t));
             each.map(|(n, sum)| i128::from(n) * i128::from(t) - sum).sum()
