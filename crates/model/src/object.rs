@@ -219,7 +219,7 @@ impl Model {
     /// The model with more metrics, and their names; refused with the reason where one is wrong.
     pub fn with_metrics(&self, body: &str) -> Result<(Self, Vec<String>), ModelError> {
         let mut model = self.clone();
-        metric::parse_file("definition", body, &mut model.metrics)?;
+        metric::parse_declared("definition", body, &mut model.metrics)?;
         model.check()?;
         let new = model.metrics.keys().filter(|id| !self.metrics.contains_key(*id)).cloned().collect();
         Ok((model, new))
@@ -239,7 +239,7 @@ impl Model {
         let place = format!("definition {}", definition.name);
         match definition.kind.as_str() {
             "object" => self.add_object(&place, &definition.body),
-            "metric" => metric::parse_file(&place, &definition.body, &mut self.metrics),
+            "metric" => metric::parse_declared(&place, &definition.body, &mut self.metrics),
             "fields" => {
                 let fields: BTreeMap<String, FieldDef> = parse_toml(&place, &definition.body)?;
                 let known = self.names();
@@ -318,6 +318,7 @@ impl Model {
         for definition in self.metrics.values() {
             definition.check(self)?;
         }
+        metric::chains(self)?;
         for (name, board) in &self.dashboards {
             for id in board.tiles.iter().chain(&board.funnel).chain([&board.trend, &board.breakdown]) {
                 if !self.metrics.contains_key(id) {

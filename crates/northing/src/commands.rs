@@ -336,6 +336,10 @@ pub struct Listen {
     /// Address to listen on; only loopback unless a proxy with TLS is in front
     #[arg(long, default_value = "127.0.0.1:7878")]
     listen: String,
+    /// Memory in megabytes for caches, facts of the past and questions, beside the facts of the present; without it a
+    /// quarter of what there is
+    #[arg(long, value_name = "MB")]
+    memory: Option<usize>,
     /// The address under which browsers reach it (https://crm.example.org), when a TLS proxy is in front
     #[arg(long)]
     public_url: Option<String>,
@@ -454,7 +458,8 @@ fn serve(store: Store, env: Env, listen: &Listen) -> Outcome {
         _ => None,
     };
     let limits = northing_server::Limits { files: listen.files_limit.map(|mib| mib << 20), notice: Duration::from_secs(listen.drain), ..northing_server::Limits::default() };
-    let config = northing_server::Config { listen: listen.listen.parse().map_err(|_| format!("--listen: '{}' is not an address like 127.0.0.1:7878", listen.listen))?, public_url: listen.public_url.clone(), oidc, proxies: listen.proxy.clone(), usage: (!listen.no_usage).then_some(USAGE_WRITTEN), limits };
+    let listens = listen.listen.parse().map_err(|_| format!("--listen: '{}' is not an address like 127.0.0.1:7878", listen.listen))?;
+    let config = northing_server::Config { public_url: listen.public_url.clone(), oidc, proxies: listen.proxy.clone(), usage: (!listen.no_usage).then_some(USAGE_WRITTEN), limits, memory: crate::memory::budget(listen.memory)?, ..northing_server::Config::new(listens) };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(northing_server::serve(store, env, config));
     // What still scans columns for somebody who was cut off holds nobody up.

@@ -13,6 +13,7 @@ macro_rules! say {
 
 mod commands;
 mod kpi;
+mod memory;
 mod table;
 
 use clap::{Parser, Subcommand};

@@ -1,8 +1,11 @@
 //! The state that requests share, and the routes.
 
+use crate::asking::Questions;
+use crate::past::Past;
 use crate::problem::Problem;
 use crate::password::Tries;
 use crate::place::{Place, Places};
+use crate::turns::Turns;
 use crate::{Config, Limits, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, outflow, people, proof, ready, records, serving, session, telemetry, usage};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -11,6 +14,7 @@ use northing_crm::Env;
 use northing_crm::access::Rights;
 use northing_facts::Snapshot;
 use northing_facts::table::{EXISTS, SEEN};
+use northing_metrics::Memory;
 use northing_model::{Labels, Model, ObjectDef, Phrases};
 use northing_store::Store;
 use std::net::{IpAddr, SocketAddr};
@@ -27,6 +31,12 @@ pub struct App {
     pub places: Places,
     pub imports: imports::Imports,
     pub jobs: bulk::Jobs,
+    /// What caches, facts of the past and questions share.
+    pub memory: Arc<Memory>,
+    pub questions: Questions,
+    pub past: Arc<Past>,
+    /// Turns at changes of lists and imports.
+    pub work: Arc<Turns>,
     pub outflow: outflow::Outflow,
     pub limits: Limits,
     pub crowd: Arc<serving::Crowd>,
@@ -72,11 +82,12 @@ pub struct Caller {
 
 impl Caller {
     /// The facts as they see them now; after a write of their own only once it is in them.
-    pub fn now(&self, after: Option<u64>) -> Arc<Snapshot> {
-        match after {
-            Some(seq) if self.place.view.is_none() => self.place.feed.at_least(seq, CATCH_UP),
-            _ => self.place.feed.now(),
+    pub async fn now(&self, app: &App, after: Option<u64>) -> Arc<Snapshot> {
+        // Of a change that was not made nothing is to be waited for.
+        if let Some(seq) = after.filter(|_| self.place.view.is_none()) {
+            self.place.caught_up(seq.min(app.store.seq()), CATCH_UP).await;
         }
+        self.place.feed.now()
     }
 
     /// An object that they see records of; what they may not see does not exist.
@@ -113,7 +124,7 @@ impl Caller {
 }
 
 impl App {
-    pub fn new(store: Store, whole: Arc<Place>, env: Env, config: &Config, address: SocketAddr) -> Result<Self, ServeError> {
+    pub fn new(store: Store, whole: Arc<Place>, memory: Arc<Memory>, env: Env, config: &Config, address: SocketAddr) -> Result<Self, ServeError> {
         let port = address.port();
         let (origin, hosts, secure) = match &config.public_url {
             Some(url) => {
@@ -133,6 +144,10 @@ impl App {
             places: Places::default(),
             imports: imports::Imports::default(),
             jobs: bulk::Jobs::default(),
+            questions: Questions::new(&memory)?,
+            past: Past::new(&memory),
+            work: Turns::new(WORK_AT_ONCE, 1, bulk::EACH + imports::EACH),
+            memory,
             outflow: outflow::Outflow::default(),
             crowd: serving::Crowd::new(config.limits.most_connections()),
             limits: config.limits.clone(),
@@ -182,11 +197,14 @@ impl App {
         }
         let place = match rights.view(&self.store.model()) {
             None => self.whole.clone(),
-            Some(view) => self.places.of(&self.store, view, now).ok_or_else(|| Problem::internal("the facts could not be loaded"))?,
+            Some(view) => self.places.of(&self.store, view, &self.memory, now).ok_or_else(|| Problem::internal("the facts could not be loaded"))?,
         };
         Ok(Some(Caller { actor: session.actor.clone(), rights: Arc::new(rights), place, since: session.created_at, by_link: session.by_link, read_only: session.read_only, proved_at: session.proved_at, device: usage::DESKTOP, program: session.program.clone() }))
     }
 }
+
+/// Changes of lists and imports that are done at a time.
+const WORK_AT_ONCE: usize = 2;
 
 /// How long a sign-in waits for its turn.
 const LONGEST_QUEUE: Duration = Duration::from_secs(10);

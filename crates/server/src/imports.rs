@@ -26,6 +26,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use uuid::Uuid;
 
 type Body<T> = Result<Json<T>, JsonRejection>;
@@ -38,9 +39,11 @@ const WAITS: i64 = 3_600;
 const SAMPLE: usize = 200;
 const SHOWN: usize = 8;
 const SHOWN_LEFT: usize = 50;
-/// Files that are kept at a time, of all people and of one. The oldest of one's own that is not being imported goes first.
-const MOST: usize = 60;
-const MOST_OF_ONE: usize = 20;
+/// Files that are kept at a time, of one person and of all. The oldest of one's own that is not being imported goes first.
+pub const EACH: usize = 20;
+const MOST: usize = 100;
+/// How long an import waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// A file that somebody is importing.
 pub struct Upload {
@@ -227,7 +230,7 @@ fn open(app: &App, caller: &Caller, id: Uuid, path: PathBuf, name: &str, stem: S
     open.retain(|_, u| now - u.at < WAITS || running(u));
     // Whoever brings one file after the other is done with the earlier ones.
     let own = |u: &Upload| u.actor == upload.actor;
-    while open.len() >= MOST || open.values().filter(|u| own(u)).count() >= MOST_OF_ONE {
+    while open.len() >= MOST || open.values().filter(|u| own(u)).count() >= EACH {
         let finished = |u: &Upload| u.progress.lock().is_ok_and(|p| p.state != "waiting");
         let oldest = open.iter().filter(|(_, u)| own(u) && !running(u)).min_by_key(|(id, u)| (!finished(u), u.at, **id)).map(|(id, _)| *id);
         match oldest {
@@ -348,17 +351,28 @@ pub async fn run(State(app): State<Arc<App>>, Extension(caller): Extension<Calle
         if let Ok(mut progress) = upload.progress.lock() {
             progress.run = Some(run);
         }
-        let work = move || {
-            let told = |report: &Report| {
-                if let Ok(mut progress) = upload.progress.lock() {
-                    progress.report = report.clone();
-                }
-                !upload.stop.load(Ordering::Relaxed) && !app.is_draining()
+        let late = || Problem::busy("it waited too long for its turn; begin it again");
+        tokio::spawn(async move {
+            let turn = app.work.turn(&caller.actor, PATIENCE).await;
+            let work = move || {
+                let told = |report: &Report| {
+                    if let Ok(mut progress) = upload.progress.lock() {
+                        progress.report = report.clone();
+                    }
+                    !upload.stop.load(Ordering::Relaxed) && !app.is_draining()
+                };
+                let import = || go(&app, &upload, &mapping, format!("import:{run}"), false, &told);
+                // However it ends, it is told.
+                let outcome = match &turn {
+                    Ok(_) => std::panic::catch_unwind(std::panic::AssertUnwindSafe(import)).unwrap_or_else(|_| Err(Problem::internal("an import ended before it was done"))),
+                    Err(_) => Err(late()),
+                };
+                finish(&app, &upload, &caller, run, seq, outcome);
             };
-            let outcome = go(&app, &upload, &mapping, format!("import:{run}"), false, &told);
-            finish(&app, &upload, &caller, run, seq, outcome);
-        };
-        std::thread::Builder::new().name("import".into()).spawn(work).map_err(Problem::internal)?;
+            if let Err(e) = std::thread::Builder::new().name("import".into()).spawn(work) {
+                eprintln!("northing: an import: {e}");
+            }
+        });
         Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))))
     })
     .await

@@ -4,6 +4,7 @@
 //! from `crm::access`, and every change goes through `Store::commit`.
 
 mod app;
+mod asking;
 mod assets;
 mod bulk;
 mod changes;
@@ -21,6 +22,7 @@ mod oidc;
 mod openapi;
 mod outflow;
 mod password;
+mod past;
 mod people;
 mod place;
 mod problem;
@@ -31,6 +33,7 @@ mod search;
 mod serving;
 mod session;
 mod telemetry;
+mod turns;
 mod usage;
 
 pub use limits::Limits;
@@ -56,12 +59,14 @@ pub struct Config {
     /// How often it is written who used what, in the records; never, without it.
     pub usage: Option<Duration>,
     pub limits: Limits,
+    /// Bytes that may be used beside the facts of the present.
+    pub memory: usize,
 }
 
 impl Config {
     /// On this machine alone, with nothing more.
     pub fn new(listen: SocketAddr) -> Self {
-        Self { listen, public_url: None, oidc: None, proxies: Vec::new(), usage: None, limits: Limits::default() }
+        Self { listen, public_url: None, oidc: None, proxies: Vec::new(), usage: None, limits: Limits::default(), memory: 1 << 30 }
     }
 
     /// Those whose word counts on where a request comes from.
@@ -110,8 +115,9 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     }
     let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(|e| ServeError::Listen(config.listen, e))?;
     let address = listener.local_addr()?;
-    let whole = place::Place::open(&store, None)?;
-    let app = Arc::new(App::new(store.clone(), whole.clone(), env, &config, address)?);
+    let memory = northing_metrics::Memory::new(config.memory);
+    let whole = place::Place::open(&store, None, &memory)?;
+    let app = Arc::new(App::new(store.clone(), whole.clone(), memory, env, &config, address)?);
     imports::clear(store.folder());
     files::clear(store.folder());
     store.keep_reserve(config.limits.reserve);

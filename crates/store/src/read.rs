@@ -98,18 +98,24 @@ impl Store {
     }
 
     /// The titles, which facts do not hold, of the newest records. Nothing for objects whose titles facts hold.
-    pub fn titles(&self, object: &str, most: usize) -> Result<Vec<(Uuid, String)>> {
+    /// Only those that `sees` lets through are looked at and counted.
+    pub fn titles(&self, object: &str, most: usize, sees: impl Fn(Uuid) -> bool) -> Result<Vec<(Uuid, String)>> {
         let model = self.model();
         let Some(title) = model.object(object).and_then(|o| o.field(&o.title)).filter(|f| f.kind == northing_model::FieldType::Text && !f.facts) else { return Ok(Vec::new()) };
         let (table, column) = (quote(object), quote(&title.name));
-        let sql = format!("select id, {column} from {table} where {column} is not null and not deleted order by rowid desc limit ?1");
+        let sql = format!("select id, {column} from {table} where {column} is not null and not deleted order by rowid desc");
         self.read(|c| {
             let mut statement = c.prepare_cached(&sql)?;
-            let mut rows = statement.query([most as i64])?;
+            let mut rows = statement.query([])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 let id = Uuid::parse_str(row.get_ref(0)?.as_str().map_err(|_| StoreError::Corrupt("id".into()))?).map_err(|_| StoreError::Corrupt("id".into()))?;
-                found.push((id, row.get(1)?));
+                if sees(id) {
+                    found.push((id, row.get(1)?));
+                }
+                if found.len() >= most {
+                    break;
+                }
             }
             Ok(found)
         })

@@ -289,8 +289,8 @@ fn s11_a_rejects_file_comes_back_as_it_was() {
     std::fs::write(&path, format!("name,phone,northing_row\n{},{},7\n", harmless("=SUM(A1)"), harmless("+48 600 700 800"))).unwrap();
     let model = store.model();
     let labels = northing_model::Labels::load().unwrap();
-    let plan = northing_crm::import::guess::guess(&model, &labels, "customers.csv", &["name".into(), "phone".into()]).unwrap();
-    let plan = northing_crm::import::Plan::parse(&plan.to_toml().replace("customers.csv", "people.csv")).unwrap();
+    let looked = northing_crm::import::guess::Looked { name: "customers.csv", headings: &["name".into(), "phone".into()], sample: &[] };
+    let plan = northing_crm::import::guess::guess(&model, &labels, looked).mapping.unwrap().plan("people.csv");
     let report = northing_crm::import::import(&store, &env, &plan, &path, &mut |_, r| panic!("{}: {}", r.column, r.reason)).unwrap();
     assert_eq!(report.rows, 1);
     let object = model.object("customer").unwrap();

@@ -249,7 +249,7 @@ fn s13_counts_are_told_to_prometheus_and_to_nobody_else_behind_a_proxy() {
     let proxied = crate::http::start_where(|store, env| drop(northing_crm::workspace::ensure(store, env, &Record::new())), Env::new(|| NOW, Uuid::now_v7), |config| config.public_url = Some("https://crm.example.org".into()));
     let ask = |more: &[(&str, &str)]| proxied.send("GET", "/metrics", &[&[("Host", "crm.example.org")], more].concat(), None).status;
     assert_eq!(ask(&[]), 401);
-    let terms = |actor: &str, name: &str| northing_store::TokenTerms { actor: actor.into(), name: name.into(), read_only: true, now: NOW, expires_at: NOW + 1_000 };
+    let terms = |actor: &str, name: &str| northing_store::TokenTerms { actor: actor.into(), name: name.into(), read_only: true, rights: None, now: NOW, expires_at: NOW + 1_000 };
     proxied.store.add_token("of the owner", terms("owner", "prometheus"), None).unwrap();
     assert_eq!(ask(&[("Authorization", "Bearer of the owner")]), 200);
     assert_eq!(ask(&[("Authorization", "Bearer of nobody")]), 401);

@@ -131,7 +131,7 @@ fn s6_reading_writes_nothing_that_it_cannot_do_without() {
     };
     let server = start_where(fill, Env::new(move || own.load(Ordering::Relaxed), Uuid::now_v7), |_| {});
     let cookie = server.sign_in();
-    let terms = northing_store::TokenTerms { actor: "owner".into(), name: "program".into(), read_only: true, now: NOW, expires_at: NOW + 6 * 86_400 };
+    let terms = northing_store::TokenTerms { actor: "owner".into(), name: "program".into(), read_only: true, rights: None, now: NOW, expires_at: NOW + 6 * 86_400 };
     server.store.add_token("a program", terms, None).unwrap();
     let db = rusqlite::Connection::open(server.folder.path().join("northing.db")).unwrap();
     for table in ["session", "token", "taken", "trial"] {

@@ -45,6 +45,13 @@ pub fn start_where(fill: impl FnOnce(&Store, &Env), env: Env, set: impl FnOnce(&
 }
 
 pub fn start_in(folder: tempfile::TempDir, fill: impl FnOnce(&Store, &Env), env: Env, set: impl FnOnce(&mut Config)) -> Server {
+    let server = start_at(folder, fill, env, set);
+    server.store.add_sign_in("letmein", "owner", 1_710_000_000, 60).unwrap();
+    server
+}
+
+/// The same on a folder that may hold a workspace; nobody can sign in yet.
+pub fn start_at(folder: tempfile::TempDir, fill: impl FnOnce(&Store, &Env), env: Env, set: impl FnOnce(&mut Config)) -> Server {
     let store = Store::open(folder.path()).unwrap();
     fill(&store, &env);
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -58,7 +65,6 @@ pub fn start_in(folder: tempfile::TempDir, fill: impl FnOnce(&Store, &Env), env:
     // Two cores and some eighty tests: it may take a while until it is its turn.
     let there = (0..2_400).any(|_| TcpStream::connect(("127.0.0.1", port)).is_ok() || { std::thread::sleep(std::time::Duration::from_millis(25)); false });
     assert!(there, "the server does not begin");
-    store.add_sign_in("letmein", "owner", 1_710_000_000, 60).unwrap();
     Server { folder, store, port }
 }
 

@@ -4,6 +4,7 @@
 mod again;
 mod backups;
 mod bookings;
+mod budget;
 mod bulk;
 mod cases;
 mod connections;
@@ -18,6 +19,7 @@ mod files;
 mod full_disk;
 mod hidden;
 mod hostile;
+mod hostile_questions;
 mod http;
 mod imports;
 mod lists;

@@ -306,7 +306,7 @@ fn n1_import_no_day_of_closing_is_invented() {
     let report = import(&store, &env, &plan, &path, &mut |_, r| panic!("{r:?}")).unwrap();
     assert_eq!(report.undated.get("deal"), Some(&2));
     let mut since = Vec::new();
-    store.scan_moments("deal", |_, _, m| since.extend((m.field == "stage").then_some(m.at))).unwrap();
+    store.scan_moments("deal", |_, _, _, m| since.extend((m.field == "stage").then_some(m.at))).unwrap();
     since.sort_unstable();
     // Two since an unknown instant; the open one since it was made.
     assert_eq!(since, [None, None, Some(JAN_2024)]);
