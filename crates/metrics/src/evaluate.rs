@@ -10,6 +10,7 @@ mod kept;
 mod parted;
 mod retain;
 mod survive;
+mod unused;
 mod worth;
 
 use crate::answer::{Answer, Bucket, Cell, Change, Earlier, MetricAnswer};
@@ -27,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 pub(crate) use cells::{Results, class_of, finish, name, nothing};
-pub(crate) use cells::without_rate;
+pub(crate) use unused::without_rate;
 pub(crate) use compile::{Compiled, Followed, Shape, Side as TermSide, compile, raw};
 pub(crate) use composite::each as scores;
 pub(crate) use kept::Groups;
