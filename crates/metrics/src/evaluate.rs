@@ -11,6 +11,7 @@ mod kept;
 mod parted;
 mod retain;
 mod survive;
+mod unused;
 mod worth;
 
 use crate::answer::{Answer, Bucket, Cell, Change, Earlier, MetricAnswer};
@@ -29,8 +30,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
-pub(crate) use cells::{Results, class_of, name, without_rate};
+pub(crate) use cells::{Results, class_of, name};
 pub(crate) use compile::{Compiled, Followed, Same, Shape, Side as TermSide, metric, raw};
+pub(crate) use unused::without_rate;
 pub(crate) use composite::each as scores;
 pub(crate) use finish::{finish, nothing};
 pub(crate) use kept::Groups;

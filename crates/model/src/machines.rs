@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn n22_people_follow_one_link_at_a_time() {
-        let rule = Machines::load().unwrap();
+        let rule = Machines::load().expect("the product's own rule");
         assert_eq!(rule.bursts(&[(43, "a"), (43, "b"), (44, "c"), (90, "a")]), [true, true, true, false], "however long after the mail was sent");
         assert_eq!(rule.bursts(&[(43, "a"), (43, "b"), (46, "c")]), [false, false, false]);
         assert_eq!(rule.bursts(&[(43, "a"), (43, "a"), (43, "")]), [false, false, false], "one link followed twice is a double click");

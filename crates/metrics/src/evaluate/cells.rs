@@ -2,7 +2,7 @@
 
 use super::compile::{Compiled, Shape, Side};
 use super::finish::settle;
-use super::{Group, Series, goals, inputs, kept, retain};
+use super::{Group, Series, goals, inputs, kept, retain, unused};
 pub(crate) use super::finish::nothing;
 use crate::answer::Cell;
 use crate::plan::{Frame, Plan};
@@ -45,55 +45,14 @@ pub(crate) fn work_out(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &F
     if frame.by.is_empty() && series.is_empty() {
         series.insert(Group::new(), c.spans.iter().map(|span| nothing(&c.def, span)).collect());
     }
-    let stock = c.def.kind == MetricKind::Stock;
-    for (reason, left) in &c.excluded {
-        let rows = |side: &Side, keys: Option<&Vec<(usize, Key)>>, span: &Span| -> i64 { keys.into_iter().flatten().map(|(t, k)| results.sum(side, *t, k, span).1).sum() };
-        let (counts, over) = (results.totals(&left.rows), left.over.as_ref().map(|side| results.totals(side)));
-        for (group, cells) in &mut series {
-            for (cell, span) in cells.iter_mut().zip(&c.spans) {
-                let n = match (&left.over, &over) {
-                    // In a state of which only its bounds are known: at the span's end, or at any time in it.
-                    (Some(side), Some(over)) => {
-                        let up_to = |end: i64| Span { start: i64::MIN, end, ..*span };
-                        rows(&left.rows, counts.get(group), &up_to(span.end)) - rows(side, over.get(group), &up_to(if stock { span.end } else { span.start }))
-                    }
-                    _ => rows(&left.rows, counts.get(group), span),
-                };
-                if n > 0 {
-                    cell.excluded.insert(reason.clone(), n as u64);
-                }
-            }
-        }
-    }
-    rateless(c, &results, &mut series);
+    unused::left_out(c, &results, &mut series);
+    unused::rateless(c, &results, &mut series);
     for cells in series.values_mut() {
         for (cell, span) in cells.iter_mut().zip(&c.spans) {
             settle(&c.def, cell, span, c.no_rows);
         }
     }
     Ok(series)
-}
-
-/// A sum of which one amount has no rate is unknown (KPIS.md G6).
-fn rateless(c: &Compiled, results: &Results<'_>, series: &mut Series) {
-    for (group, keys) in results.totals(&c.rateless) {
-        let lacking: Vec<i64> = c.spans.iter().map(|span| keys.iter().map(|(t, k)| results.sum(&c.rateless, *t, k, span).1).sum()).collect();
-        if lacking.iter().all(|n| *n == 0) {
-            continue;
-        }
-        let cells = series.entry(group).or_insert_with(|| c.spans.iter().map(|span| nothing(&c.def, span)).collect());
-        for (cell, n) in cells.iter_mut().zip(lacking).filter(|(_, n)| *n > 0) {
-            without_rate(cell, n as u64, c.def.den.iter().any(|m| m.agg == Agg::Sum));
-        }
-    }
-}
-
-/// A cell of which so many amounts have no rate.
-pub(crate) fn without_rate(cell: &mut Cell, n: u64, denominator_too: bool) {
-    let denominator = cell.denominator.filter(|_| !denominator_too);
-    let excluded = std::mem::take(&mut cell.excluded);
-    *cell = Cell { denominator, n: cell.n, excluded, mature: cell.mature, mature_share: cell.mature_share, reason: Some("missing_rate".into()), ..Cell::default() };
-    cell.excluded.insert("missing_rate".into(), n);
 }
 
 impl Results<'_> {

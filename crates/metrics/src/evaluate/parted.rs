@@ -2,7 +2,8 @@
 //! no record is rounded by itself. Amounts are converted at the rate of the instant that is asked for.
 
 use super::Series;
-use super::cells::{Results, nothing, without_rate};
+use super::cells::{Results, nothing};
+use super::unused::without_rate;
 use super::compile::{Parted, raw};
 use crate::answer::Cell;
 use crate::breakdown::Breakdown;

@@ -2,7 +2,8 @@
 //! Whoever came in between never counts. Net takes growth in, gross takes nobody for more than at first.
 
 use super::Series;
-use super::cells::{Results, without_rate};
+use super::cells::Results;
+use super::unused::without_rate;
 use super::compile::Worth;
 use crate::Result;
 use crate::answer::Cell;

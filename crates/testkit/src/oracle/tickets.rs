@@ -175,7 +175,7 @@ impl Oracle<'_> {
                 }
                 mean(stays)
             }
-            "ticket_resolution_time" => mean(tickets.iter().filter(|t| !t.e.flag("auto_closed")).filter_map(|t| Self::solved_now(t).filter(|at| within(*at)).map(|at| self.business(t, t.opened, at))).collect()),
+            "ticket_resolution_time" => mean(tickets.iter().filter(|t| !t.e.flag("auto_closed")).filter_map(|t| Self::solved_now(t).filter(|at| within(*at)).map(|at| self.business(t, t.opened, at))).filter(|s| *s >= 0).collect()),
             "first_contact_resolution_rate" => share(
                 tickets
                     .iter()
@@ -212,7 +212,7 @@ impl Oracle<'_> {
             "complaint_handling_rate" => share(
                 tickets
                     .iter()
-                    .filter(|t| within(t.opened) && t.e.text("kind") == "complaint" && !t.e.flag("withdrawn") && Self::solved_now(t) != Some(i64::MIN))
+                    .filter(|t| within(t.opened) && t.e.text("kind") == "complaint" && !t.e.flag("withdrawn") && Self::solved_now(t).is_none_or(|at| at >= t.opened))
                     .map(|t| Self::solved_now(t).is_some_and(|at| at - t.opened <= 30 * DAY && at <= self.now))
                     .collect(),
             ),

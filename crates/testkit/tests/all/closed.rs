@@ -290,7 +290,8 @@ fn s11_a_rejects_file_comes_back_as_it_was() {
     let model = store.model();
     let labels = northing_model::Labels::load().unwrap();
     let looked = northing_crm::import::guess::Looked { name: "customers.csv", headings: &["name".into(), "phone".into()], sample: &[] };
-    let plan = northing_crm::import::guess::guess(&model, &labels, looked).mapping.unwrap().plan("people.csv");
+    let plan = northing_crm::import::guess::guess(&model, &labels, looked).mapping.unwrap();
+    let plan = plan.plan(model.object("customer").unwrap(), &labels, "people.csv", ",", "people.csv", &["name".into(), "phone".into()]);
     let report = northing_crm::import::import(&store, &env, &plan, &path, &mut |_, r| panic!("{}: {}", r.column, r.reason)).unwrap();
     assert_eq!(report.rows, 1);
     let object = model.object("customer").unwrap();
