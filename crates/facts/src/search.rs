@@ -21,8 +21,6 @@ pub struct Found {
 
 /// Texts that are looked at more closely when nothing was found as it was typed.
 const MOST_CANDIDATES: usize = 8_000;
-/// Values of one column that are followed to their rows.
-const MOST_VALUES: usize = 200;
 
 const NO_RANK: u32 = u32::MAX;
 
@@ -177,9 +175,7 @@ fn matching(snapshot: &Snapshot, text: &str, number: &str, is_number: bool, by: 
             }
             let wanted = if phone { number } else { text };
             let folded = dict.laid(if phone { Form::Digits } else { Form::Folded });
-            let mut values = if by == By::Holding { folded.exactly(wanted) } else { folded.nearly(wanted) };
-            values.sort_unstable();
-            values.truncate(MOST_VALUES);
+            let values = if by == By::Holding { folded.exactly(wanted) } else { folded.nearly(wanted) };
             if !values.is_empty() {
                 // A rank for each code, so that a row costs one look.
                 let mut by_code = vec![NO_RANK; dict.len()];
@@ -206,6 +202,9 @@ fn matching(snapshot: &Snapshot, text: &str, number: &str, is_number: bool, by: 
                         }
                     }
                 }
+                // Of records that are there the best: as many as are asked for, by whichever column.
+                own.sort_unstable();
+                own.truncate(limit * ranks.len());
                 own
             })
             .collect();
