@@ -21,9 +21,6 @@ pub struct Found {
 
 /// Texts that are looked at more closely when nothing was found as it was typed.
 const MOST_CANDIDATES: usize = 8_000;
-/// Values of one column that are followed to their rows, where every object is looked through and where one is.
-const MOST_VALUES: usize = 200;
-const MOST_VALUES_OF_ONE: usize = 5_000;
 
 const NO_RANK: u32 = u32::MAX;
 
@@ -238,9 +235,7 @@ fn matching(snapshot: &Snapshot, text: &str, number: Option<&str>, by: By, only:
             }
             let wanted = number.filter(|_| phone).unwrap_or(text);
             let folded = dict.laid(if phone { Form::Digits } else { Form::Folded });
-            let mut values = if by == By::Holding { folded.exactly(wanted) } else { folded.nearly(wanted) };
-            values.sort_unstable();
-            values.truncate(if only.is_some() { MOST_VALUES_OF_ONE } else { MOST_VALUES });
+            let values = if by == By::Holding { folded.exactly(wanted) } else { folded.nearly(wanted) };
             if !values.is_empty() {
                 // A rank for each code, so that a row costs one look.
                 let mut by_code = vec![NO_RANK; dict.len()];
@@ -267,6 +262,9 @@ fn matching(snapshot: &Snapshot, text: &str, number: Option<&str>, by: By, only:
                         }
                     }
                 }
+                // Of records that are there the best: as many as are asked for, by whichever column.
+                own.sort_unstable();
+                own.truncate(limit * ranks.len());
                 own
             })
             .collect();

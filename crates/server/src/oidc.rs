@@ -111,6 +111,10 @@ pub async fn back(State(app): State<Arc<App>>, headers: HeaderMap, Query(back): 
         match session::admit(&app, &actor, agent, false)? {
             None => Ok(refused(&app, "oidc-unknown", "")),
             Some(token) => {
+                // What this browser was signed in by before has ended.
+                if let Some(before) = crate::guard::cookie(&app, &headers) {
+                    app.store.end_session(&before, now)?;
+                }
                 // Who was signed in there all along has shown nothing now.
                 if let Some(at) = person.proved_at.filter(|at| *at < now) {
                     app.store.prove(&token, at)?;

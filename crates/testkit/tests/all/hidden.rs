@@ -73,6 +73,22 @@ fn s9_a_search_is_not_cut_before_rights() {
     assert_eq!(titles, ["77-999"], "{found}");
 }
 
+/// Nor by what is no longer there: names of deleted records do not push out the one that is.
+#[test]
+fn s9_what_is_deleted_takes_nobodys_place() {
+    let server = start_with(|s, _| fill(s, ""));
+    server.store.add_sign_in("the-owner", "owner", NOW, 60).unwrap();
+    let owner = Server::cookie(&server.ask_in(&json!({"token": "the-owner"})));
+    let id = |n: usize| id_of(&format!("zed {n}"));
+    let commit = |changes: Vec<Change>| server.store.commit(Commit { actor: "owner".into(), at: NOW, changes, key: None }).unwrap().seq;
+    commit((0..300).map(|n| Change::create("customer", id(n), Record::from([("name".into(), Value::Text(format!("Zed {n:03}{}", if n == 299 { " and Sons, the last of many" } else { "" })))]))).collect());
+    let seq = commit((0..299).map(|n| Change::delete("customer", id(n))).collect());
+    let found = || tell(&server, &owner, "GET", "/api/search?q=zed", &json!({})).json();
+    assert!((0..400).any(|_| found()["seq"].as_u64() >= Some(seq) || { std::thread::sleep(std::time::Duration::from_millis(25)); false }));
+    let titles: Vec<String> = found()["found"].as_array().unwrap().iter().map(|f| f["title"].as_str().unwrap().to_string()).collect();
+    assert_eq!(titles, ["Zed 299 and Sons, the last of many"]);
+}
+
 /// Of colleagues the names, of roles the names; addresses and rights are for those who look after them.
 #[test]
 fn s9_of_colleagues_the_names() {
