@@ -264,6 +264,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/me/sessions", get(people::sessions))
         .route("/api/me/sessions/{id}", delete(people::end_session))
         .route("/api/me/tokens", post(people::new_token))
+        .route("/metrics", get(telemetry::metrics))
         .route_layer(axum::middleware::from_fn_with_state(app.clone(), guard::signed_in));
     Router::new()
         .merge(private)
@@ -274,7 +275,6 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/openapi.json", get(openapi::document))
         .route("/livez", get(ready::alive))
         .route("/readyz", get(ready::ready))
-        .route("/metrics", get(telemetry::metrics))
         .fallback(assets::file)
         .layer(axum::middleware::from_fn_with_state(app.clone(), serving::turn))
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::every_request))

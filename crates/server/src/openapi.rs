@@ -70,7 +70,7 @@ pub fn openapi(model: &Model) -> Js {
     get("/api/oidc/back", "Come back from there", &[parameter("code", &text, false), parameter("state", &text, false)]);
     get("/livez", "Is the process alive", &[]);
     get("/readyz", "Can the store be written, do the facts follow, has the disk room", &[]);
-    get("/metrics", "Counts for Prometheus; behind a proxy to who may change settings", &[]);
+    get("/metrics", "Counts for Prometheus, to who sees everything and may change settings", &[]);
     let text_field = json!({"type": "string"});
     let tried = json!({"type": "object", "required": ["toml", "from", "to"], "additionalProperties": false, "properties": {
         "toml": text_field, "from": text_field, "to": text_field, "grain": text_field, "by": text_field, "calendar": text_field,

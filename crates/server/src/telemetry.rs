@@ -1,9 +1,9 @@
 //! What requests come to: an id and a line in the log for each, and counts for Prometheus. It knows routes, never what was
 //! asked on them.
 
-use crate::app::App;
-use crate::guard;
+use crate::app::{App, Caller};
 use crate::problem::Problem;
+use axum::Extension;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
@@ -116,27 +116,13 @@ pub async fn every_request(State(app): State<Arc<App>>, mut request: Request, ne
     response
 }
 
-/// Counts for Prometheus: to whoever may change settings, and, without a proxy in front, to this machine itself, since
-/// then nobody else comes.
-pub async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let allowed = if app.secure {
-        let (token, inner) = (guard::token(&app, &headers), app.clone());
-        match crate::app::blocking(move || guard::who(&inner, &token)).await {
-            Ok(Some(caller)) if caller.rights.settings() => Ok(()),
-            Ok(Some(_)) => Err(Problem::forbidden("counts are shown to those who may change settings")),
-            Ok(None) => Err(Problem::sign_in()),
-            Err(problem) => Err(problem),
-        }
-    } else {
-        Ok(())
-    };
-    if let Err(problem) = allowed {
-        return problem.into_response();
+/// Counts for Prometheus, to those who see everything and may change settings: they tell how much is done by others.
+pub async fn metrics(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Response, Problem> {
+    if !crate::outflow::watches(&caller) {
+        return Err(Problem::forbidden("counts are shown to those who see all records and may change settings"));
     }
-    match crate::app::blocking(move || Ok(text(&app))).await {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text).into_response(),
-        Err(problem) => problem.into_response(),
-    }
+    let text = crate::app::blocking(move || Ok(text(&app))).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (header::CACHE_CONTROL, "no-store")], text).into_response())
 }
 
 /// Writing to a text cannot fail.

@@ -21,6 +21,11 @@ impl Store {
         self.inner.seen.0.lock().ok().and_then(|seen| seen.get(hash).copied()).map_or(written, |kept| kept.max(written))
     }
 
+    /// What could not be written so far.
+    pub(crate) fn unwritten(&self) -> Vec<(String, i64)> {
+        self.inner.seen.0.lock().map(|seen| seen.iter().map(|(hash, at)| (hash.clone(), *at)).collect()).unwrap_or_default()
+    }
+
     /// Notes that a session or token is used; a failure to write it stops nobody.
     pub(crate) fn note_seen(&self, sql: &'static str, hash: String, last: Option<i64>, now: i64) {
         if last.is_some_and(|last| now <= last + AGAIN) {

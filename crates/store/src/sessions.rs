@@ -108,7 +108,12 @@ impl Store {
     /// Opens a session under a new token.
     pub fn open_session(&self, session: &str, actor: &str, agent: &str, by_link: bool, now: i64) -> Result<()> {
         let (session, actor, agent) = (hash(session), actor.to_string(), agent.chars().take(200).collect::<String>());
+        let unwritten = self.unwritten();
         self.effect(move |c| {
+            // Those that are in use, though that could not be written, are not over.
+            for (hash, at) in unwritten {
+                c.execute("update session set seen_at = max(seen_at, ?2) where token_hash = ?1", params![hash, at])?;
+            }
             c.execute("delete from session where expires_at < ?1 or seen_at < ?2", params![now, now - IDLE])?;
             c.execute(
                 "insert into session (token_hash, actor, created_at, seen_at, expires_at, agent, by_link, proved_at) values (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?3)",

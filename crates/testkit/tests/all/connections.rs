@@ -108,7 +108,8 @@ fn s5_who_takes_nothing_of_an_answer_is_let_go() {
     server.store.commit(Commit { actor: "owner".into(), at: NOW, changes: vec![Change::create("attachment", id, record)], key: None }).unwrap();
     let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
     stream.write_all(head(server.port, "GET", &format!("/api/records/attachments/{id}/file"), "").as_bytes()).unwrap();
-    let connections = || -> usize { server.send("GET", "/metrics", &[], None).body.lines().find_map(|l| l.strip_prefix("northing_connections ").map(|n| n.parse().unwrap())).unwrap() };
+    let session = format!("sid={}", crate::ending::SESSION);
+    let connections = || -> usize { server.send("GET", "/metrics", &[("Cookie", &session)], None).body.lines().find_map(|l| l.strip_prefix("northing_connections ").map(|n| n.parse().unwrap())).unwrap() };
     let gone = (0..2_400).any(|n| (n > 20 && connections() == 1) || { std::thread::sleep(Duration::from_millis(50)); false });
     assert!(gone, "the connection is still held");
     assert!(until_closed(&mut stream).len() < 24 << 20, "all of it came");

@@ -131,7 +131,7 @@ fn s6_reading_writes_nothing_that_it_cannot_do_without() {
     };
     let server = start_where(fill, Env::new(move || own.load(Ordering::Relaxed), Uuid::now_v7), |_| {});
     let cookie = server.sign_in();
-    let terms = northing_store::TokenTerms { actor: "owner".into(), name: "program".into(), read_only: true, rights: None, now: NOW, expires_at: NOW + 6 * 86_400 };
+    let terms = northing_store::TokenTerms { actor: "owner".into(), name: "program".into(), read_only: true, now: NOW, expires_at: NOW + 6 * 86_400, rights: None };
     server.store.add_token("a program", terms, None).unwrap();
     let db = rusqlite::Connection::open(server.folder.path().join("northing.db")).unwrap();
     for table in ["session", "token", "taken", "trial"] {
@@ -147,6 +147,10 @@ fn s6_reading_writes_nothing_that_it_cannot_do_without() {
             assert_eq!(server.send("GET", path, &[("Authorization", "Bearer a program")], None).status, 200, "{path}");
         }
     }
+    // Whoever signs in when writing goes on does not end the others.
+    db.execute_batch("drop trigger no_insert_session; drop trigger no_update_session").unwrap();
+    server.store.open_session("another", "owner", "test", false, clock.load(Ordering::Relaxed)).unwrap();
+    assert_eq!(server.send("GET", "/api/session", &[("Cookie", &cookie)], None).status, 200);
     // What nobody used for half a day is over all the same.
     clock.fetch_add(13 * 3_600, Ordering::Relaxed);
     assert_eq!(server.send("GET", "/api/session", &[("Cookie", &cookie)], None).status, 401);

@@ -168,7 +168,7 @@ fn requests(server: &Server, model: &Model) -> Vec<String> {
                     let all: Vec<&str> = model.metrics.keys().map(String::as_str).collect();
                     found.push(format!("/api/ask?metrics={}&from=2024-02-01&to=2024-04-01&where={}", all[..10].join(","), encoded("owner.name = 'vic'")));
                 }
-                (_, "/api/metrics" | "/api/model" | "/api/session" | "/api/me/sessions" | "/api/outflow") => found.push(path.clone()),
+                (_, "/api/metrics" | "/api/model" | "/api/session" | "/api/me/sessions" | "/api/outflow" | "/metrics") => found.push(path.clone()),
                 (_, "/api/metrics/{id}") => found.extend(model.metrics.keys().map(|m| format!("/api/metrics/{m}"))),
                 (_, "/api/metrics/{id}/cohorts") => found.extend(["revenue", "repeat_purchases"].map(|m| format!("/api/metrics/{m}/cohorts?from=2024-01-01&to=2024-04-01"))),
                 (_, "/api/metrics/{id}/drill") => found.extend(model.metrics.keys().flat_map(|m| ["numerator", "denominator"].map(|side| format!("/api/metrics/{m}/drill?from=2024-02-01&to=2024-04-01&side={side}")))),
