@@ -277,7 +277,7 @@ fn go(app: &App, upload: &Upload, mapping: &Mapping, actor: String, dry: bool, t
     let file = upload.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let plan = mapping.plan(object, &app.labels, &file, &upload.delimiter, &upload.stem, &upload.headings);
     let terms = Terms { actor, dry, go_on: told, on_left: &|_, _| () };
-    import_on(&terms, &app.store, &app.env, &plan, &upload.path, &mut |_, _| {}).map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "import", "The file cannot be imported so", e.to_string()))
+    import_on(&terms, &app.store, &app.env, &plan, &upload.path, &mut |_, _| {}).map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "import", "The file cannot be imported so", e.to_string().replace(&file, &upload.name)))
 }
 
 /// A list of those who sign in is brought in by somebody who has just proved who they are.

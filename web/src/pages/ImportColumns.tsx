@@ -97,7 +97,7 @@ export function Columns({ upload, mapping, onChange, onInto, onRun }: { upload: 
           </Table>
           {check.error ? <Failure error={check.error} /> : (
             <div className={css.would}>
-              <span role="status">{!ready ? t('import.looking') : check.data.problem ?? t('import.would', numbers(check.data))}</span>
+              <span role="status">{!ready ? t('import.looking') : check.data.problem ? t('import.ask') : t('import.would', numbers(check.data))}</span>
               <button type="button" className={`${ui.button} ${ui.primary}`} disabled={!ready || whole === 0} onClick={onRun}>{t('import.go', { count: whole })}</button>
             </div>
           )}
