@@ -86,7 +86,7 @@ pub fn found(app: &App, snapshot: &Snapshot, caller: &Caller, name: &str, params
     let words = params.search.as_deref().map(str::trim).filter(|w| !w.is_empty());
     let sort = params.sort.as_deref().map_or_else(|| if words.is_some() { Vec::new() } else { def.sort.clone() }, |s| s.split(',').filter(|s| !s.is_empty()).map(str::to_string).collect());
     let filter = params.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::bad)?;
-    let among = words.map(|words| crate::search::within(app, snapshot, def, words)).transpose()?;
+    let among = words.map(|words| crate::search::within(app, snapshot, caller, def, words)).transpose()?;
     let query = ListQuery { filter, among, sort, offset, limit };
     facts_list(snapshot, &def.name, &query, app.env.now()).map_err(Problem::bad)
 }

@@ -29,13 +29,13 @@ const FOUND_WITHIN: usize = 500;
 const LOOKED_THROUGH: usize = 20_000;
 
 /// The rows of one object that are found by words, best first, by the same rules as among all objects.
-pub fn within(app: &App, snapshot: &Snapshot, def: &ObjectDef, words: &str) -> Result<Vec<u32>, Problem> {
+pub fn within(app: &App, snapshot: &Snapshot, caller: &Caller, def: &ObjectDef, words: &str) -> Result<Vec<u32>, Problem> {
     if words.chars().count() > LONGEST {
         return Err(Problem { field: Some("search".into()), ..Problem::bad("search: at most 200 characters") });
     }
     let mut rows = northing_facts::search::within(snapshot, &def.name, words, FOUND_WITHIN);
     let mut titles = app.store.titles(&def.name, LOOKED_THROUGH)?;
-    let begin = app.store.titled(&def.name, words, LOOKED_THROUGH)?;
+    let begin = app.store.titled(&def.name, words, FOUND_WITHIN, |id| caller.sees(snapshot, &def.name, id))?;
     // What may not be seen is left out before anything is found and cut off: it must not even keep others from being found.
     let asked: HashSet<Uuid> = titles.iter().chain(&begin).map(|t| t.0).collect();
     let places = snapshot.rows_of(&def.name, &asked);
