@@ -155,6 +155,7 @@ impl Past {
         }
     }
 
+    /// Makes facts in their turn, and lets go of them once nobody has asked for long.
     async fn make(self: Arc<Self>, slot: Arc<Slot>, store: Store, place: Arc<Place>) {
         let turn = self.making.acquire().await;
         let made = if turn.is_err() || slot.unwanted.load(Ordering::SeqCst) { None } else { self.made(&slot, store, place).await };
@@ -166,13 +167,20 @@ impl Past {
         slot.made.send_modify(|now| *now = made.or(Some(Made::Not(Problem::busy("facts of that day are still being made; try again in a few seconds")))));
         self.forget(|own, _| !kept && Arc::ptr_eq(own, &slot));
         self.forget(|_, more| more);
-        if kept {
-            let mut last = 0;
-            while slot.used.load(Ordering::Relaxed) != last {
-                last = slot.used.load(Ordering::Relaxed);
-                tokio::time::sleep(IDLE).await;
+        if !kept {
+            return;
+        }
+        let (mut last, own) = (slot.used.load(Ordering::Relaxed), Arc::downgrade(&slot));
+        drop(slot);
+        loop {
+            tokio::time::sleep(IDLE).await;
+            // What others let go of must not stay because of this.
+            let Some(slot) = own.upgrade() else { return };
+            let used = slot.used.load(Ordering::Relaxed);
+            if used == last {
+                return self.forget(|own, _| Arc::ptr_eq(own, &slot));
             }
-            self.forget(|own, _| Arc::ptr_eq(own, &slot));
+            last = used;
         }
     }
 
