@@ -13,7 +13,7 @@ use northing_store::Store;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 /// Instants that are kept, that may wait to be made, and that one person may wait for.
 const KEPT: usize = 4;
@@ -35,8 +35,9 @@ type Which = (u64, String, u64);
 pub struct Past {
     memory: Arc<Memory>,
     all: Mutex<Vec<Arc<Slot>>>,
-    /// One is made at a time.
+    /// One is made at a time, always on the same thread: what the allocator keeps for a thread, it keeps once.
     making: Semaphore,
+    thread: rayon::ThreadPool,
 }
 
 struct Slot {
@@ -110,11 +111,12 @@ impl Slot {
 }
 
 impl Past {
-    pub fn new(memory: &Arc<Memory>) -> Arc<Self> {
-        let past = Arc::new(Self { memory: memory.clone(), all: Mutex::default(), making: Semaphore::new(1) });
+    pub fn new(memory: &Arc<Memory>) -> Result<Arc<Self>, crate::ServeError> {
+        let thread = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "past".into()).build().map_err(std::io::Error::other)?;
+        let past = Arc::new(Self { memory: memory.clone(), all: Mutex::default(), making: Semaphore::new(1), thread });
         let weak: std::sync::Weak<Self> = Arc::downgrade(&past);
         memory.register(weak);
-        past
+        Ok(past)
     }
 
     /// The facts of a place as they stood when the log ended there.
@@ -204,15 +206,17 @@ impl Past {
             }));
         };
         let (own, up_to) = (slot.clone(), slot.which.2);
-        let made = tokio::task::spawn_blocking(move || Facts::replay_while(&store, up_to, place.view.clone(), &|| !own.unwanted.load(Ordering::SeqCst)).map(|mut facts| facts.snapshot())).await;
-        match made {
-            Ok(Ok(facts)) => {
+        let replay = move || Facts::replay_while(&store, up_to, place.view.clone(), &|| !own.unwanted.load(Ordering::SeqCst)).map(|mut facts| facts.snapshot());
+        let (tell, told) = oneshot::channel();
+        self.thread.spawn(move || drop(tell.send(std::panic::catch_unwind(std::panic::AssertUnwindSafe(replay)))));
+        match told.await {
+            Ok(Ok(Ok(facts))) => {
                 hold.settle(facts.bytes());
                 Some(Made::There(Arc::new(Then { facts, _hold: hold })))
             }
-            Ok(Err(FactsError::Unwanted)) => None,
-            Ok(Err(e)) => Some(Made::Not(Problem::internal(e))),
-            Err(e) => Some(Made::Not(Problem::internal(e))),
+            Ok(Ok(Err(FactsError::Unwanted))) => None,
+            Ok(Ok(Err(e))) => Some(Made::Not(Problem::internal(e))),
+            Ok(Err(_)) | Err(_) => Some(Made::Not(Problem::internal("facts of the past could not be made"))),
         }
     }
 }
