@@ -37,6 +37,8 @@ pub struct Past {
     all: Mutex<Vec<Arc<Slot>>>,
     /// One is made at a time, always on the same thread: what the allocator keeps for a thread, it keeps once.
     making: Semaphore,
+    /// Where in the log an instant lies is looked up by one at a time: each may read all of it.
+    looking: Semaphore,
     thread: rayon::ThreadPool,
 }
 
@@ -113,10 +115,18 @@ impl Slot {
 impl Past {
     pub fn new(memory: &Arc<Memory>) -> Result<Arc<Self>, crate::ServeError> {
         let thread = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "past".into()).build().map_err(std::io::Error::other)?;
-        let past = Arc::new(Self { memory: memory.clone(), all: Mutex::default(), making: Semaphore::new(1), thread });
+        let past = Arc::new(Self { memory: memory.clone(), all: Mutex::default(), making: Semaphore::new(1), looking: Semaphore::new(1), thread });
         let weak: std::sync::Weak<Self> = Arc::downgrade(&past);
         memory.register(weak);
         Ok(past)
+    }
+
+    /// The last change that had been made at an instant.
+    pub async fn seq_at(&self, store: &Store, instant: i64) -> Result<u64, Problem> {
+        let turn = tokio::time::timeout(PATIENCE, self.looking.acquire()).await;
+        let _turn = turn.map_err(|_| Problem::busy("other questions are being answered; try again in a few seconds"))?.map_err(Problem::internal)?;
+        let store = store.clone();
+        crate::app::blocking(move || Ok(store.seq_at(instant)?)).await
     }
 
     /// The facts of a place as they stood when the log ended there.
