@@ -235,7 +235,7 @@ mod tests {
         assert!(memory.used() <= 50_000, "what is kept has up to half: {}", memory.used());
         memory.tick();
         assert_eq!(a.get(38), Some(38));
-        let all = memory.take(95_000).unwrap();
+        let all = memory.take(95_000).expect("room");
         assert!(memory.used() <= 100_000);
         assert!(memory.take(10_000).is_none(), "there is no more than there is");
         drop(all);
@@ -250,7 +250,7 @@ mod tests {
         shelf.put(1, 1, 500);
         shelf.put(1, 2, 700);
         assert_eq!((shelf.get(1), memory.used()), (Some(2), 700 + ENTRY));
-        let hold = memory.take(10).unwrap();
+        let hold = memory.take(10).expect("room");
         hold.settle(50);
         assert_eq!(memory.used(), 750 + ENTRY);
     }

@@ -145,7 +145,7 @@ impl App {
             imports: imports::Imports::default(),
             jobs: bulk::Jobs::default(),
             questions: Questions::new(&memory)?,
-            past: Past::new(&memory),
+            past: Past::new(&memory)?,
             work: Turns::new(WORK_AT_ONCE, 1, bulk::EACH + imports::EACH),
             memory,
             outflow: outflow::Outflow::default(),

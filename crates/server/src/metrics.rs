@@ -1,6 +1,6 @@
 //! Metrics over HTTP: the model and its words, the catalogue, questions, explanations, drill-down.
 
-use crate::app::{App, Caller, blocking};
+use crate::app::{App, Caller};
 use crate::past::Then;
 use crate::problem::Problem;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -127,8 +127,7 @@ impl Asked {
         let instant = northing_model::value::parse_instant(text)
             .or_else(|| northing_model::value::parse_date(text).map(|d| zone.midnight(d)))
             .ok_or_else(|| Problem::bad(format!("as_of: '{text}' is not an instant; write it like 2024-05-31T09:30:00Z")))?;
-        let store = app.store.clone();
-        let seq = blocking(move || Ok(store.seq_at(instant)?)).await?;
+        let seq = app.past.seq_at(&app.store, instant).await?;
         Ok((Facts::Then(app.past.at(&app.store, &caller.place, seq, &caller.actor).await?), instant))
     }
 

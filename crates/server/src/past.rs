@@ -13,7 +13,7 @@ use northing_store::Store;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 /// Instants that are kept, that may wait to be made, and that one person may wait for.
 const KEPT: usize = 4;
@@ -35,8 +35,11 @@ type Which = (u64, String, u64);
 pub struct Past {
     memory: Arc<Memory>,
     all: Mutex<Vec<Arc<Slot>>>,
-    /// One is made at a time.
+    /// One is made at a time, always on the same thread: what the allocator keeps for a thread, it keeps once.
     making: Semaphore,
+    /// Where in the log an instant lies is looked up by one at a time: each may read all of it.
+    looking: Semaphore,
+    thread: rayon::ThreadPool,
 }
 
 struct Slot {
@@ -110,11 +113,20 @@ impl Slot {
 }
 
 impl Past {
-    pub fn new(memory: &Arc<Memory>) -> Arc<Self> {
-        let past = Arc::new(Self { memory: memory.clone(), all: Mutex::default(), making: Semaphore::new(1) });
+    pub fn new(memory: &Arc<Memory>) -> Result<Arc<Self>, crate::ServeError> {
+        let thread = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "past".into()).build().map_err(std::io::Error::other)?;
+        let past = Arc::new(Self { memory: memory.clone(), all: Mutex::default(), making: Semaphore::new(1), looking: Semaphore::new(1), thread });
         let weak: std::sync::Weak<Self> = Arc::downgrade(&past);
         memory.register(weak);
-        past
+        Ok(past)
+    }
+
+    /// The last change that had been made at an instant.
+    pub async fn seq_at(&self, store: &Store, instant: i64) -> Result<u64, Problem> {
+        let turn = tokio::time::timeout(PATIENCE, self.looking.acquire()).await;
+        let _turn = turn.map_err(|_| Problem::busy("other questions are being answered; try again in a few seconds"))?.map_err(Problem::internal)?;
+        let store = store.clone();
+        crate::app::blocking(move || Ok(store.seq_at(instant)?)).await
     }
 
     /// The facts of a place as they stood when the log ended there.
@@ -155,6 +167,7 @@ impl Past {
         }
     }
 
+    /// Makes facts in their turn, and lets go of them once nobody has asked for long.
     async fn make(self: Arc<Self>, slot: Arc<Slot>, store: Store, place: Arc<Place>) {
         let turn = self.making.acquire().await;
         let made = if turn.is_err() || slot.unwanted.load(Ordering::SeqCst) { None } else { self.made(&slot, store, place).await };
@@ -166,13 +179,20 @@ impl Past {
         slot.made.send_modify(|now| *now = made.or(Some(Made::Not(Problem::busy("facts of that day are still being made; try again in a few seconds")))));
         self.forget(|own, _| !kept && Arc::ptr_eq(own, &slot));
         self.forget(|_, more| more);
-        if kept {
-            let mut last = 0;
-            while slot.used.load(Ordering::Relaxed) != last {
-                last = slot.used.load(Ordering::Relaxed);
-                tokio::time::sleep(IDLE).await;
+        if !kept {
+            return;
+        }
+        let (mut last, own) = (slot.used.load(Ordering::Relaxed), Arc::downgrade(&slot));
+        drop(slot);
+        loop {
+            tokio::time::sleep(IDLE).await;
+            // What others let go of must not stay because of this.
+            let Some(slot) = own.upgrade() else { return };
+            let used = slot.used.load(Ordering::Relaxed);
+            if used == last {
+                return self.forget(|own, _| Arc::ptr_eq(own, &slot));
             }
-            self.forget(|own, _| Arc::ptr_eq(own, &slot));
+            last = used;
         }
     }
 
@@ -196,15 +216,17 @@ impl Past {
             }));
         };
         let (own, up_to) = (slot.clone(), slot.which.2);
-        let made = tokio::task::spawn_blocking(move || Facts::replay_while(&store, up_to, place.view.clone(), &|| !own.unwanted.load(Ordering::SeqCst)).map(|mut facts| facts.snapshot())).await;
-        match made {
-            Ok(Ok(facts)) => {
+        let replay = move || Facts::replay_while(&store, up_to, place.view.clone(), &|| !own.unwanted.load(Ordering::SeqCst)).map(|mut facts| facts.snapshot());
+        let (tell, told) = oneshot::channel();
+        self.thread.spawn(move || drop(tell.send(std::panic::catch_unwind(std::panic::AssertUnwindSafe(replay)))));
+        match told.await {
+            Ok(Ok(Ok(facts))) => {
                 hold.settle(facts.bytes());
                 Some(Made::There(Arc::new(Then { facts, _hold: hold })))
             }
-            Ok(Err(FactsError::Unwanted)) => None,
-            Ok(Err(e)) => Some(Made::Not(Problem::internal(e))),
-            Err(e) => Some(Made::Not(Problem::internal(e))),
+            Ok(Ok(Err(FactsError::Unwanted))) => None,
+            Ok(Ok(Err(e))) => Some(Made::Not(Problem::internal(e))),
+            Ok(Err(_)) | Err(_) => Some(Made::Not(Problem::internal("facts of the past could not be made"))),
         }
     }
 }

@@ -91,6 +91,9 @@ struct Inner {
     waiting: AtomicUsize,
 }
 
+/// Read connections that are kept between reads.
+const MOST_IDLE: usize = 8;
+
 impl Store {
     /// Opens or creates the workspace database in `folder`, brings its schema up to date and starts the writer.
     pub fn open(folder: &Path) -> Result<Self> {
@@ -188,8 +191,11 @@ impl Store {
             None => open_connection(&self.inner.path, true)?,
         };
         let result = f(&connection);
+        // Each keeps pages in memory: those of a rush are let go when it is over.
         if let Ok(mut pool) = self.inner.readers.lock() {
-            pool.push(connection);
+            if pool.len() < MOST_IDLE {
+                pool.push(connection);
+            }
         }
         result
     }

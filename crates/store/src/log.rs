@@ -92,7 +92,8 @@ impl Store {
     pub fn seq_at(&self, instant: i64) -> Result<u64> {
         // `at` follows the caller's clock and may step back; the log's order decides.
         self.read(|c| {
-            let sql = "select coalesce(max(seq), 0) from change where at <= ?1";
+            // From the end, so that only what is younger is looked at.
+            let sql = "select coalesce((select seq from change where at <= ?1 order by seq desc limit 1), 0)";
             Ok(c.query_row(sql, [instant], |r| r.get::<_, i64>(0))? as u64)
         })
     }

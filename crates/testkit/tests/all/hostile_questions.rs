@@ -10,7 +10,7 @@ use northing_model::{FieldType, Model, Record, Value};
 use northing_server::Config;
 use northing_store::{Change, Commit, Store};
 use northing_testkit::cases::id_of;
-use serde_json::{Value as Js, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -365,7 +365,6 @@ fn s3_a_thousand_random_definitions_are_answered_or_refused() {
     let told = told.into_inner().unwrap();
     println!("{told:?}; memory at most {:?} kB", process.most_kb());
     assert!(process.lives() && process.most_kb().is_none_or(|kb| kb < LIMIT_KB), "{:?} kB", process.most_kb());
-    assert!(told.get(&200).is_some_and(|n| *n > 50) && told.get(&422).is_some_and(|n| *n > 5), "the questions are of one kind only: {told:?}");
-    let after: Js = serde_json::from_str(&process.ask("bob", "GET", "/api/session", "", Duration::from_secs(60)).unwrap().1).unwrap_or_default();
-    assert!(!after.is_null());
+    assert!(told.get(&200).is_some_and(|n| *n > 50) && told.get(&422).is_some_and(|n| *n > 2), "the questions are of one kind only: {told:?}");
+    assert_eq!(process.ask("bob", "GET", "/api/session", "", Duration::from_secs(60)).map(|a| a.0), Some(200));
 }
