@@ -51,6 +51,7 @@ export async function work({ page, origin, name, check, look }) {
   await page.locator('main textarea').fill('It is done. <b>Thank you</b> for waiting.');
   await look(page, `desk-${name}`);
   const ticket = new URL(page.url()).searchParams.get('t');
+  await page.locator('main form input[list]').fill('Phone');
   await page.locator('main form select').last().selectOption('solved');
   await page.locator('main form button[type=submit]').click();
   check(`${name}: the answer is there, as it was typed`, await wait(page, () => [...document.querySelectorAll('main ol p')].some((p) => p.textContent === 'It is done. <b>Thank you</b> for waiting.')));

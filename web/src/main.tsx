@@ -1,4 +1,5 @@
 import '@fontsource-variable/inter/wght.css';
+import './styles/fallback.css';
 import './styles/vazirmatn.css';
 import './styles/tokens.css';
 import { QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query';

@@ -3,12 +3,14 @@
 //! A role's rights are JSON: `{"settings": true, "*": {"see": "all", "change": "own", "create": true, "delete": "none",
 //! "export": false}, "deal": {"hide": ["amount"], "read_only": ["owner"]}}`. What an object does not say, `*` says.
 //! `settings` opens what belongs to nobody and changes what others see: users, roles, pipelines, rates, declarations.
+//! Of colleagues everybody sees the names; how they sign in, and what roles say, those who see all of them or may change
+//! settings. A program's token may have less than its owner, by object, and never more.
 
 use crate::Result;
 use northing_facts::{Sees, Snapshot, View};
 use northing_model::{Model, ObjectDef, Value};
-use northing_store::Store;
-use serde::Deserialize;
+use northing_store::{Change, Op, Store};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -50,6 +52,32 @@ struct Role {
     objects: BTreeMap<String, Said>,
 }
 
+/// What a program may do with records of an object, of what its owner may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    #[default]
+    None,
+    See,
+    Change,
+}
+
+/// The part of its owner's rights that a program has, by object; what is not named, `*` says.
+pub type Scope = BTreeMap<String, Reach>;
+
+/// What of objects that everybody sees is for those who see all of their records or may change settings.
+const KEPT: [(&str, &str); 3] = [("user", "email"), ("user", "access"), ("access_role", "rights")];
+
+/// Does a change open a door: may somebody get in by it, or do what they could not before?
+pub fn opens_a_door(object: &ObjectDef, change: &Change) -> bool {
+    let mut doors = object.doors();
+    object.name == "access_role"
+        || match change.op {
+            Op::Create | Op::Update => doors.any(|f| change.fields.contains_key(&f.name)),
+            Op::Delete | Op::Restore => doors.next().is_some(),
+        }
+}
+
 /// What everybody sees and only `settings` lets change.
 fn is_basic(object: &ObjectDef) -> bool {
     object.structural || SETTINGS.contains(&object.name.as_str())
@@ -73,6 +101,8 @@ pub struct Rights {
     role: Option<Role>,
     own: BTreeSet<Uuid>,
     team: BTreeSet<Uuid>,
+    /// Of a program that was given a part of these.
+    scope: Option<Scope>,
 }
 
 /// Checks the JSON of a role against the model; what is wrong with it.
@@ -95,13 +125,14 @@ pub fn check(model: &Model, rights: &str) -> std::result::Result<(), String> {
 impl Rights {
     /// Everything: the owner, and the command line on its own files.
     pub fn owner() -> Self {
-        Self { user: None, name: "Owner".into(), role: None, own: BTreeSet::new(), team: BTreeSet::new() }
+        Self { user: None, name: "Owner".into(), role: None, own: BTreeSet::new(), team: BTreeSet::new(), scope: None }
     }
 
     /// Those of an actor as its session names it; none for people who are gone or have no role.
     pub fn of(store: &Store, whole: &Snapshot, actor: &str, now: i64) -> Result<Option<Self>> {
         if actor == OWNER {
-            return Ok(Some(Self::owner()));
+            let owner = Self::owner();
+            return Ok(Some(Self { name: store.credential(actor)?.name.unwrap_or(owner.name), ..owner }));
         }
         let Ok(user) = Uuid::parse_str(actor) else { return Ok(None) };
         let Ok((record, _)) = store.get("user", user) else { return Ok(None) };
@@ -120,7 +151,29 @@ impl Rights {
             team.extend(members(whole, id));
         }
         let name = record.get("name").and_then(Value::as_text).unwrap_or_default().to_string();
-        Ok(Some(Self { user: Some(user), name, role: Some(role), own, team }))
+        Ok(Some(Self { user: Some(user), name, role: Some(role), own, team, scope: None }))
+    }
+
+    /// The same as far as a program's token lets it.
+    pub fn within(self, scope: Scope) -> Self {
+        Self { scope: Some(scope), ..self }
+    }
+
+    fn reach(&self, object: &str) -> Reach {
+        self.scope.as_ref().map_or(Reach::Change, |s| s.get(object).or_else(|| s.get("*")).copied().unwrap_or_default())
+    }
+
+    /// Can a program be given this part of these rights? What it may not be given, in words.
+    pub fn check(&self, model: &Model, scope: &Scope) -> std::result::Result<(), String> {
+        let view = self.view(model);
+        for (name, reach) in scope.iter().filter(|(name, _)| *name != "*") {
+            let object = model.object(name).filter(|o| !o.derived && view.as_ref().is_none_or(|v| v.sees(&o.name)));
+            let object = object.ok_or_else(|| format!("there is no object '{name}'"))?;
+            if *reach == Reach::Change && ![Action::Create, Action::Change, Action::Delete].into_iter().any(|a| self.may(object, a)) {
+                return Err(format!("you may not change {} yourself", object.plural));
+            }
+        }
+        Ok(())
     }
 
     fn said<T: Copy>(&self, object: &str, read: impl Fn(&Said) -> Option<T>) -> Option<T> {
@@ -134,21 +187,35 @@ impl Rights {
 
     /// What the facts of this person leave out; nothing is `None`.
     pub fn view(&self, model: &Model) -> Option<View> {
-        let role = self.role.as_ref()?;
+        if self.role.is_none() && self.scope.is_none() {
+            return None;
+        }
         let mut view = View::default();
         for object in model.objects.iter().filter(|o| !o.derived) {
-            let level = self.said(&object.name, |s| s.see).unwrap_or_default();
+            let level = match &self.role {
+                _ if self.reach(&object.name) == Reach::None => Level::None,
+                None => Level::All,
+                Some(_) => self.said(&object.name, |s| s.see).unwrap_or_default(),
+            };
             let basic = is_basic(object);
+            let mut hide = |field: &str| view.hidden.entry(object.name.clone()).or_default().extend([field.to_string()]);
+            if level < Level::All && !self.settings() {
+                KEPT.iter().filter(|(of, _)| *of == object.name).for_each(|(_, field)| hide(field));
+            }
             let sees = match level {
                 Level::All => Sees::All,
                 _ if basic => Sees::All,
                 Level::None => continue,
-                level => Sees::Of(self.people(level).clone()),
+                level => {
+                    // That one is taken already would tell of a record that is not seen.
+                    hide("external_id");
+                    Sees::Of(self.people(level).clone())
+                }
             };
             view.objects.insert(object.name.clone(), sees);
         }
-        for (object, said) in role.objects.iter().filter(|(_, said)| !said.hide.is_empty()) {
-            view.hidden.insert(object.clone(), said.hide.clone());
+        for (object, said) in self.role.iter().flat_map(|r| &r.objects).filter(|(_, said)| !said.hide.is_empty()) {
+            view.hidden.entry(object.clone()).or_default().extend(said.hide.iter().cloned());
         }
         let whole = view.hidden.is_empty() && model.objects.iter().filter(|o| !o.derived).all(|o| view.objects.get(&o.name) == Some(&Sees::All));
         (!whole).then_some(view)
@@ -161,6 +228,10 @@ impl Rights {
 
     pub fn level(&self, object: &ObjectDef, action: Action) -> Level {
         if object.single && matches!(action, Action::Create | Action::Delete) {
+            return Level::None;
+        }
+        let needed = if action == Action::Export { Reach::See } else { Reach::Change };
+        if self.reach(&object.name) < needed {
             return Level::None;
         }
         let Some(role) = &self.role else { return Level::All };
@@ -192,7 +263,7 @@ impl Rights {
 
     /// May settings be changed, people invited, imports run?
     pub fn settings(&self) -> bool {
-        self.role.as_ref().is_none_or(|r| r.settings)
+        self.scope.is_none() && self.role.as_ref().is_none_or(|r| r.settings)
     }
 
     /// Whose a new record of theirs is, where nobody is named and they see only some.

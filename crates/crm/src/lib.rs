@@ -3,6 +3,7 @@
 //! Uses the store's one write path and must not know of HTTP.
 
 pub mod access;
+pub mod check;
 pub mod demo;
 pub mod env;
 pub mod import;
@@ -15,6 +16,8 @@ pub use env::Env;
 pub enum CrmError {
     #[error(transparent)]
     Store(#[from] northing_store::StoreError),
+    #[error(transparent)]
+    Facts(#[from] northing_facts::FactsError),
     #[error("{0}")]
     Plan(String),
     #[error("{file}: {problem}")]

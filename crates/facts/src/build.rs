@@ -39,7 +39,7 @@ pub(crate) const EVER: i64 = -62_135_596_800;
 pub(crate) const NEVER: i64 = 253_402_300_799;
 
 /// Objects whose children derivations ask for.
-const LINKED: [&str; 10] = ["customer", "lead", "order", "deal", "contract", "expense", "ticket", "send", "survey_invite", "consent_event"];
+const LINKED: [&str; 11] = ["customer", "lead", "order", "deal", "contract", "expense", "sales_plan", "ticket", "send", "survey_invite", "consent_event"];
 
 pub struct Facts {
     pub(crate) model: Arc<Model>,
@@ -79,7 +79,7 @@ impl Facts {
         let known = Known::find(&schemas).ok_or_else(|| FactsError::Expression("the model lacks an object or field that facts derive from".into()))?;
         let linked: Vec<usize> = LINKED.iter().filter_map(|n| model.object_index(n)).collect();
         // Nearly everything points at a user; only what users are derived from is followed back.
-        let users = [known.user_action.table, known.user_version.table];
+        let users = [known.user_action.table, known.user_version.table, known.interaction.table];
         let work = known.work();
         let followed = |table: usize, column: usize, target: &usize| linked.contains(target) || (*target == known.user.table && (users.contains(&table) || work.iter().any(|w| (w.0, w.1) == (table, column))));
         let links = schemas

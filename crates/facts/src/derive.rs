@@ -13,6 +13,7 @@ mod stall;
 mod survey;
 mod ticket;
 mod user;
+mod win_back;
 
 use crate::Facts;
 use crate::touch::Touched;
@@ -114,6 +115,7 @@ impl Facts {
                 t if t == k.goal.table => self.derive_goal(row),
                 t if t == k.sales_plan.table => self.derive_plan(row),
                 t if t == k.time_entry.table => self.derive_time_entry(row),
+                t if t == k.interaction.table => self.derive_interaction(row),
                 _ => {}
             }
             self.progress.step();
@@ -129,8 +131,8 @@ impl Facts {
     }
 
     /// Tables whose rows are derived without the others' help.
-    pub(crate) fn alone(&self) -> [usize; 9] {
+    pub(crate) fn alone(&self) -> [usize; 10] {
         let k = self.known;
-        [k.ticket.table, k.send.table, k.consent_event.table, k.survey_response.table, k.survey_invite.table, k.user.table, k.goal.table, k.sales_plan.table, k.time_entry.table]
+        [k.ticket.table, k.send.table, k.consent_event.table, k.survey_response.table, k.survey_invite.table, k.user.table, k.goal.table, k.sales_plan.table, k.time_entry.table, k.interaction.table]
     }
 }

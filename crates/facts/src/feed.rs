@@ -60,6 +60,11 @@ impl Feed {
                 };
                 let fine = trouble.is_none();
                 if let Ok(mut problem) = feed.problem.lock() {
+                    match &trouble {
+                        Some(why) if problem.as_ref() != Some(why) => tracing::error!("the facts do not follow: {why}"),
+                        None if problem.is_some() => tracing::info!("the facts follow again"),
+                        _ => {}
+                    }
                     *problem = trouble;
                 }
                 if fine {

@@ -39,7 +39,7 @@ pub fn groups(snapshot: &Snapshot, object: &str, filter: Option<Expr>, by: &str,
         }
         summed.push(column);
     }
-    let rows = list(snapshot, object, &ListQuery { filter, sort: Vec::new(), offset: 0, limit: u32::MAX as usize }, now)?.rows;
+    let rows = list(snapshot, object, &ListQuery { filter, limit: u32::MAX as usize, ..ListQuery::default() }, now)?.rows;
     let mut places: HashMap<i64, usize> = HashMap::new();
     let mut groups: Vec<Group> = Vec::new();
     for row in rows {

@@ -35,13 +35,13 @@ tables! {
         first_solved_secs, solved_at, resolution_secs, resolution_calendar_secs, net_resolution_secs, settle_secs, reopens, handovers,
         contacts, is_one_contact, one_contact_secs, handle_mins, service_cost, service_cost__raw, first_reply_due_at, first_reply_met, resolution_due_at, resolution_met, undated_from, undated_to
     }
-    ticket_version: TicketVersionColumns { ticket, since, until, is_open, status, assignee }
+    ticket_version: TicketVersionColumns { ticket, since, until, is_open, status, assignee, stay_secs, stay_calendar_secs }
     ticket_turn: TurnColumns { ticket, asked_at, replied_at, turn_secs, turn_calendar_secs, user }
-    message: MessageColumns { ticket, at, author, is_public, user }
+    message: MessageColumns { ticket, at, author, is_public, is_draft, user }
     question_version: QuestionColumns { lowest, highest, favourable, good_from, good_to, bad_from, bad_to }
     survey_invite: InviteColumns { sent_at, answered_at, answer_secs }
     survey_response: ResponseColumns { question, invite, answered_at, value, grade, favour }
-    send: SendColumns { campaign_sent, customer, sent_at, opened_at, open_secs, clicked_at, click_secs, raw_open_secs, raw_click_secs, spent, spent__raw }
+    send: SendColumns { campaign_sent, customer, sent_at, delivery, opened_at, open_secs, clicked_at, click_secs, raw_open_secs, raw_click_secs, spent, spent__raw }
     send_event: SendEventColumns { send, at, kind, link, agent, is_machine, customer, campaign_sent, is_human }
     consent_event: ConsentColumns { email, customer, at, kind, mailing_list }
     subscription: SubscriptionColumns { consent_event, since, until }
@@ -76,8 +76,8 @@ tables! {
     }
     expense: ExpenseColumns { customer, amount, amount__raw, amount__cur, incurred_on, service_from, service_to }
     expense_share: ShareColumns { expense, purpose, at, amount, amount__raw }
-    interaction: InteractionColumns { at, kind, direction, author, connected, customer, lead, deal }
-    customer_active: ActiveColumns { customer, active_since, active_until, basis }
+    interaction: InteractionColumns { at, kind, direction, author, connected, customer, lead, deal, user, user_role }
+    customer_active: ActiveColumns { customer, active_since, active_until, basis, return_secs, return_value, return_value__raw, campaign_sent, reached }
 }
 
 impl Known {

@@ -36,6 +36,8 @@ pub use view::{Sees, View};
 
 #[derive(Debug, thiserror::Error)]
 pub enum FactsError {
+    #[error("nobody waits for these facts any more")]
+    Unwanted,
     #[error(transparent)]
     Store(#[from] northing_store::StoreError),
     #[error("{0}")]

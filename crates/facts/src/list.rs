@@ -15,6 +15,8 @@ use std::collections::{BTreeSet, HashMap};
 #[derive(Debug, Clone, Default)]
 pub struct ListQuery {
     pub filter: Option<Expr>,
+    /// Only these rows, in this order where no other is asked for.
+    pub among: Option<Vec<u32>>,
     /// Field paths, `-` in front for descending.
     pub sort: Vec<String>,
     pub offset: usize,
@@ -51,6 +53,9 @@ pub fn list(snapshot: &Snapshot, object: &str, query: &ListQuery, now: i64) -> R
         })
         .collect();
     let mut rows: Vec<u32> = found.concat();
+    if let Some(among) = &query.among {
+        rows = among.iter().copied().filter(|row| rows.binary_search(row).is_ok()).collect();
+    }
     let total = rows.len();
     sort(snapshot, table, &mut rows, query)?;
     let rows = rows.into_iter().skip(query.offset).take(query.limit).collect();

@@ -6,12 +6,15 @@ use crate::build::Facts;
 use crate::progress::Progress;
 use crate::touch::Touched;
 use crate::view::{self, View};
-use crate::{Result, Settings};
+use crate::{FactsError, Result, Settings};
 use northing_model::{FieldDef, Model, ObjectDef, Record, Value};
 use northing_store::{Logged, Moment, Op, Store};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// Entries of the log that are replayed between two looks at whether anybody still waits.
+const REPLAYED: usize = 10_000;
 
 impl Facts {
     /// Reads the whole store as it stands.
@@ -57,26 +60,38 @@ impl Facts {
 
     /// The facts as they stood when the log ended at `up_to`.
     pub fn replay(store: &Store, up_to: u64, view: Option<Arc<View>>) -> Result<Self> {
+        Self::replay_while(store, up_to, view, &|| true)
+    }
+
+    /// The same, as long as somebody wants them.
+    pub fn replay_while(store: &Store, up_to: u64, view: Option<Arc<View>>, wanted: &dyn Fn() -> bool) -> Result<Self> {
         // Deleted records stay known: what was merged into them, or points at them, still does.
-        let mut records: BTreeMap<(String, Uuid), (Record, bool)> = BTreeMap::new();
-        let mut moments: Vec<(String, Uuid, u64, i64, Moment)> = Vec::new();
+        let mut records: HashMap<(Arc<str>, Uuid), (Record, bool)> = HashMap::new();
+        let mut moments: Vec<(Arc<str>, Uuid, u64, i64, Moment)> = Vec::new();
         let mut order = Vec::new();
-        store.replay(up_to, |entry| {
-            let key = (entry.object.clone(), entry.id);
-            if !records.contains_key(&key) {
-                order.push(key.clone());
-            }
-            records.insert(key, (entry.after, entry.op == Op::Delete));
-            moments.extend(entry.moments.into_iter().map(|m| (entry.object.clone(), entry.id, entry.seq, entry.at, m)));
-        })?;
-        let settings = order.iter().filter(|(o, _)| o == "workspace").map(|k| &records[k]).find(|(_, deleted)| !deleted).map(|(r, _)| r.clone()).unwrap_or_default();
+        // Many records of few objects: their names are shared.
+        let mut names: BTreeMap<String, Arc<str>> = BTreeMap::new();
+        for from in (0..up_to).step_by(REPLAYED) {
+            let go_on = || if wanted() { Ok(()) } else { Err(FactsError::Unwanted) };
+            go_on()?;
+            store.replay_after(from, up_to.min(from + REPLAYED as u64), |entry| {
+                let name = names.entry(entry.object).or_insert_with_key(|name| name.as_str().into());
+                let key = (name.clone(), entry.id);
+                if !records.contains_key(&key) {
+                    order.push(key.clone());
+                }
+                records.insert(key, (entry.after, entry.op == Op::Delete));
+                moments.extend(entry.moments.into_iter().map(|m| (name.clone(), entry.id, entry.seq, entry.at, m)));
+            })?;
+        }
+        let settings = order.iter().filter(|(o, _)| &**o == "workspace").map(|k| &records[k]).find(|(_, deleted)| !deleted).map(|(r, _)| r.clone()).unwrap_or_default();
         let mut facts = Self::empty(store.model(), Settings::from_record(&store.model(), &settings), view)?;
-        for key in order.iter().filter(|(o, _)| o == "fx_rate") {
+        for key in order.iter().filter(|(o, _)| &**o == "fx_rate") {
             if let (rate, false) = &records[key] {
                 facts.add_rate(rate);
             }
         }
-        for key in order.iter().filter(|(o, _)| o == "score_rule") {
+        for key in order.iter().filter(|(o, _)| &**o == "score_rule") {
             if let (rule, false) = &records[key] {
                 facts.add_rule(rule);
             }
@@ -85,12 +100,15 @@ impl Facts {
             let depth = |name: &str| facts.model.object(name).map_or(0, |o| view::depth(&facts.model, o));
             order.sort_by_cached_key(|key| depth(&key.0));
         }
-        for key in &order {
+        for (n, key) in order.iter().enumerate() {
+            if n % REPLAYED == 0 && !wanted() {
+                return Err(FactsError::Unwanted);
+            }
             if let ((record, deleted), Some(table)) = (&records[key], facts.model.object_index(&key.0)) {
                 facts.write_record(table, key.1, record, *deleted);
             }
         }
-        for key in order.iter().filter(|(o, _)| o == "schedule") {
+        for key in order.iter().filter(|(o, _)| &**o == "schedule") {
             if let (schedule, false) = &records[key] {
                 facts.add_schedule(key.1, schedule);
             }
@@ -100,6 +118,10 @@ impl Facts {
                 facts.remember(table, *id, *seq, Some(*told), moment);
             }
         }
+        if !wanted() {
+            return Err(FactsError::Unwanted);
+        }
+        drop((records, moments, order));
         facts.seq = up_to;
         facts.derive_everything();
         Ok(facts)

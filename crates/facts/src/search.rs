@@ -5,7 +5,7 @@
 //! through all of them is one pass over memory; rows are found by their codes.
 
 use crate::snapshot::Snapshot;
-use crate::table::EXISTS;
+use crate::table::{EXISTS, SEEN};
 use northing_model::FieldType;
 use northing_model::text::{digits, distance, fold};
 use rayon::prelude::*;
@@ -21,8 +21,9 @@ pub struct Found {
 
 /// Texts that are looked at more closely when nothing was found as it was typed.
 const MOST_CANDIDATES: usize = 8_000;
-/// Values of one column that are followed to their rows.
+/// Values of one column that are followed to their rows, where every object is looked through and where one is.
 const MOST_VALUES: usize = 200;
+const MOST_VALUES_OF_ONE: usize = 5_000;
 
 const NO_RANK: u32 = u32::MAX;
 
@@ -130,21 +131,81 @@ pub fn prepare(snapshot: &Snapshot) {
 
 /// Records whose name, e-mail or phone is like the words, at most `limit` of each object, best first.
 pub fn search(snapshot: &Snapshot, words: &str, limit: usize) -> Result<Vec<Found>, String> {
-    let (text, number) = (fold(words.trim()), digits(words));
-    let is_number = number.len() >= 3 && words.chars().all(|c| !c.is_alphabetic());
-    if text.chars().count() < 2 {
+    if fold(words.trim()).chars().count() < 2 {
         return Ok(Vec::new());
     }
-    let mut found = Vec::new();
-    for by in [By::Holding, By::LikeTitle, By::LikeEmail] {
-        // Numbers have no likeness.
-        if found.is_empty() && (by == By::Holding || !is_number) {
-            found = matching(snapshot, &text, &number, is_number, by, limit);
-        }
-    }
+    let mut found = likely(snapshot, words, None, limit);
     // Whatever object it is of.
     found.sort_by_key(|(rank, _)| rank / 1_000);
     Ok(found.into_iter().map(|(_, f)| f).collect())
+}
+
+/// Rows of one object found in the same way, best first, at most `limit`; one letter is enough here, since whoever chooses
+/// among the records of one object begins with it. What is called by another record is found by what that one is called.
+pub fn within(snapshot: &Snapshot, object: &str, words: &str, limit: usize) -> Vec<u32> {
+    let mut rows: Vec<u32> = if fold(words.trim()).is_empty() { Vec::new() } else { likely(snapshot, words, Some(object), limit).into_iter().map(|(_, f)| f.row).collect() };
+    let named = || {
+        let table = snapshot.table_index(object)?;
+        let source = &snapshot.tables[table];
+        let column = source.schema.column(&source.schema.title)?;
+        let target = source.schema.columns[column].target?;
+        Some((source, column, &snapshot.model.objects.get(target)?.name))
+    };
+    if let Some((source, column, target)) = named().filter(|(.., target)| *target != object) {
+        let places: std::collections::HashMap<i64, usize> = within(snapshot, target, words, limit).into_iter().enumerate().map(|(place, row)| (i64::from(row), place)).collect();
+        let mut by: Vec<(usize, u32)> = (0..source.len).filter(|row| source.flags(*row) & EXISTS != 0).filter_map(|row| Some((*places.get(&source.get(column, row))?, row))).collect();
+        by.sort_unstable();
+        rows.extend(by.into_iter().map(|(_, row)| row).take(limit));
+        rows.truncate(limit);
+    }
+    rows
+}
+
+/// The best of each object, or of one, by their ranks: what holds the words, or else what is like them.
+fn likely(snapshot: &Snapshot, words: &str, only: Option<&str>, limit: usize) -> Vec<(u32, Found)> {
+    let (text, number) = (fold(words.trim()), digits(words));
+    let is_number = number.len() >= 3 && words.chars().all(|c| !c.is_alphabetic());
+    if is_number {
+        // Numbers have no likeness, but more than one way to be written.
+        let found = notations(&number).into_iter().map(|number| matching(snapshot, &text, Some(number), By::Holding, only, limit));
+        return found.into_iter().find(|f| !f.is_empty()).unwrap_or_default();
+    }
+    let found = [By::Holding, By::LikeTitle, By::LikeEmail].into_iter().map(|by| matching(snapshot, &text, None, by, only, limit));
+    found.into_iter().find(|f| !f.is_empty()).unwrap_or_default()
+}
+
+/// Places of the texts that hold the words, or else are like them, best first: for titles that facts do not hold.
+pub fn among<'a>(texts: impl Iterator<Item = &'a str>, words: &str) -> Vec<usize> {
+    let wanted = fold(words.trim());
+    let mut folded = Folded::default();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    texts.for_each(|text| folded.push(text, Form::Folded));
+    let mut found = folded.exactly(&wanted);
+    if found.is_empty() {
+        found = folded.nearly(&wanted);
+    }
+    found.sort_unstable();
+    found.into_iter().map(|(_, place)| place as usize).collect()
+}
+
+/// Longest country code, and the fewest digits that say which number it is.
+const CODE: usize = 3;
+const TELLING: usize = 7;
+
+/// A number as it was typed, without the noughts that stand for another country or another town, and without a country's
+/// code: the same phone is written in all these ways.
+fn notations(number: &str) -> Vec<&str> {
+    let bare = number.trim_start_matches('0');
+    let mut ways = vec![number];
+    let national = (1..=CODE).filter_map(|code| bare.get(code..)).map(|n| n.trim_start_matches('0'));
+    for way in std::iter::once(bare).chain(national) {
+        if way.len() >= TELLING && !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    ways
 }
 
 /// How records are found. What is only like the words counts where nothing holds them as they stand, and is dear to find:
@@ -156,10 +217,10 @@ enum By {
     LikeEmail,
 }
 
-/// The best of each object by their ranks.
-fn matching(snapshot: &Snapshot, text: &str, number: &str, is_number: bool, by: By, limit: usize) -> Vec<(u32, Found)> {
+/// The best of each object, or of one, by their ranks.
+fn matching(snapshot: &Snapshot, text: &str, number: Option<&str>, by: By, only: Option<&str>, limit: usize) -> Vec<(u32, Found)> {
     let mut found: Vec<(u32, Found)> = Vec::new();
-    for object in snapshot.model.objects.iter().filter(|o| !o.derived && o.name != "workspace" && snapshot.view.as_ref().is_none_or(|v| v.sees(&o.name))) {
+    for object in snapshot.model.objects.iter().filter(|o| !o.derived && only.map_or(o.name != "workspace", |only| o.name == only) && snapshot.view.as_ref().is_none_or(|v| v.sees(&o.name))) {
         let Some(table) = snapshot.table_index(&object.name) else { continue };
         let source = &snapshot.tables[table];
         let mut ranks: Vec<(usize, Vec<u32>)> = Vec::new();
@@ -168,18 +229,18 @@ fn matching(snapshot: &Snapshot, text: &str, number: &str, is_number: bool, by: 
             let Some(dict) = &source.schema.columns[column].dict else { continue };
             let phone = field.kind == FieldType::Phone;
             let asked = match by {
-                By::Holding => !phone || is_number,
+                By::Holding => !phone || number.is_some(),
                 By::LikeTitle => field.name == object.title,
                 By::LikeEmail => field.kind == FieldType::Email && field.name != object.title,
             };
             if !asked {
                 continue;
             }
-            let wanted = if phone { number } else { text };
+            let wanted = number.filter(|_| phone).unwrap_or(text);
             let folded = dict.laid(if phone { Form::Digits } else { Form::Folded });
             let mut values = if by == By::Holding { folded.exactly(wanted) } else { folded.nearly(wanted) };
             values.sort_unstable();
-            values.truncate(MOST_VALUES);
+            values.truncate(if only.is_some() { MOST_VALUES_OF_ONE } else { MOST_VALUES });
             if !values.is_empty() {
                 // A rank for each code, so that a row costs one look.
                 let mut by_code = vec![NO_RANK; dict.len()];
@@ -201,7 +262,7 @@ fn matching(snapshot: &Snapshot, text: &str, number: &str, is_number: bool, by: 
                 for (column, wanted) in &ranks {
                     for (i, code) in chunk.columns[*column].codes(0, n).iter().enumerate() {
                         let rank = wanted.get(*code as usize).copied().unwrap_or(NO_RANK);
-                        if rank != NO_RANK && chunk.flags[i] & EXISTS != 0 {
+                        if rank != NO_RANK && chunk.flags[i] & (EXISTS | SEEN) == EXISTS | SEEN {
                             own.push((rank, first + i as u32, *column));
                         }
                     }
@@ -220,6 +281,14 @@ fn matching(snapshot: &Snapshot, text: &str, number: &str, is_number: bool, by: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn u21_a_number_is_looked_for_in_all_its_notations() {
+        assert_eq!(notations("0048600700800"), ["0048600700800", "48600700800", "8600700800", "600700800"]);
+        assert_eq!(notations("442079460000"), ["442079460000", "42079460000", "2079460000", "79460000"]);
+        assert_eq!(notations("700800"), ["700800"]);
+        assert_eq!(notations("000"), ["000"]);
+    }
 
     #[test]
     fn what_stands_first_is_better_and_near_texts_are_found() {

@@ -29,7 +29,7 @@ pub struct Settings {
 }
 
 /// The numbers that rows are worked out with; the others are read by questions alone, each time anew.
-const IN_ROWS: [&str; 8] = ["renewal_grace_days", "service_minute_cost", "first_contact_days", "stall_days", "email_window_days", "lead_response_target_mins", "new_customer_days", "activity_window_days"];
+const IN_ROWS: [&str; 9] = ["win_back_days", "renewal_grace_days", "service_minute_cost", "first_contact_days", "stall_days", "email_window_days", "lead_response_target_mins", "new_customer_days", "activity_window_days"];
 
 impl Settings {
     /// Would every row be worked out the same with those?

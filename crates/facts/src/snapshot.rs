@@ -6,7 +6,7 @@ use crate::settings::Settings;
 use crate::table::Table;
 use crate::view::View;
 use northing_model::Model;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -35,6 +35,13 @@ impl Snapshot {
     pub fn place_of(&self, object: &str, id: Uuid) -> Option<(usize, u32)> {
         let table = self.table_index(object)?;
         Some((table, self.row_of(table, id)?))
+    }
+    /// The rows of those among some records that are there and may be seen, in one pass.
+    pub fn rows_of(&self, object: &str, ids: &HashSet<Uuid>) -> HashMap<Uuid, u32> {
+        let Some(table) = self.table_index(object).map(|t| &self.tables[t]).filter(|_| !ids.is_empty()) else { return HashMap::new() };
+        let here = crate::table::EXISTS | crate::table::SEEN;
+        let own = (0..table.len).filter(|row| table.flags(*row) & here == here);
+        own.filter_map(|row| table.id(row).filter(|id| ids.contains(id)).map(|id| (id, row))).collect()
     }
     /// The row of a record, by search; facts keep their index to themselves.
     pub fn row_of(&self, table: usize, id: Uuid) -> Option<u32> {

@@ -85,7 +85,10 @@ impl Facts {
                 touched.others.insert((k.user.table, user));
                 self.touch_worker(user, touched);
             }
-            t if t == k.user.table => self.touch_goals(row, touched),
+            t if t == k.user.table => {
+                self.touch_goals(row, touched);
+                touched.others.extend(self.children(k.interaction.table, k.interaction.user, &[row]).into_iter().map(|contact| (k.interaction.table, contact)));
+            }
             t if t == k.task.table => drop(touched.deals.insert(parent(self, k.task.deal))),
             t if t == k.consent_event.table => {
                 self.note_address(row);

@@ -37,6 +37,9 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], frame: &Frame<'_>, attribut
     let mut sums: HashMap<u32, Vec<(i128, u64, u64)>> = HashMap::new();
     let lookback = attribute.lookback_days * 86_400;
     for Row { row, at, key: who, value } in flows {
+        if !frame.budget.goes_on() {
+            break;
+        }
         let rateless = value == NULL && raw.as_ref().is_some_and(|path| path.number(frame.snapshot, table, row) != NULL);
         if value == NULL && !rateless {
             continue;
@@ -55,7 +58,10 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], frame: &Frame<'_>, attribut
         let value = if rateless { 0 } else { value };
         let credits = split(value, seen.len(), attribute.model);
         let mut give = |code: u32, credit: i64| {
-            let cells = sums.entry(if frame.by.is_empty() { NONE } else { code }).or_insert_with(|| vec![(0, 0, 0); spans.len()]);
+            let cells = sums.entry(if frame.by.is_empty() { NONE } else { code }).or_insert_with(|| {
+                frame.budget.cells(1, spans.len());
+                vec![(0, 0, 0); spans.len()]
+            });
             for place in &places {
                 cells[*place].0 += i128::from(credit);
                 cells[*place].1 += 1;

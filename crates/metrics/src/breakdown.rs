@@ -29,7 +29,7 @@ impl Breakdown {
     pub fn with_band(frame: &Frame<'_>, table: usize, band: Option<&Band>) -> Result<Self> {
         let place = band.and_then(|b| Some((frame.by.iter().position(|by| *by == b.name)?, b.edges.clone())));
         let others = frame.by.iter().enumerate().filter(|(i, _)| place.as_ref().is_none_or(|p| p.0 != *i)).map(|(_, by)| by.clone()).collect();
-        let frame = &Frame { snapshot: frame.snapshot, filter: frame.filter.clone(), by: others, now: frame.now, cache: frame.cache };
+        let frame = &frame.with(frame.filter.clone(), others);
         let dims = frame.dims(table).map_err(MetricError::Question)?;
         let paths: Vec<Path> = dims.into_iter().flatten().map(|d| frame.path(table, &d)).collect::<Result<_>>()?;
         let chunks = &frame.snapshot.tables[table].chunks;

@@ -109,7 +109,8 @@ fn fitted(frame: &Frame<'_>, def: &MetricDef, bought: &[Bought], cut: i64) -> Re
     }
     let data: Vec<Summary> = summaries(frame, bought, cut).into_iter().map(|s| s.1).collect();
     let enough = data.iter().filter(|s| s.x > 0).count() >= LEAST_REPEATERS;
-    let found = if enough { fit(&data, def.early_dropout).map(Arc::new) } else { None };
+    let found = if enough { fit::fit_while(&data, def.early_dropout, &|| frame.budget.goes_on()).map(Arc::new) } else { None };
+    frame.budget.check()?;
     if let Some(cache) = frame.cache {
         cache.put_model(key, found.clone());
     }
@@ -162,7 +163,7 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, cut: i64) 
     let bought = purchases(r.frame)?;
     let fit = fitted(r.frame, def, &bought, cut)?;
     let mut series = Series::new();
-    let blank = || -> Vec<Cell> { spans.iter().map(|s| nothing(def, s)).collect() };
+    let blank = || r.blank(def, spans);
     let Some(fit) = fit else {
         if breakdown.whole() {
             series.insert(Group::new(), spans.iter().map(|s| unfit(def, s)).collect());
@@ -178,6 +179,9 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, cut: i64) 
             }
         }
         for (key, (sum, n)) in groups {
+            if !r.goes_on() {
+                break;
+            }
             let cell = Cell { value: Some(sum), numerator: Some(sum), denominator: Some(n as f64), n, mature: true, parts: fit.parts(), flags: fit.flags(), ..Cell::default() };
             series.entry(breakdown.group(r.frame.snapshot, &key)).or_insert_with(blank)[i] = cell;
         }

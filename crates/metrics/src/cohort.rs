@@ -3,7 +3,8 @@
 //! A cohort is a filter like any other, so every metric that knows customers has cohorts.
 
 use crate::answer::Cell;
-use crate::evaluate::{compile, definition, finish, word};
+use crate::budget::Budget;
+use crate::evaluate::{definition, finish, metric, word};
 use crate::plan::{Frame, Plan};
 use crate::question::Question;
 use crate::scan::{Cache, run};
@@ -41,6 +42,11 @@ pub struct Cohort {
 
 /// The first metric of a question by cohorts of its grain.
 pub fn cohorts(snapshot: &Snapshot, question: &Question, cache: &Cache) -> Result<Cohorts> {
+    cohorts_within(snapshot, question, cache, &Budget::default())
+}
+
+/// The same with what the question may use.
+pub fn cohorts_within(snapshot: &Snapshot, question: &Question, cache: &Cache, budget: &Budget) -> Result<Cohorts> {
     let wanted = question.metrics.first().ok_or_else(|| MetricError::Question("name a metric".into()))?;
     let def = definition(snapshot, &wanted.metric, wanted.variant.as_deref())?;
     crate::evaluate::check(question)?;
@@ -48,24 +54,24 @@ pub fn cohorts(snapshot: &Snapshot, question: &Question, cache: &Cache) -> Resul
     if buckets.len() > MOST {
         return Err(MetricError::Question(format!("{} cohorts are too many to show; choose a coarser grain or a shorter period", buckets.len())));
     }
-    let frame = |filter: Option<Expr>| Frame { snapshot, filter, by: Vec::new(), now: question.now, cache: Some(cache) };
+    let frame = |filter: Option<Expr>| Frame { snapshot, filter, by: Vec::new(), now: question.now, cache: Some(cache), budget };
     let mut plan = Plan::default();
     let whole = frame(question.filter.clone());
-    let sizes = compile(&mut plan, &whole, &definition(snapshot, "new_customers", None)?, &buckets)?;
+    let sizes = metric(&mut plan, &whole, "new_customers", None, &buckets)?;
     let mut rows = Vec::new();
     for (i, span) in buckets.iter().enumerate() {
         let began = Expr::parse(&format!("first_purchase_at >= '{}' and first_purchase_at < '{}'", time_text(span.start), time_text(span.end))).map_err(MetricError::Question)?;
         let own = frame(Some(question.filter.clone().map_or_else(|| began.clone(), |f| f.and(began.clone()))));
-        let compiled = compile(&mut plan, &own, &def, &buckets[i..])?;
+        let compiled = metric(&mut plan, &own, &wanted.metric, wanted.variant.as_deref(), &buckets[i..])?;
         rows.push((span, own, compiled));
     }
     let grids = run(&plan, &whole, cache)?;
-    let sizes = finish(&sizes, &plan, &grids, &whole)?.into_values().next().unwrap_or_default();
+    let sizes = finish(&sizes, &plan, &grids, &whole)?.values().next().cloned().unwrap_or_default();
     let rows = rows
         .par_iter()
         .zip(sizes)
         .map(|((span, own, compiled), size)| {
-            let cells = finish(compiled, &plan, &grids, own)?.into_values().next().unwrap_or_default();
+            let cells = finish(compiled, &plan, &grids, own)?.values().next().cloned().unwrap_or_default();
             Ok(Cohort { start: date_text(span.days.start), end: date_text(span.days.end), customers: size.value.unwrap_or(0.0) as u64, cells })
         })
         .collect::<Result<Vec<_>>>()?;

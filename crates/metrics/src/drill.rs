@@ -2,7 +2,8 @@
 //!
 //! Re-aggregating what is returned gives the number; a property test holds that for every metric.
 
-use crate::evaluate::{Compiled, Followed, class_of, compile, none_left};
+use crate::budget::Budget;
+use crate::evaluate::{Compiled, Followed, class_of, metric, none_left};
 use crate::plan::{Frame, Plan, Request, What};
 use crate::question::Question;
 use crate::span::Span;
@@ -54,21 +55,27 @@ pub struct Drill {
 
 /// The records of the first metric of a question over its whole period.
 pub fn drill(snapshot: &Snapshot, question: &Question, side: &Side, offset: usize, limit: usize) -> Result<Drill> {
+    drill_within(snapshot, question, side, offset, limit, &Budget::default())
+}
+
+/// The same with what the question may use.
+pub fn drill_within(snapshot: &Snapshot, question: &Question, side: &Side, offset: usize, limit: usize, budget: &Budget) -> Result<Drill> {
     let wanted = question.metrics.first().ok_or_else(|| MetricError::Question("name a metric".into()))?;
     let def = crate::evaluate::definition(snapshot, &wanted.metric, wanted.variant.as_deref())?;
     if !crate::evaluate::allowed(snapshot, wanted) {
         return Err(MetricError::Forbidden(def.id));
     }
-    let frame = Frame { snapshot, filter: question.filter.clone(), by: Vec::new(), now: question.now, cache: None };
+    let frame = Frame { snapshot, filter: question.filter.clone(), by: Vec::new(), now: question.now, cache: None, budget };
     let mut plan = Plan::default();
     let span = Span::of(question.period, &snapshot.settings, question.now);
-    let compiled = compile(&mut plan, &frame, &def, &[span])?;
+    let compiled = metric(&mut plan, &frame, &wanted.metric, wanted.variant.as_deref(), &[span])?;
     let mut answer = Drill { metric: def.id.clone(), seq: snapshot.shown, total: 0, sum: 0.0, rows: Vec::new(), inputs: Vec::new() };
     if matches!((&compiled.shape, side), (crate::evaluate::Shape::Derived { .. }, Side::Numerator | Side::Denominator)) {
         answer.inputs = def.inputs.values().map(|i| i.metric.clone()).filter(|m| !m.contains(':')).collect();
         return Ok(answer);
     }
     let found = collect(&compiled, &plan, &frame, side)?;
+    budget.check()?;
     answer.total = found.len();
     let mut sums: BTreeMap<i64, i128> = BTreeMap::new();
     for hit in &found {
@@ -261,8 +268,13 @@ fn rows(frame: &Frame<'_>, request: &Request, start: Option<i64>, end: i64, sign
     };
     let time = frame.path(request.table, &request.time)?;
     let mut seen = BTreeSet::new();
-    let mut hits = Vec::new();
+    let (mut hits, mut held) = (Vec::new(), 0);
     for (c, chunk) in snapshot.tables[request.table].chunks.iter().enumerate() {
+        // Half of the rows would add up to another number.
+        if !frame.budget.hold((hits.len() - held) * size_of::<Hit>()) {
+            frame.budget.check()?;
+        }
+        held = hits.len();
         let n = chunk.flags.len();
         let times = time.numbers(snapshot, request.table, c, 0, n);
         let truth = filter.as_ref().map(|f| f.truth(snapshot, request.table, c, 0, n));

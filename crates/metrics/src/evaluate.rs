@@ -4,6 +4,7 @@ mod cells;
 mod change;
 mod compile;
 mod composite;
+mod finish;
 mod goals;
 mod inputs;
 mod kept;
@@ -14,6 +15,7 @@ mod unused;
 mod worth;
 
 use crate::answer::{Answer, Bucket, Cell, Change, Earlier, MetricAnswer};
+use crate::budget::Budget;
 use crate::plan::{Frame, Plan};
 use crate::question::{Question, Wanted};
 use crate::scan::{Cache, run};
@@ -25,17 +27,22 @@ use northing_model::metric::Unit;
 use northing_model::{MetricDef, MetricKind};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use uuid::Uuid;
 
-pub(crate) use cells::{Results, class_of, finish, name, nothing};
-pub(crate) use unused::without_rate;
-pub(crate) use compile::{Compiled, Followed, Shape, Side as TermSide, compile, raw};
+pub(crate) use cells::{Results, class_of, name};
+pub(crate) use compile::{Compiled, Followed, Same, Shape, Side as TermSide, metric, raw};
 pub(crate) use composite::each as scores;
+pub(crate) use finish::{finish, nothing};
 pub(crate) use kept::Groups;
 pub(crate) use parted::each as parts;
 pub(crate) use retain::none_left;
 pub(crate) use survive::each as lives;
+pub(crate) use unused::without_rate;
 pub(crate) use worth::each as worths;
+
+/// About what a bucket takes in an answer, with its names and the earlier one.
+const BUCKET: usize = 2 * size_of::<Bucket>() + 200;
 
 /// The values of a group's dimensions: what they are called, and the record's id where they are records.
 pub(crate) type Group = Vec<(String, Option<Uuid>)>;
@@ -73,13 +80,18 @@ pub(crate) fn check(question: &Question) -> Result<()> {
 
 /// Answers a question from one snapshot.
 pub fn ask(snapshot: &Snapshot, question: &Question, cache: &Cache) -> Result<Answer> {
+    ask_within(snapshot, question, cache, &Budget::default())
+}
+
+/// Answers a question from one snapshot with what it may use.
+pub fn ask_within(snapshot: &Snapshot, question: &Question, cache: &Cache, budget: &Budget) -> Result<Answer> {
     check(question)?;
     let times = spans(question, &snapshot.settings);
     if times.buckets.len() > 4_000 {
         return Err(MetricError::Question(format!("{} buckets are too many to show; choose a coarser grain", times.buckets.len())));
     }
-    let plain = Frame { snapshot, filter: question.filter.clone(), by: Vec::new(), now: question.now, cache: Some(cache) };
-    let cut = Frame { snapshot, filter: question.filter.clone(), by: question.by.clone(), now: question.now, cache: Some(cache) };
+    let plain = Frame { snapshot, filter: question.filter.clone(), by: Vec::new(), now: question.now, cache: Some(cache), budget };
+    let cut = plain.with(question.filter.clone(), question.by.clone());
     let mut wanted: Vec<Span> = times.buckets.clone();
     let mut totals = vec![times.total];
     if let Some((earlier, total)) = &times.earlier {
@@ -94,19 +106,22 @@ pub fn ask(snapshot: &Snapshot, question: &Question, cache: &Cache) -> Result<An
             compiled.push((want, def, None));
             continue;
         }
-        let buckets = compile(&mut plan, &cut, &def, &wanted)?;
-        let total = compile(&mut plan, &plain, &def, &totals)?;
+        let buckets = metric(&mut plan, &cut, &want.metric, want.variant.as_deref(), &wanted)?;
+        let total = metric(&mut plan, &plain, &want.metric, want.variant.as_deref(), &totals)?;
         compiled.push((want, def, Some((buckets, total))));
     }
     let grids = run(&plan, &cut, cache)?;
-    let finish = |(want, def, compiled): &(&Wanted, MetricDef, Option<(Compiled, Compiled)>)| {
+    let finish = |(want, def, compiled): &(&Wanted, MetricDef, Option<(Arc<Compiled>, Arc<Compiled>)>)| {
         let Some((buckets, total)) = compiled else {
             let refused = |spans: &[Span]| Series::from([(Group::new(), spans.iter().map(refusal).collect())]);
             let series = if cut.by.is_empty() { refused(&wanted) } else { Series::new() };
             return Ok(assemble(&want.variant, def, &times, &wanted, &series, &refused(&totals), &cut.by));
         };
-        let series = cells::finish(buckets, &plan, &grids, &cut)?;
-        let whole = cells::finish(total, &plan, &grids, &plain)?;
+        let series = finish::finish(buckets, &plan, &grids, &cut)?;
+        let whole = finish::finish(total, &plan, &grids, &plain)?;
+        if !budget.hold(series.len() * times.buckets.len() * BUCKET) {
+            budget.check()?;
+        }
         Ok(assemble(&want.variant, def, &times, &wanted, &series, &whole, &cut.by))
     };
     let metrics = compiled.par_iter().map(finish).collect::<Result<Vec<_>>>()?;

@@ -6,11 +6,13 @@
 pub mod answer;
 mod attribute;
 mod breakdown;
+pub mod budget;
 pub mod clv;
 mod cohort;
 pub mod drill;
 mod evaluate;
 pub mod explain;
+pub mod memory;
 mod plan;
 pub mod question;
 mod reach;
@@ -20,8 +22,10 @@ mod span;
 pub mod stats;
 
 pub use answer::{Answer, Bucket, Cell, MetricAnswer};
-pub use cohort::{Cohort, Cohorts, cohorts};
-pub use evaluate::ask;
+pub use budget::{Budget, Spent};
+pub use cohort::{Cohort, Cohorts, cohorts, cohorts_within};
+pub use evaluate::{ask, ask_within};
+pub use memory::Memory;
 pub use question::{Compare, Question, Wanted};
 pub use scan::Cache;
 
@@ -36,6 +40,8 @@ pub enum MetricError {
     Overflow { metric: String },
     #[error("you have no access to the records that {0} is made of")]
     Forbidden(String),
+    #[error("{0}")]
+    Spent(Spent),
 }
 
 pub type Result<T> = std::result::Result<T, MetricError>;

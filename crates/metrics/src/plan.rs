@@ -1,6 +1,8 @@
 //! From metrics to scans: every metric says what it needs, equal needs are computed once.
 
 use crate::reach::reach;
+use crate::budget::Budget;
+use crate::evaluate::{Compiled, Same};
 use crate::scan::Cache;
 use crate::{MetricError, Result};
 use northing_facts::Snapshot;
@@ -63,6 +65,10 @@ pub struct Plan {
     /// What tells each request from others.
     pub keys: Vec<Arc<str>>,
     known: HashMap<Arc<str>, usize>,
+    /// Metrics that were compiled, each once for the same frame and spans; none while one is being compiled.
+    pub(crate) metrics: HashMap<Same, Option<Result<Arc<Compiled>>>>,
+    /// How many metrics are being compiled, each for the one before.
+    pub(crate) depth: usize,
 }
 
 impl Plan {
@@ -89,9 +95,16 @@ pub struct Frame<'a> {
     pub now: i64,
     /// Where fitted models are kept between questions.
     pub cache: Option<&'a Cache>,
+    /// What the question may use.
+    pub budget: &'a Budget,
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    /// The same question, otherwise filtered and broken down.
+    pub fn with(&self, filter: Option<Expr>, by: Vec<String>) -> Frame<'a> {
+        Frame { snapshot: self.snapshot, filter, by, now: self.now, cache: self.cache, budget: self.budget }
+    }
+
     pub fn table(&self, name: &str) -> Result<usize> {
         let name = if name == "purchase" { self.snapshot.settings.purchase_table() } else { name };
         self.snapshot.table_index(name).ok_or_else(|| MetricError::Question(format!("there is no table '{name}'")))

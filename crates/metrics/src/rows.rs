@@ -29,8 +29,12 @@ pub(crate) fn rows(frame: &Frame<'_>, table: usize, time: &[String], filter: Opt
     let filter = filter.as_ref().map(bind).transpose()?;
     let value = value.map(|v| Expr::parse(v).map_err(MetricError::Question).and_then(|e| bind(&e))).transpose()?;
     let (time, key) = (frame.path(table, time)?, frame.path(table, key)?);
-    let mut found = Vec::new();
+    let (mut found, mut held) = (Vec::new(), 0);
     for (c, chunk) in snapshot.tables[table].chunks.iter().enumerate() {
+        if !frame.budget.hold((found.len() - held) * size_of::<Row>()) {
+            frame.budget.check()?;
+        }
+        held = found.len();
         let n = chunk.flags.len();
         let times = time.numbers(snapshot, table, c, 0, n);
         let keys = key.codes(snapshot, table, c, 0, n);

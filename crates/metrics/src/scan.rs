@@ -16,73 +16,55 @@ pub(crate) use pass::Pass;
 
 use crate::clv::Fit;
 use crate::evaluate::Groups;
+use crate::memory::{Memory, Shelf};
 use crate::plan::{Frame, Plan, Request, What};
 use crate::{MetricError, Result};
 use chunk::Part;
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 use work::{Found, Work};
 
-/// Partial results by chunk, and whole results that keep values, between questions.
-#[derive(Default)]
+/// Partial results by chunk, and whole results that keep values, between questions. What it may hold is the memory's
+/// to say.
 pub struct Cache {
-    parts: Mutex<HashMap<u64, (u64, Arc<Part>)>>,
-    grids: Mutex<Grids>,
-    models: Mutex<Vec<Model>>,
-    cells: Mutex<HashMap<u64, Arc<Groups>>>,
+    parts: Arc<Shelf<u64, (u64, Arc<Part>)>>,
+    grids: Arc<Shelf<u64, Arc<Grid>>>,
+    /// By the version of the purchases, the day of the cut, and whether dropout may be early; none fits some.
+    models: Arc<Shelf<ModelKey, Option<Arc<Fit>>>>,
+    cells: Arc<Shelf<u64, Arc<Groups>>>,
     /// The first instant of a table at a version.
     firsts: Mutex<HashMap<usize, (u64, Option<i64>)>>,
 }
 
-/// A version of the purchases, the day of the cut, whether dropout may be early, and the model fitted (none fits some).
-type Model = (ModelKey, Option<Arc<Fit>>);
 pub(crate) type ModelKey = (u64, i32, bool);
 
-/// Whole results by what was asked and the newest versions of the tables; the oldest leave first.
-#[derive(Default)]
-struct Grids {
-    known: HashMap<u64, Arc<Grid>>,
-    order: VecDeque<u64>,
-    bytes: usize,
+/// What a cache of its own may hold.
+const ALONE: usize = 1 << 30;
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self::new(&Memory::new(ALONE))
+    }
 }
 
-/// Bytes of values and sets that are kept between questions.
-const MOST_BYTES: usize = 512 << 20;
-
-/// Fitted models that are kept.
-const MOST_MODELS: usize = 64;
-
-/// Spans of finished cells after which that cache starts over.
-const MOST_CELLS: usize = 4_000;
-
-/// Entries after which the cache of parts starts over; each is a few hundred bytes.
-const MOST_PARTS: usize = 400_000;
-
 impl Cache {
+    pub fn new(memory: &Arc<Memory>) -> Self {
+        Self { parts: Shelf::new(memory), grids: Shelf::new(memory), models: Shelf::new(memory), cells: Shelf::new(memory), firsts: Mutex::default() }
+    }
     fn part(&self, key: u64, version: u64) -> Option<Arc<Part>> {
-        let parts = self.parts.lock().ok()?;
-        parts.get(&key).filter(|(v, _)| *v == version).map(|(_, p)| p.clone())
+        self.parts.get(key).filter(|(v, _)| *v == version).map(|(_, p)| p)
     }
     fn put_part(&self, key: u64, version: u64, part: Arc<Part>) {
-        if let Ok(mut parts) = self.parts.lock() {
-            if parts.len() >= MOST_PARTS {
-                parts.clear();
-            }
-            parts.insert(key, (version, part));
-        }
+        let bytes = part.bytes();
+        self.parts.put(key, (version, part), bytes);
     }
     pub(crate) fn model(&self, key: ModelKey) -> Option<Option<Arc<Fit>>> {
-        self.models.lock().ok()?.iter().find(|(k, _)| *k == key).map(|(_, fit)| fit.clone())
+        self.models.get(key)
     }
     pub(crate) fn put_model(&self, key: ModelKey, fit: Option<Arc<Fit>>) {
-        if let Ok(mut models) = self.models.lock() {
-            if models.len() >= MOST_MODELS {
-                models.remove(0);
-            }
-            models.push((key, fit));
-        }
+        self.models.put(key, fit, size_of::<Fit>());
     }
     pub(crate) fn first(&self, (table, version): (usize, u64)) -> Option<Option<i64>> {
         self.firsts.lock().ok()?.get(&table).filter(|(v, _)| *v == version).map(|(_, first)| *first)
@@ -93,29 +75,17 @@ impl Cache {
         }
     }
     pub(crate) fn cells(&self, key: u64) -> Option<Arc<Groups>> {
-        self.cells.lock().ok()?.get(&key).cloned()
+        self.cells.get(key)
     }
     pub(crate) fn put_cells(&self, key: u64, groups: Arc<Groups>) {
-        if let Ok(mut cells) = self.cells.lock() {
-            if cells.len() >= MOST_CELLS {
-                cells.clear();
-            }
-            cells.insert(key, groups);
-        }
+        let bytes = groups.keys().map(|group| 400 + group.iter().map(|(name, _)| name.len() + 48).sum::<usize>()).sum();
+        self.cells.put(key, groups, bytes);
     }
     fn grid(&self, key: u64) -> Option<Arc<Grid>> {
-        self.grids.lock().ok()?.known.get(&key).cloned()
+        self.grids.get(key)
     }
     fn put_grid(&self, key: u64, grid: &Arc<Grid>) {
-        let Ok(mut grids) = self.grids.lock() else { return };
-        if grids.known.insert(key, grid.clone()).is_none() {
-            grids.order.push_back(key);
-            grids.bytes += grid.bytes();
-        }
-        while grids.bytes > MOST_BYTES && grids.order.len() > 1 {
-            let oldest = grids.order.pop_front().and_then(|k| grids.known.remove(&k));
-            grids.bytes -= oldest.map_or(0, |g| g.bytes());
-        }
+        self.grids.put(key, grid.clone(), grid.bytes());
     }
 }
 
@@ -132,6 +102,7 @@ pub fn run(plan: &Plan, frame: &Frame<'_>, cache: &Cache) -> Result<Vec<Arc<Grid
         }
     }
     for (_, handles) in passes {
+        frame.budget.check()?;
         if let What::States { .. } = plan.requests[handles[0]].what {
             for handle in handles {
                 grids[handle] = Some(kept(plan, handle, frame, cache, |bounds| {
@@ -185,6 +156,9 @@ fn together(open: &[(usize, Option<u64>)], plan: &Plan, frame: &Frame<'_>, cache
         let mut found: Vec<Found> = keeps.iter().map(|w| Found::new(&work[*w])).collect();
         let mut parts = Vec::with_capacity(share);
         for c in (start..(start + share).min(chunks)).filter(|c| chunk::touches(&pass, *c)) {
+            if !frame.budget.goes_on() {
+                break;
+            }
             let version = pass.source().chunks[c].version;
             let slot = chunk::slot(&pass, c, signature);
             let known = if sums.is_empty() { Some(Arc::default()) } else { cache.part(slot, version) };
@@ -196,7 +170,7 @@ fn together(open: &[(usize, Option<u64>)], plan: &Plan, frame: &Frame<'_>, cache
             let part = chunk::scan(&pass, c, &work, wanted, &keeps, &mut found);
             parts.push(known.unwrap_or_else(|| {
                 let part = Arc::new(part);
-                if part.small() {
+                if part.small() && frame.budget.goes_on() {
                     cache.put_part(slot, version, part.clone());
                 }
                 part
@@ -208,15 +182,22 @@ fn together(open: &[(usize, Option<u64>)], plan: &Plan, frame: &Frame<'_>, cache
     let unknown = |c: usize| cache.part(chunk::slot(&pass, c, signature), pass.source().chunks[c].version).is_none();
     let much = chunks > 1 && (!keeps.is_empty() || (0..chunks).filter(|c| chunk::touches(&pass, *c) && unknown(*c)).nth(1).is_some());
     let shares: Vec<(Vec<Arc<Part>>, Vec<Found>)> = if much { starts.into_par_iter().map(read).collect() } else { starts.into_iter().map(read).collect() };
+    // Some chunks may not have been read.
+    frame.budget.check()?;
     let overflow = || MetricError::Overflow { metric: pass.source().schema.name.clone() };
     let parts: Vec<Arc<Part>> = shares.iter().flat_map(|(p, _)| p.iter().cloned()).collect();
+    if !frame.budget.hold(grid::size(&pass, &parts, sums.len())) {
+        frame.budget.check()?;
+    }
     let mut totals = grid::merge(&pass, &parts, &sums.iter().map(|w| work[*w].segments.clone()).collect::<Vec<_>>()).ok_or_else(overflow)?.into_iter();
     let mut by_work: Vec<Vec<Found>> = keeps.iter().map(|_| Vec::new()).collect();
     for (_, found) in shares {
         by_work.iter_mut().zip(found).for_each(|(list, f)| list.push(f));
     }
     let mut kept = by_work.into_iter();
-    Ok(work.iter().filter_map(|w| if w.additive() { totals.next() } else { kept.next().map(|f| grid::kept(&pass, f)) }).collect())
+    let found: Vec<Grid> = work.iter().filter_map(|w| if w.additive() { totals.next() } else { kept.next().map(|f| grid::kept(&pass, f)) }).collect();
+    frame.budget.check()?;
+    Ok(found)
 }
 
 /// What the additive results of a chunk depend on besides the chunk and the bounds.
@@ -266,6 +247,7 @@ fn kept(plan: &Plan, handle: usize, frame: &Frame<'_>, cache: &Cache, make: impl
         return Ok(grid);
     }
     let grid = Arc::new(make(bounds)?);
+    frame.budget.check()?;
     cache.put_grid(key, &grid);
     Ok(grid)
 }

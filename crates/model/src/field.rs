@@ -94,6 +94,10 @@ pub struct FieldDef {
     /// A text that is a condition on what records of this object say themselves; it is checked when it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition_on: Option<String>,
+    /// Whether somebody gets in, and as whom, hangs on it: who changes it proves who they are, and what its record's
+    /// person had opened ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub door: bool,
 }
 
 /// A record to begin with.

@@ -29,8 +29,14 @@ pub enum Operation {
     Per,
 }
 
+/// What is longer is no formula that anybody reads; and each part is worked out for every cell.
+const LONGEST: usize = 2_000;
+
 impl Formula {
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > LONGEST {
+            return Err(format!("the formula is longer than {LONGEST} characters"));
+        }
         let mut parser = Parser::new(&GenericDialect {}).with_recursion_limit(40).try_with_sql(text).map_err(|e| e.to_string())?;
         let sql = parser.parse_expr().map_err(|e| e.to_string())?;
         if parser.peek_token().token != sqlparser::tokenizer::Token::EOF {

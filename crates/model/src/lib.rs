@@ -5,6 +5,7 @@
 //! HTTP or the clock.
 
 pub mod calendar;
+pub mod declared;
 pub mod expr;
 pub mod field;
 pub mod formula;

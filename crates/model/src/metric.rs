@@ -3,6 +3,7 @@
 //! A definition names tables, columns and conditions; comparison, currency, windows, incomplete periods and
 //! drill-down belong to the engine and never stand here. Unknown keys are refused.
 
+mod bounds;
 mod parts;
 
 pub use parts::*;
@@ -127,6 +128,16 @@ fn one() -> u32 {
 /// Tables that `purchase` may stand for.
 pub const PURCHASE_TABLES: [&str; 2] = ["order", "deal"];
 
+/// The metrics of a workspace's own declaration.
+pub(crate) fn parse_declared(place: &str, text: &str, into: &mut BTreeMap<String, MetricDef>) -> Result<(), ModelError> {
+    bounds::text(place, text)?;
+    let before = into.len();
+    parse_file(place, text, into)?;
+    bounds::number(place, into.len() - before)
+}
+
+pub(crate) use bounds::chains;
+
 pub(crate) fn parse_file(place: &str, text: &str, into: &mut BTreeMap<String, MetricDef>) -> Result<(), ModelError> {
     let metrics: BTreeMap<String, MetricDef> = crate::object::parse_toml(place, text)?;
     for (id, mut metric) in metrics {
@@ -193,6 +204,9 @@ impl MetricDef {
 
     fn check_one(&self, model: &Model, variant: Option<&str>) -> Result<(), ModelError> {
         let fail = |key: &str, problem: String| Err(ModelError::new(format!("metric {}.{key}", self.id), problem, "see METRICS in CONTRIBUTING.md"));
+        if let Some((key, problem)) = bounds::of(self) {
+            return fail(key, problem);
+        }
         use MetricKind::*;
         let missing = match self.kind {
             Flow => self.num.is_empty().then_some("num"),

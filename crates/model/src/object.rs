@@ -102,6 +102,10 @@ impl ObjectDef {
     pub fn history_fields(&self) -> impl Iterator<Item = &FieldDef> {
         self.fields.values().filter(|f| f.history)
     }
+    /// Fields on which it hangs who gets in.
+    pub fn doors(&self) -> impl Iterator<Item = &FieldDef> {
+        self.fields.values().filter(|f| f.door)
+    }
     /// Fields that people write.
     pub fn stored_fields(&self) -> impl Iterator<Item = &FieldDef> {
         self.fields.values().filter(|f| !f.derived)
@@ -140,6 +144,7 @@ impl ObjectDef {
                     default: None,
                     suggest: None,
                     condition_on: None,
+                    door: false,
                 });
             }
         }
@@ -214,7 +219,7 @@ impl Model {
     /// The model with more metrics, and their names; refused with the reason where one is wrong.
     pub fn with_metrics(&self, body: &str) -> Result<(Self, Vec<String>), ModelError> {
         let mut model = self.clone();
-        metric::parse_file("definition", body, &mut model.metrics)?;
+        metric::parse_declared("definition", body, &mut model.metrics)?;
         model.check()?;
         let new = model.metrics.keys().filter(|id| !self.metrics.contains_key(*id)).cloned().collect();
         Ok((model, new))
@@ -234,7 +239,7 @@ impl Model {
         let place = format!("definition {}", definition.name);
         match definition.kind.as_str() {
             "object" => self.add_object(&place, &definition.body),
-            "metric" => metric::parse_file(&place, &definition.body, &mut self.metrics),
+            "metric" => metric::parse_declared(&place, &definition.body, &mut self.metrics),
             "fields" => {
                 let fields: BTreeMap<String, FieldDef> = parse_toml(&place, &definition.body)?;
                 let known = self.names();
@@ -313,6 +318,7 @@ impl Model {
         for definition in self.metrics.values() {
             definition.check(self)?;
         }
+        metric::chains(self)?;
         for (name, board) in &self.dashboards {
             for id in board.tiles.iter().chain(&board.funnel).chain([&board.trend, &board.breakdown]) {
                 if !self.metrics.contains_key(id) {
@@ -367,7 +373,7 @@ fn check_name(place: &str, name: &str) -> Result<(), ModelError> {
 /// Reads TOML, naming file and line on failure.
 pub fn parse_toml<T: serde::de::DeserializeOwned>(place: &str, text: &str) -> Result<T, ModelError> {
     toml::from_str(text).map_err(|e| {
-        let line = e.span().map_or(1, |s| text[..s.start].matches('\n').count() + 1);
-        ModelError::new(format!("{place}:{line}"), e.message().to_string(), "see the other files of that folder for the keys")
+        let (line, what) = crate::declared::wrong(&e, text);
+        ModelError::new(format!("{place}:{line}"), what, "see the other files of that folder for the keys")
     })
 }

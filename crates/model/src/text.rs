@@ -99,6 +99,23 @@ pub fn around(text: &str, wanted: &[String]) -> String {
     format!("{}{middle}{}", if from > 0 { "… " } else { "" }, if to < letters.len() { " …" } else { "" })
 }
 
+/// What a spreadsheet takes for the beginning of a formula, after blanks.
+const FORMULA: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠'];
+
+fn begins_a_formula(text: &str) -> bool {
+    text.trim_start_matches(['\u{feff}', ' ']).starts_with(FORMULA)
+}
+
+/// A text that a spreadsheet would run, as the text that it is: with an apostrophe in front.
+pub fn harmless(text: &str) -> String {
+    if begins_a_formula(text) { format!("'{text}") } else { text.to_string() }
+}
+
+/// The text that `harmless` was given.
+pub fn as_typed(text: &str) -> &str {
+    text.strip_prefix('\'').filter(|rest| begins_a_formula(rest)).unwrap_or(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,5 +152,16 @@ mod tests {
         assert_eq!(around("我要退款，谢谢", &["退".into()]), "我要退款，谢谢");
         assert_eq!(around(text, &["nowhere".into()]), "Good morning, we ordered the winter service in October and have not heard of …");
         assert_eq!(around("", &["a".into()]), "");
+    }
+
+    #[test]
+    fn s11_what_looks_like_a_formula_becomes_text() {
+        for text in ["=1+1", "+48 22", "-2", "@x", "\t=1", " =1", "\u{feff}=1", "\0=1", "＝1"] {
+            assert!(harmless(text).starts_with('\''), "{text:?}");
+            assert_eq!(as_typed(&harmless(text)), text);
+        }
+        for text in ["Anna", "1-2", "a=b", "", "۱۲۳", "'s-Hertogenbosch"] {
+            assert_eq!((harmless(text).as_str(), as_typed(text)), (text, text));
+        }
     }
 }

@@ -13,6 +13,7 @@ macro_rules! say {
 
 mod commands;
 mod kpi;
+mod memory;
 mod table;
 
 use clap::{Parser, Subcommand};
@@ -36,7 +37,8 @@ enum Command {
     Serve(commands::Serve),
     /// Fill an empty folder with a demo workspace (and serve it with --serve)
     Demo(commands::Demo),
-    /// Import files by a plan; without one, show a guessed plan
+    /// Import files by a plan; without one, show a guessed plan. Ends with 3 where nothing could be guessed, 4 where
+    /// something has to be said first, 5 where rows were set aside
     Import(commands::Import),
     /// Compute a metric
     Kpi(kpi::Kpi),
@@ -46,8 +48,16 @@ enum Command {
     Metrics(kpi::Metrics),
     /// Prove that the kept facts equal rebuilt ones, and the database its checks
     Check(commands::Check),
+    /// Write the workspace into one file, also while it is served
+    Backup(commands::Backup),
+    /// Make a workspace of a backup, in an empty folder
+    Restore(commands::Restore),
+    /// Make a link that signs the owner in once, also while the server runs
+    Link(commands::Link),
     /// Write the OpenAPI document
     Openapi,
+    /// Write the reference of the plan language
+    PlanLanguage,
 }
 
 /// The folder that holds a workspace.
@@ -69,12 +79,19 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(args) => args.run(env),
         Command::Demo(args) => args.run(env),
-        Command::Import(args) => args.run(&env),
+        Command::Import(args) => match args.run(&env) {
+            Ok(code) => return code,
+            Err(problem) => Err(problem),
+        },
         Command::Kpi(args) => args.run(&env),
         Command::Drill(args) => args.run(&env),
         Command::Metrics(args) => args.run(&env),
         Command::Check(args) => args.run(),
+        Command::Backup(args) => args.run(),
+        Command::Restore(args) => args.run(),
+        Command::Link(args) => args.run(&env),
         Command::Openapi => commands::openapi(),
+        Command::PlanLanguage => commands::plan_language(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

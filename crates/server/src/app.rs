@@ -1,9 +1,12 @@
 //! The state that requests share, and the routes.
 
+use crate::asking::Questions;
+use crate::past::Past;
 use crate::problem::Problem;
 use crate::password::Tries;
 use crate::place::{Place, Places};
-use crate::{Config, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, outflow, people, records, session};
+use crate::turns::Turns;
+use crate::{Config, Limits, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, outflow, people, proof, ready, records, serving, session, telemetry, usage};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
@@ -11,9 +14,10 @@ use northing_crm::Env;
 use northing_crm::access::Rights;
 use northing_facts::Snapshot;
 use northing_facts::table::{EXISTS, SEEN};
+use northing_metrics::Memory;
 use northing_model::{Labels, Model, ObjectDef, Phrases};
 use northing_store::Store;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +31,21 @@ pub struct App {
     pub places: Places,
     pub imports: imports::Imports,
     pub jobs: bulk::Jobs,
+    /// What caches, facts of the past and questions share.
+    pub memory: Arc<Memory>,
+    pub questions: Questions,
+    pub past: Arc<Past>,
+    /// Turns at changes of lists and imports.
+    pub work: Arc<Turns>,
     pub outflow: outflow::Outflow,
+    pub limits: Limits,
+    pub crowd: Arc<serving::Crowd>,
+    pub meters: telemetry::Meters,
+    pub trial: ready::Trial,
+    pub files: files::Files,
     /// Where people sign in with an account that they have elsewhere.
     pub provider: Option<oidc::Provider>,
-    pub sent: oidc::Sent,
+    pub usage: usage::Usage,
     pub env: Env,
     pub labels: Labels,
     phrases: Phrases,
@@ -42,6 +57,8 @@ pub struct App {
     /// Host names that requests may carry.
     pub hosts: Vec<String>,
     pub secure: bool,
+    /// Whose word it is where a request comes from.
+    pub proxies: Vec<IpAddr>,
     draining: AtomicBool,
 }
 
@@ -55,17 +72,22 @@ pub struct Caller {
     pub since: i64,
     pub by_link: bool,
     pub read_only: bool,
+    /// When they last showed who they are.
+    pub proved_at: i64,
+    /// What they sit at, as far as the browser says.
+    pub device: &'static str,
     /// The name of the token, if a program asks.
     pub program: Option<String>,
 }
 
 impl Caller {
     /// The facts as they see them now; after a write of their own only once it is in them.
-    pub fn now(&self, after: Option<u64>) -> Arc<Snapshot> {
-        match after {
-            Some(seq) if self.place.view.is_none() => self.place.feed.at_least(seq, CATCH_UP),
-            _ => self.place.feed.now(),
+    pub async fn now(&self, app: &App, after: Option<u64>) -> Arc<Snapshot> {
+        // Of a change that was not made nothing is to be waited for.
+        if let Some(seq) = after.filter(|_| self.place.view.is_none()) {
+            self.place.caught_up(seq.min(app.store.seq()), CATCH_UP).await;
         }
+        self.place.feed.now()
     }
 
     /// An object that they see records of; what they may not see does not exist.
@@ -96,12 +118,13 @@ impl Caller {
     /// The address under which they sign in.
     pub fn email(&self, app: &App) -> String {
         let user = self.rights.user.and_then(|id| app.store.get("user", id).ok());
-        user.and_then(|(r, _)| r.get("email").and_then(|v| v.as_text().map(str::to_string))).unwrap_or_else(|| self.actor.clone())
+        let of_user = user.and_then(|(r, _)| r.get("email").and_then(|v| v.as_text().map(str::to_string)));
+        of_user.or_else(|| app.store.credential(&self.actor).ok()?.email).unwrap_or_else(|| self.actor.clone())
     }
 }
 
 impl App {
-    pub fn new(store: Store, whole: Arc<Place>, env: Env, config: &Config, address: SocketAddr) -> Result<Self, ServeError> {
+    pub fn new(store: Store, whole: Arc<Place>, memory: Arc<Memory>, env: Env, config: &Config, address: SocketAddr) -> Result<Self, ServeError> {
         let port = address.port();
         let (origin, hosts, secure) = match &config.public_url {
             Some(url) => {
@@ -121,9 +144,18 @@ impl App {
             places: Places::default(),
             imports: imports::Imports::default(),
             jobs: bulk::Jobs::default(),
+            questions: Questions::new(&memory)?,
+            past: Past::new(&memory),
+            work: Turns::new(WORK_AT_ONCE, 1, bulk::EACH + imports::EACH),
+            memory,
             outflow: outflow::Outflow::default(),
+            crowd: serving::Crowd::new(config.limits.most_connections()),
+            limits: config.limits.clone(),
+            meters: telemetry::Meters::default(),
+            trial: ready::Trial::default(),
+            files: files::Files::default(),
             provider: config.oidc.clone().map(oidc::Provider::new).transpose().map_err(ServeError::Provider)?,
-            sent: oidc::Sent::default(),
+            usage: usage::Usage::new(config.usage.is_some()),
             env,
             phrases: Phrases::new(&labels),
             labels,
@@ -132,6 +164,7 @@ impl App {
             origin,
             hosts,
             secure,
+            proxies: config.believed(),
             draining: AtomicBool::new(false),
         })
     }
@@ -157,14 +190,21 @@ impl App {
     /// An actor's rights now, and where its facts are; nothing of somebody who has none.
     pub fn caller(&self, session: &northing_store::Session) -> Result<Option<Caller>, Problem> {
         let now = self.env.now();
-        let Some(rights) = Rights::of(&self.store, &self.whole.feed.now(), &session.actor, now).map_err(Problem::internal)? else { return Ok(None) };
+        let Some(mut rights) = Rights::of(&self.store, &self.whole.feed.now(), &session.actor, now).map_err(Problem::internal)? else { return Ok(None) };
+        if let Some(part) = &session.rights {
+            // What cannot be read lets nothing through.
+            rights = rights.within(serde_json::from_str(part).unwrap_or_default());
+        }
         let place = match rights.view(&self.store.model()) {
             None => self.whole.clone(),
-            Some(view) => self.places.of(&self.store, view, now).ok_or_else(|| Problem::internal("the facts could not be loaded"))?,
+            Some(view) => self.places.of(&self.store, view, &self.memory, now).ok_or_else(|| Problem::internal("the facts could not be loaded"))?,
         };
-        Ok(Some(Caller { actor: session.actor.clone(), rights: Arc::new(rights), place, since: session.created_at, by_link: session.by_link, read_only: session.read_only, program: session.program.clone() }))
+        Ok(Some(Caller { actor: session.actor.clone(), rights: Arc::new(rights), place, since: session.created_at, by_link: session.by_link, read_only: session.read_only, proved_at: session.proved_at, device: usage::DESKTOP, program: session.program.clone() }))
     }
 }
+
+/// Changes of lists and imports that are done at a time.
+const WORK_AT_ONCE: usize = 2;
 
 /// How long a sign-in waits for its turn.
 const LONGEST_QUEUE: Duration = Duration::from_secs(10);
@@ -174,7 +214,9 @@ pub const CATCH_UP: Duration = Duration::from_secs(3);
 
 /// Work that may wait for disk or scan columns, off the threads that serve connections.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(Problem::internal)?
+    // What it has to say belongs to the same request.
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(Problem::internal)?
 }
 
 /// 2 MiB are enough for any record; files have their own way in.
@@ -183,6 +225,7 @@ const LARGEST_BODY: usize = 2 << 20;
 pub fn router(app: Arc<App>) -> Router {
     let private = Router::new()
         .route("/api/session", get(session::current).delete(session::sign_out))
+        .route("/api/session/proof", post(proof::prove))
         .route("/api/model", get(metrics::model))
         .route("/api/search", get(crate::search::search))
         .route("/api/records/{object}", get(records::list).post(records::create))
@@ -199,7 +242,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/metrics/{id}", get(metrics::describe))
         .route("/api/metrics/{id}/drill", get(metrics::drill))
         .route("/api/metrics/{id}/cohorts", get(metrics::cohorts))
-        .route("/api/events", get(events::stream))
+        .route("/api/events", get(events::stream).layer(axum::middleware::from_fn_with_state(app.clone(), serving::stream)))
         .route("/api/changes", post(changes::change))
         .route("/api/files", post(files::take).layer(DefaultBodyLimit::max(files::LARGEST)))
         .route("/api/records/attachments/{id}/file", get(files::give))
@@ -229,10 +272,14 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/oidc/begin", get(oidc::begin))
         .route("/api/oidc/back", get(oidc::back))
         .route("/api/openapi.json", get(openapi::document))
-        .route("/livez", get(events::alive))
-        .route("/readyz", get(events::ready))
+        .route("/livez", get(ready::alive))
+        .route("/readyz", get(ready::ready))
+        .route("/metrics", get(telemetry::metrics))
         .fallback(assets::file)
+        .layer(axum::middleware::from_fn_with_state(app.clone(), serving::turn))
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::every_request))
+        .layer(crate::compress::layer())
+        .layer(axum::middleware::from_fn_with_state(app.clone(), telemetry::every_request))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(app)
 }

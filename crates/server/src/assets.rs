@@ -8,7 +8,7 @@ pub async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response<Body
     if path.starts_with("api/") || method != Method::GET && method != Method::HEAD {
         return answer(StatusCode::NOT_FOUND, "application/problem+json", "no-store", None, r#"{"type":"urn:northing:problem:not-found","title":"There is no such thing","status":404,"detail":"GET /api/openapi.json lists the routes."}"#.into());
     }
-    let brotli = headers.get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("br"));
+    let brotli = headers.get(header::ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).is_some_and(takes_brotli);
     let is_asset = path.starts_with("assets/");
     let name = if path.is_empty() || (!is_asset && northing_ui::file(path).is_none()) { "index.html" } else { path };
     let cache = if is_asset { "public, max-age=31536000, immutable" } else { "no-cache" };
@@ -23,6 +23,15 @@ pub async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response<Body
         None if is_asset => answer(StatusCode::NOT_FOUND, "text/plain", "no-store", None, "no such file\n".into()),
         None => answer(StatusCode::OK, "text/plain; charset=utf-8", "no-cache", None, "Built without the web app. Run `make build`, or use the API: /api/openapi.json\n".into()),
     }
+}
+
+/// Does a reader take Brotli? Not if they say that they do not (q=0).
+fn takes_brotli(accepted: &str) -> bool {
+    accepted.split(',').any(|one| {
+        let mut parts = one.split(';').map(str::trim);
+        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("br"));
+        named && !parts.any(|p| p.strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()) == Some(0.0))
+    })
 }
 
 fn answer(status: StatusCode, kind: &str, cache: &str, encoding: Option<&str>, bytes: Vec<u8>) -> Response<Body> {

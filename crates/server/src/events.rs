@@ -1,10 +1,9 @@
-//! Live changes as server-sent events, and whether the server is alive and ready.
+//! Live changes as server-sent events.
 
 use crate::app::{App, Caller, blocking};
 use crate::{guard, outflow};
-use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::Extension;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use serde_json::json;
@@ -19,11 +18,12 @@ use tokio_stream::{Stream, StreamExt};
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 pub async fn stream(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let (facts, place) = (caller.place.clone(), caller.place.clone());
-    // `model` differs once something was declared anew: objects, words and metrics are to be asked for again.
+    let (facts, place, actor) = (caller.place.clone(), caller.place.clone(), caller.actor.clone());
+    // `model` differs once something was declared anew: objects, words and metrics are to be asked for again. `actor`
+    // says whose stream it is: the tabs of a browser share one, and one of them may have signed in as somebody else.
     let event = move |seq: u64| {
         let model = place.feed.now().model.edition();
-        Ok(Event::default().event("seq").id(seq.to_string()).data(json!({"seq": seq, "model": model}).to_string()))
+        Ok(Event::default().event("seq").id(seq.to_string()).data(json!({"seq": seq, "model": model, "actor": actor}).to_string()))
     };
     // A listener that fell behind only misses numbers that newer ones replace. It listens before it looks where we
     // are, so that nothing is missed in between; what it then hears twice it tells once.
@@ -63,16 +63,4 @@ pub async fn stream(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
         }
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
-}
-
-pub async fn alive() -> &'static str {
-    "ok\n"
-}
-
-/// Ready: not shutting down, and the facts follow the log.
-pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<serde_json::Value>) {
-    let (log, facts) = (app.store.seq(), app.whole.feed.now().seq);
-    let problem = if app.is_draining() { Some("shutting down".to_string()) } else { app.whole.feed.problem() };
-    let status = if problem.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({"ready": problem.is_none(), "problem": problem, "rebuilding": app.whole.feed.rebuilding(), "behind": log.saturating_sub(facts)})))
 }

@@ -16,6 +16,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use northing_facts::Snapshot;
+use northing_model::text::harmless;
 use northing_model::{FieldDef, FieldType, ObjectDef};
 use serde_json::Value as Js;
 use std::sync::Arc;
@@ -160,26 +161,5 @@ fn plain(value: &Js) -> String {
         Js::Array(list) => list.iter().filter_map(Js::as_str).collect::<Vec<_>>().join(", "),
         Js::Object(map) => map.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join("; "),
         other => other.to_string(),
-    }
-}
-
-/// A text that a spreadsheet would run, as the text that it is.
-fn harmless(text: &str) -> String {
-    let risky = text.trim_start_matches(['\u{feff}', ' ']).starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠']);
-    if risky { format!("'{text}") } else { text.to_string() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::harmless;
-
-    #[test]
-    fn what_looks_like_a_formula_becomes_text() {
-        for text in ["=1+1", "+48 22", "-2", "@x", "\t=1", " =1", "\u{feff}=1", "\0=1", "＝1"] {
-            assert!(harmless(text).starts_with('\''), "{text:?}");
-        }
-        for text in ["Anna", "1-2", "a=b", "", "۱۲۳"] {
-            assert_eq!(harmless(text), text);
-        }
     }
 }

@@ -1,9 +1,12 @@
 //! What every request must pass: host, origin, session; and what every response carries.
 
 use crate::app::{App, Caller};
+use crate::compress::Secret;
 use crate::problem::Problem;
 use crate::session::{COOKIE, SECURE_COOKIE};
-use axum::extract::{Request, State};
+use crate::telemetry::Told;
+use crate::usage;
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -14,15 +17,24 @@ use std::sync::Arc;
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-38RhXrc7EdReTKsOm23ZPOCUgniTUUcjky8QOOrQx6o='; img-src 'self' data: blob:; font-src 'self'; \
 connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
+/// Where what is answered opens something.
+const SECRETS: [&str; 3] = ["/api/invitations", "/api/me/tokens", "/api/me/codes"];
+
 /// Host and cross-site checks before, security headers after.
 pub async fn every_request(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let language = language(request.headers());
+    let told = request.extensions().get::<Told>().cloned().unwrap_or_default();
+    let secret = SECRETS.contains(&request.uri().path());
     let mut response = match check(&app, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    if let Some(problem) = response.extensions_mut().remove::<Problem>().filter(|_| language.is_some()) {
+    let problem = response.extensions_mut().remove::<Problem>().inspect(|problem| told.problem(problem));
+    if let Some(problem) = problem.filter(|_| language.is_some()) {
         response = Problem { detail: app.say(language, &problem.detail), ..problem }.into_response();
+    }
+    if secret {
+        response.extensions_mut().insert(Secret);
     }
     let headers = response.headers_mut();
     // What is no page of ours says its own.
@@ -48,6 +60,12 @@ pub fn language(headers: &HeaderMap) -> Option<&'static str> {
 
 fn check(app: &App, request: &Request) -> Result<(), Problem> {
     let headers = request.headers();
+    // What comes past the proxy comes in the clear.
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|p| p.0.ip().to_canonical());
+    let through = |ip: &IpAddr| ip.is_loopback() || app.proxies.contains(ip);
+    if app.secure && !peer.as_ref().is_some_and(through) && !matches!(request.uri().path(), "/livez" | "/readyz") {
+        return Err(Problem::forbidden(format!("requests are answered at {} alone", app.origin)));
+    }
     // A name that another site rebinds to this address must not reach the API.
     let host = headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("");
     if !app.hosts.iter().any(|h| h.eq_ignore_ascii_case(host)) {
@@ -82,10 +100,10 @@ fn same_site(app: &App, headers: &HeaderMap, host: &str) -> bool {
     }
 }
 
-/// Where a request comes from, as far as that can be known: behind the proxy it is what the proxy itself added, and what
-/// stands before that anybody can write. Of an IPv6 address its network, of which one person has all.
+/// Where a request comes from, as far as that can be known: from a proxy that was named it is what the proxy itself added,
+/// and what stands before that anybody can write; else whoever is connected. Of an IPv6 address its network, of which one person has all.
 pub fn address(app: &App, headers: &HeaderMap, peer: SocketAddr) -> Option<String> {
-    let ip = if app.secure {
+    let ip = if app.proxies.contains(&peer.ip().to_canonical()) {
         let last = headers.get_all("x-forwarded-for").iter().next_back()?;
         last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()?
     } else {
@@ -139,12 +157,21 @@ pub fn who(app: &App, token: &Option<Token>) -> Result<Option<Caller>, Problem> 
 /// Lets only signed-in callers through and tells the handlers who they are.
 pub async fn signed_in(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let token = token(&app, request.headers());
-    let found = crate::app::blocking(move || who(&app, &token)).await;
+    let inner = app.clone();
+    let found = crate::app::blocking(move || who(&inner, &token)).await;
+    let told = request.extensions().get::<Told>().cloned().unwrap_or_default();
     match found {
         Ok(Some(caller)) if caller.read_only && !matches!(*request.method(), Method::GET | Method::HEAD) => Problem::forbidden("this token may only read").into_response(),
         Ok(Some(caller)) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+            told.actor(&caller.actor);
+            let caller = Caller { device: usage::device(request.headers()), ..caller };
+            let asked = usage::Asked::of(request.method(), request.extensions().get::<MatchedPath>(), request.uri().path());
+            request.extensions_mut().insert(caller.clone());
+            let response = next.run(request).await;
+            if let Some(asked) = asked.filter(|_| response.status().is_success()) {
+                app.did(&caller, asked.kind, &asked.feature);
+            }
+            response
         }
         Ok(None) => Problem::sign_in().into_response(),
         Err(problem) => problem.into_response(),

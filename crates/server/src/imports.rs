@@ -4,6 +4,7 @@
 //! Files wait in the workspace's folder under names of our own until they are imported or an hour old.
 
 use crate::app::{App, Caller, blocking};
+use crate::files;
 use crate::guard::language;
 use crate::problem::Problem;
 use crate::records::idempotency;
@@ -12,10 +13,12 @@ use axum::extract::rejection::{BytesRejection, JsonRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
+use northing_crm::CrmError;
 use northing_crm::import::sheet::Workbook;
-use northing_crm::import::{Mapping, Report, Terms, import_on, look, mapping::importable, undo};
+use northing_crm::import::guess::{for_object, guess, makeable};
+use northing_crm::import::{Looked, Mapping, Reject, Report, Terms, import_on, look, mapping::importable, mapping::told, questions, undo};
 use northing_model::{Record, Value};
-use northing_store::{Change, Commit};
+use northing_store::{Change, Commit, private};
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use sha2::{Digest, Sha256};
@@ -23,6 +26,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use uuid::Uuid;
 
 type Body<T> = Result<Json<T>, JsonRejection>;
@@ -34,8 +38,12 @@ pub const LARGEST_BODY: usize = LARGEST_FILE * 2;
 const WAITS: i64 = 3_600;
 const SAMPLE: usize = 200;
 const SHOWN: usize = 8;
-/// Files that wait at a time.
-const MOST: usize = 20;
+const SHOWN_LEFT: usize = 50;
+/// Files that are kept at a time, of one person and of all. The oldest of one's own that is not being imported goes first.
+pub const EACH: usize = 20;
+const MOST: usize = 100;
+/// How long an import waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// A file that somebody is importing.
 pub struct Upload {
@@ -48,6 +56,8 @@ pub struct Upload {
     headings: Vec<String>,
     sample: Vec<Vec<String>>,
     rows: u64,
+    /// What else the list may be, as long as nobody has said.
+    others: Mutex<Vec<String>>,
     at: i64,
     progress: Mutex<Progress>,
     stop: AtomicBool,
@@ -64,6 +74,12 @@ struct Progress {
     key: Option<(String, String)>,
 }
 
+impl Upload {
+    fn looked(&self) -> Looked<'_> {
+        Looked { name: &self.name, headings: &self.headings, sample: &self.sample }
+    }
+}
+
 impl Drop for Upload {
     fn drop(&mut self) {
         // A file that cannot be removed now goes with the folder when the server starts again.
@@ -77,6 +93,11 @@ pub struct Imports {
 }
 
 impl Imports {
+    /// Those under way.
+    pub fn running(&self) -> usize {
+        self.open.lock().map_or(0, |open| open.values().filter(|u| u.progress.lock().is_ok_and(|p| p.state == "running")).count())
+    }
+
     fn of(&self, id: Uuid, caller: &Caller) -> Result<Arc<Upload>, Problem> {
         let open = self.open.lock().map_err(|_| Problem::internal("imports"))?;
         open.get(&id).filter(|u| u.actor == caller.actor).cloned().ok_or_else(|| Problem::not_found("this file is no longer here; choose it again"))
@@ -119,7 +140,7 @@ pub async fn upload(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     blocking(move || {
         let again = again.map(|id| app.imports.of(id, &caller)).transpose()?;
         let (id, path) = waiting(&app)?;
-        std::fs::write(&path, &text).map_err(Problem::internal)?;
+        files::whole(&path, text.as_bytes())?;
         let stem = again.map_or_else(|| stem(&[text.as_bytes()]), |first| first.stem.clone());
         open(&app, &caller, id, path, &name, stem).map(Json)
     })
@@ -141,7 +162,7 @@ pub async fn workbook(State(app): State<Arc<App>>, Extension(caller): Extension<
     blocking(move || {
         let (id, path) = waiting(&app)?;
         let packed = path.with_extension("xlsx");
-        std::fs::write(&packed, &body).map_err(Problem::internal)?;
+        files::whole(&packed, &body)?;
         let convert = || {
             let mut book = Workbook::open(&packed)?;
             let sheets: Vec<String> = book.sheets().map(str::to_string).collect();
@@ -163,7 +184,7 @@ pub async fn workbook(State(app): State<Arc<App>>, Extension(caller): Extension<
 /// Where a file may wait.
 fn waiting(app: &App) -> Result<(Uuid, PathBuf), Problem> {
     let folder = app.store.folder().join("uploads");
-    std::fs::create_dir_all(&folder).map_err(Problem::internal)?;
+    private::folder(&folder).map_err(Problem::internal)?;
     let id = app.env.id();
     Ok((id, folder.join(format!("{id}.csv"))))
 }
@@ -173,7 +194,7 @@ fn stem(content: &[&[u8]]) -> String {
     hash.iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
-fn unreadable(path: &std::path::Path, e: &northing_crm::CrmError) -> Problem {
+fn unreadable(path: &std::path::Path, e: &CrmError) -> Problem {
     let _ = std::fs::remove_file(path);
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "file", "The file cannot be read", e.to_string())
 }
@@ -181,7 +202,11 @@ fn unreadable(path: &std::path::Path, e: &northing_crm::CrmError) -> Problem {
 /// Looks at a file that has been written and keeps it for what comes next.
 fn open(app: &App, caller: &Caller, id: Uuid, path: PathBuf, name: &str, stem: String) -> Result<Js, Problem> {
     let name: String = name.rsplit(['/', '\\']).next().unwrap_or_default().chars().filter(|c| !c.is_control()).take(120).collect();
-    let (delimiter, headings, sample, rows) = look(&path, SAMPLE).map_err(|e| unreadable(&path, &e))?;
+    let (delimiter, headings, sample, rows) = look(&path, SAMPLE).map_err(|e| match e {
+        // By the name that people know.
+        CrmError::File { problem, .. } => unreadable(&path, &CrmError::File { file: name.clone(), problem }),
+        e => unreadable(&path, &e),
+    })?;
     let said = if headings.iter().all(String::is_empty) {
         Some("its first line should name the columns")
     } else if rows == 0 {
@@ -190,18 +215,28 @@ fn open(app: &App, caller: &Caller, id: Uuid, path: PathBuf, name: &str, stem: S
         headings.iter().enumerate().find(|(i, h)| headings[..*i].contains(h)).map(|_| "two of its columns have the same name; give each its own")
     };
     if let Some(why) = said {
-        return Err(unreadable(&path, &northing_crm::CrmError::Plan(format!("{name}: {why}"))));
+        return Err(unreadable(&path, &CrmError::Plan(format!("{name}: {why}"))));
     }
     let model = app.store.model();
-    let mapping = Mapping::guess(&model, &app.labels, &name, &headings, &sample);
+    let guessed = guess(&model, &app.labels, Looked { name: &name, headings: &headings, sample: &sample });
     let objects: Vec<&String> = model.objects.iter().filter(|o| importable(o)).map(|o| &o.name).collect();
-    let answer = json!({"id": id, "name": name, "rows": rows, "headings": headings, "sample": &sample[..sample.len().min(SHOWN)], "mapping": mapping, "objects": objects});
+    let told: HashMap<&String, &[&str]> = objects.iter().map(|o| (*o, told(o))).filter(|(_, fields)| !fields.is_empty()).collect();
+    let makeable: HashMap<&String, Vec<String>> = model.objects.iter().filter(|o| importable(o)).map(|o| (&o.name, makeable(&model, o))).collect();
+    let answer = json!({"id": id, "name": name, "rows": rows, "headings": headings, "sample": &sample[..sample.len().min(SHOWN)], "mapping": guessed.mapping, "objects": objects, "told": told, "makeable": makeable, "plan": guessed.plan});
     let now = app.env.now();
-    let upload = Upload { path, name, actor: caller.actor.clone(), stem, delimiter, headings, sample, rows, at: now, progress: Mutex::new(Progress { state: "waiting", ..Progress::default() }), stop: AtomicBool::new(false) };
+    let upload = Upload { path, name, actor: caller.actor.clone(), stem, delimiter, headings, sample, rows, others: Mutex::new(guessed.others), at: now, progress: Mutex::new(Progress { state: "waiting", ..Progress::default() }), stop: AtomicBool::new(false) };
     let mut open = app.imports.open.lock().map_err(|_| Problem::internal("imports"))?;
-    open.retain(|_, u| now - u.at < WAITS || u.progress.lock().is_ok_and(|p| p.state == "running"));
-    if open.len() >= MOST {
-        return Err(Problem::wait(WAITS / 4));
+    let running = |u: &Upload| u.progress.lock().is_ok_and(|p| p.state == "running");
+    open.retain(|_, u| now - u.at < WAITS || running(u));
+    // Whoever brings one file after the other is done with the earlier ones.
+    let own = |u: &Upload| u.actor == upload.actor;
+    while open.len() >= MOST || open.values().filter(|u| own(u)).count() >= EACH {
+        let finished = |u: &Upload| u.progress.lock().is_ok_and(|p| p.state != "waiting");
+        let oldest = open.iter().filter(|(_, u)| own(u) && !running(u)).min_by_key(|(id, u)| (!finished(u), u.at, **id)).map(|(id, _)| *id);
+        match oldest {
+            Some(id) => drop(open.remove(&id)),
+            None => return Err(Problem::wait(WAITS / 4)),
+        }
     }
     open.insert(id, Arc::new(upload));
     Ok(answer)
@@ -220,7 +255,10 @@ pub async fn propose(State(app): State<Arc<App>>, Extension(caller): Extension<C
     let upload = app.imports.of(id, &caller)?;
     let model = app.store.model();
     let object = model.object(&object).filter(|o| importable(o)).ok_or_else(|| Problem::bad(format!("nothing is imported into '{object}'")))?;
-    Ok(Json(json!({"mapping": Mapping::for_object(object, &app.labels, &upload.headings, &upload.sample)})))
+    if let Ok(mut others) = upload.others.lock() {
+        others.clear();
+    }
+    Ok(Json(json!({"mapping": for_object(object, &app.labels, upload.looked())})))
 }
 
 #[derive(Deserialize)]
@@ -233,33 +271,49 @@ pub struct Told {
 fn go(app: &App, upload: &Upload, mapping: &Mapping, actor: String, dry: bool, told: &dyn Fn(&Report) -> bool) -> Result<Report, Problem> {
     let model = app.store.model();
     let object = model.object(&mapping.object).filter(|o| importable(o)).ok_or_else(|| Problem::bad(format!("nothing is imported into '{}'", mapping.object)))?;
-    if mapping.fields.is_empty() {
-        return Err(Problem::bad("say of at least one column which field it fills"));
-    }
-    if let Some(field) = mapping.fields.values().find(|f| mapping.fields.values().filter(|g| g == f).count() > 1) {
-        return Err(Problem::bad(format!("two columns fill '{field}'; leave one of them out")));
+    if let Some(problem) = mapping.problem(object) {
+        return Err(Problem::bad(problem));
     }
     let file = upload.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let plan = mapping.plan(object, &app.labels, &file, &upload.delimiter, &upload.stem);
-    let terms = Terms { actor, dry, go_on: told };
+    let plan = mapping.plan(object, &app.labels, &file, &upload.delimiter, &upload.stem, &upload.headings);
+    let terms = Terms { actor, dry, go_on: told, on_left: &|_, _| () };
     import_on(&terms, &app.store, &app.env, &plan, &upload.path, &mut |_, _| {}).map_err(|e| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "import", "The file cannot be imported so", e.to_string()))
+}
+
+/// A list of those who sign in is brought in by somebody who has just proved who they are.
+fn users(app: &App, caller: &Caller, object: &str) -> Result<(), Problem> {
+    let opens = app.store.model().object(object).is_some_and(|o| o.doors().next().is_some());
+    if opens { caller.proven(app) } else { Ok(()) }
 }
 
 fn counts(app: &App, language: Option<&str>, upload: &Upload, report: &Report) -> Js {
     let [created, changed, unchanged] = report.objects.values().fold([0; 3], |sum, n| [sum[0] + n[0], sum[1] + n[1], sum[2] + n[2]]);
-    let rejects: Vec<Js> = report.rejects.iter().map(|r| json!({"row": r.row, "column": r.column, "reason": app.say(language, &r.reason), "values": r.values})).collect();
-    json!({"rows": upload.rows, "done": report.rows, "created": created, "changed": changed, "unchanged": unchanged, "rejected": report.rejected, "rejects": rejects, "headings": upload.headings})
+    let said = |list: &[Reject], values: bool| -> Vec<Js> { list.iter().map(|r| json!({"row": r.row, "column": r.column, "reason": app.say(language, &r.reason), "values": if values { &r.values[..] } else { &[] }})).collect() };
+    let rejects = said(&report.rejects, true);
+    json!({"left_out": report.left_out, "left": said(&report.left[..report.left.len().min(SHOWN_LEFT)], false), "undated": report.undated, "currencies": report.currencies, "made": report.objects,
+        "rows": upload.rows, "done": report.rows, "created": created, "changed": changed, "unchanged": unchanged, "rejected": report.rejected, "rejects": rejects, "headings": upload.headings})
 }
 
-/// What importing would come to, without writing.
+/// What importing would come to, without writing, and what is open about it. What nobody has answered yet may be why it
+/// cannot be tried: then the questions are the answer.
 pub async fn check(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, headers: HeaderMap, body: Body<Told>) -> Result<Json<Js>, Problem> {
     allowed(&caller)?;
     let Told { mapping } = read(body)?;
     let language = language(&headers);
     blocking(move || {
         let upload = app.imports.of(id, &caller)?;
-        let report = go(&app, &upload, &mapping, caller.actor.clone(), true, &|_| !app.is_draining())?;
-        Ok(Json(counts(&app, language, &upload, &report)))
+        let model = app.store.model();
+        let others = upload.others.lock().map(|o| o.clone()).unwrap_or_default();
+        let asked = model.object(&mapping.object).filter(|o| importable(o)).map(|o| questions(o, &app.labels, upload.looked(), &mapping, app.store.currency(), &others)).unwrap_or_default();
+        let (report, problem) = match go(&app, &upload, &mapping, caller.actor.clone(), true, &|_| !app.is_draining()) {
+            Ok(report) => (report, None),
+            Err(problem) if !asked.is_empty() && problem.status == StatusCode::UNPROCESSABLE_ENTITY => (Report::default(), Some(app.say(language, &problem.detail))),
+            Err(problem) => return Err(problem),
+        };
+        let mut answer = counts(&app, language, &upload, &report);
+        answer["questions"] = json!(asked);
+        answer["problem"] = json!(problem);
+        Ok(Json(answer))
     })
     .await
 }
@@ -268,6 +322,7 @@ pub async fn check(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
 pub async fn run(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, headers: HeaderMap, body: Body<Told>) -> Result<(StatusCode, Json<Js>), Problem> {
     allowed(&caller)?;
     let Told { mapping } = read(body)?;
+    users(&app, &caller, &mapping.object)?;
     let key = idempotency(&caller, &headers, &format!("import {id} {}", json!(mapping)))?;
     blocking(move || {
         let upload = app.imports.of(id, &caller)?;
@@ -296,17 +351,28 @@ pub async fn run(State(app): State<Arc<App>>, Extension(caller): Extension<Calle
         if let Ok(mut progress) = upload.progress.lock() {
             progress.run = Some(run);
         }
-        let work = move || {
-            let told = |report: &Report| {
-                if let Ok(mut progress) = upload.progress.lock() {
-                    progress.report = report.clone();
-                }
-                !upload.stop.load(Ordering::Relaxed) && !app.is_draining()
+        let late = || Problem::busy("it waited too long for its turn; begin it again");
+        tokio::spawn(async move {
+            let turn = app.work.turn(&caller.actor, PATIENCE).await;
+            let work = move || {
+                let told = |report: &Report| {
+                    if let Ok(mut progress) = upload.progress.lock() {
+                        progress.report = report.clone();
+                    }
+                    !upload.stop.load(Ordering::Relaxed) && !app.is_draining()
+                };
+                let import = || go(&app, &upload, &mapping, format!("import:{run}"), false, &told);
+                // However it ends, it is told.
+                let outcome = match &turn {
+                    Ok(_) => std::panic::catch_unwind(std::panic::AssertUnwindSafe(import)).unwrap_or_else(|_| Err(Problem::internal("an import ended before it was done"))),
+                    Err(_) => Err(late()),
+                };
+                finish(&app, &upload, &caller, run, seq, outcome);
             };
-            let outcome = go(&app, &upload, &mapping, format!("import:{run}"), false, &told);
-            finish(&app, &upload, &caller, run, seq, outcome);
-        };
-        std::thread::Builder::new().name("import".into()).spawn(work).map_err(Problem::internal)?;
+            if let Err(e) = std::thread::Builder::new().name("import".into()).spawn(work) {
+                eprintln!("northing: an import: {e}");
+            }
+        });
         Ok((StatusCode::ACCEPTED, Json(json!({"run": run}))))
     })
     .await
@@ -320,6 +386,7 @@ fn finish(app: &App, upload: &Upload, caller: &Caller, run: Uuid, first: u64, ou
         Ok(_) => "done",
         Err(_) => "failed",
     };
+    tracing::info!(actor = caller.actor, run = %run, state, "an import ended");
     let report = match &outcome {
         Ok(report) => report.clone(),
         Err(_) => upload.progress.lock().map(|p| p.report.clone()).unwrap_or_default(),
@@ -371,6 +438,7 @@ pub async fn take_back(State(app): State<Arc<App>>, Extension(caller): Extension
     let Back { run } = read(body)?;
     blocking(move || {
         let (record, version) = app.store.get("import_run", run)?;
+        users(&app, &caller, record.get("of").and_then(Value::as_text).unwrap_or_default())?;
         let number = |name: &str| match record.get(name) {
             Some(Value::Int(n)) => u64::try_from(*n).ok(),
             _ => None,

@@ -1,13 +1,15 @@
 //! Metrics over HTTP: the model and its words, the catalogue, questions, explanations, drill-down.
 
 use crate::app::{App, Caller, blocking};
+use crate::past::Then;
 use crate::problem::Problem;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::response::Response;
 use axum::{Extension, Json};
 use northing_facts::Snapshot;
-use northing_metrics::drill::{Drill, Side};
-use northing_metrics::{Answer, Cohorts, Compare, Question, Wanted, explain};
+use northing_metrics::drill::{Side, drill_within};
+use northing_metrics::{Compare, Question, Wanted, explain};
 use northing_model::{Calendar, Expr, Grain, Period};
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
@@ -98,18 +100,36 @@ pub struct Asked {
     offset: Option<usize>,
 }
 
+/// Facts of the present, or those of the past with the memory that they have.
+enum Facts {
+    Now(Arc<Snapshot>),
+    Then(Arc<Then>),
+}
+
+impl std::ops::Deref for Facts {
+    type Target = Snapshot;
+    fn deref(&self) -> &Snapshot {
+        match self {
+            Facts::Now(facts) => facts,
+            Facts::Then(then) => &then.facts,
+        }
+    }
+}
+
 impl Asked {
-    fn snapshot(&self, app: &App, caller: &Caller) -> Result<(Arc<Snapshot>, i64), Problem> {
+    async fn facts(&self, app: &Arc<App>, caller: &Caller) -> Result<(Facts, i64), Problem> {
         let Some(text) = &self.as_of else {
-            let snapshot = caller.now(self.after);
+            let facts = caller.now(app, self.after).await;
             // What was written within this very second has happened: the present ends with it.
-            return Ok((snapshot, app.env.now() + 1));
+            return Ok((Facts::Now(facts), app.env.now() + 1));
         };
         let zone = &caller.place.feed.now().settings.zone;
         let instant = northing_model::value::parse_instant(text)
             .or_else(|| northing_model::value::parse_date(text).map(|d| zone.midnight(d)))
             .ok_or_else(|| Problem::bad(format!("as_of: '{text}' is not an instant; write it like 2024-05-31T09:30:00Z")))?;
-        Ok((caller.place.snapshot_at(&app.store, app.store.seq_at(instant)?).map_err(Problem::internal)?, instant))
+        let store = app.store.clone();
+        let seq = blocking(move || Ok(store.seq_at(instant)?)).await?;
+        Ok((Facts::Then(app.past.at(&app.store, &caller.place, seq, &caller.actor).await?), instant))
     }
 
     fn question(&self, metrics: &str, snapshot: &Snapshot, now: i64) -> Result<Question, Problem> {
@@ -141,18 +161,22 @@ impl Asked {
     }
 }
 
-pub async fn ask(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Params<Asked>) -> Result<Json<Answer>, Problem> {
+pub async fn ask(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Params<Asked>) -> Result<Response, Problem> {
     let Query(asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
-    blocking(move || {
-        let (snapshot, now) = asked.snapshot(&app, &caller)?;
-        let question = asked.question(&asked.metrics, &snapshot, now)?;
-        if question.metrics.is_empty() {
-            return Err(Problem::bad("metrics: name at least one; GET /api/metrics lists them"));
-        }
-        Ok(Json(northing_metrics::ask(&snapshot, &question, &caller.place.cache)?))
-    })
-    .await
+    let (facts, now) = asked.facts(&app, &caller).await?;
+    let question = asked.question(&asked.metrics, &facts, now)?;
+    if question.metrics.is_empty() {
+        return Err(Problem::bad("metrics: name at least one; GET /api/metrics lists them"));
+    }
+    if question.metrics.len() > MOST_METRICS {
+        return Err(Problem::bad(format!("metrics: ask for at most {MOST_METRICS} at once")));
+    }
+    let place = caller.place.clone();
+    app.answer(&caller.actor, move |budget| Ok(northing_metrics::ask_within(&facts, &question, &place.cache, budget)?)).await
 }
+
+/// Metrics of one question.
+const MOST_METRICS: usize = 200;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -167,50 +191,49 @@ pub struct Tried {
 }
 
 /// What metrics that nobody has declared yet would say; nothing is kept.
-pub async fn try_out(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Result<Json<Tried>, JsonRejection>) -> Result<Json<Answer>, Problem> {
-    let Json(tried) = body.map_err(|e| Problem::bad(e.body_text()))?;
-    blocking(move || {
-        let mut snapshot = (*caller.place.feed.now()).clone();
-        let (model, new) = snapshot.model.with_metrics(&tried.toml).map_err(|e| Problem::bad(e.to_string()))?;
+pub async fn try_out(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Result<Json<Tried>, JsonRejection>) -> Result<Response, Problem> {
+    let Json(Tried { toml, from, to, grain, by, calendar }) = body.map_err(|e| Problem::bad(e.body_text()))?;
+    let asked = Asked { from, to, grain, by, calendar, ..Asked::default() };
+    let (facts, now) = (caller.place.feed.now(), app.env.now() + 1);
+    app.answer(&caller.actor, move |budget| {
+        let (model, new) = facts.model.with_metrics(&toml).map_err(|e| Problem::bad(e.to_string()))?;
         if new.is_empty() {
             return Err(Problem::bad("declare a metric: [its_name] and below it kind, unit, good, group and what it counts"));
         }
-        snapshot.model = Arc::new(model);
-        let asked = Asked { from: tried.from, to: tried.to, grain: tried.grain, by: tried.by, calendar: tried.calendar, ..Asked::default() };
-        let question = asked.question(&new.join(","), &snapshot, app.env.now() + 1)?;
+        let facts = Snapshot { model: Arc::new(model), ..(*facts).clone() };
+        let question = asked.question(&new.join(","), &facts, now)?;
         // A cache of its own: what is tried must not be taken for what is kept.
-        Ok(Json(northing_metrics::ask(&snapshot, &question, &northing_metrics::Cache::default())?))
+        Ok(northing_metrics::ask_within(&facts, &question, &northing_metrics::Cache::default(), budget)?)
     })
     .await
 }
 
 /// A metric by when customers first bought: rows of cohorts, one cell a period since.
-pub async fn cohorts(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, params: Params<Asked>) -> Result<Json<Cohorts>, Problem> {
+pub async fn cohorts(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, params: Params<Asked>) -> Result<Response, Problem> {
     let Query(mut asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
     asked.grain.get_or_insert_with(|| "month".into());
-    blocking(move || {
-        let (snapshot, now) = asked.snapshot(&app, &caller)?;
-        let question = asked.question(&id, &snapshot, now)?;
-        Ok(Json(northing_metrics::cohorts(&snapshot, &question, &caller.place.cache)?))
-    })
-    .await
+    let (facts, now) = asked.facts(&app, &caller).await?;
+    let question = asked.question(&id, &facts, now)?;
+    let place = caller.place.clone();
+    app.answer(&caller.actor, move |budget| Ok(northing_metrics::cohorts_within(&facts, &question, &place.cache, budget)?)).await
 }
 
-pub async fn drill(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, params: Params<Asked>) -> Result<Json<Drill>, Problem> {
+pub async fn drill(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, params: Params<Asked>) -> Result<Response, Problem> {
     let Query(asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
-    blocking(move || {
-        let (snapshot, now) = asked.snapshot(&app, &caller)?;
-        let question = asked.question(&id, &snapshot, now)?;
-        let side = match asked.side.as_deref().unwrap_or("numerator") {
-            "numerator" => Side::Numerator,
-            "denominator" => Side::Denominator,
-            other => Side::Excluded(other.strip_prefix("excluded:").ok_or_else(|| Problem::bad("side: numerator, denominator or excluded:REASON"))?.into()),
-        };
-        let (offset, limit) = (asked.offset.unwrap_or(0), asked.limit.unwrap_or(50).clamp(1, 1_000));
-        let mut found = northing_metrics::drill::drill(&snapshot, &question, &side, offset, limit)?;
-        northing_crm::titles::fill(&app.store, found.rows.iter_mut().map(|r| (r.object.as_str(), r.id, &mut r.title)))?;
-        app.showed(&caller, found.rows.iter().map(|r| r.object.as_str()));
-        Ok(Json(found))
+    let (facts, now) = asked.facts(&app, &caller).await?;
+    let question = asked.question(&id, &facts, now)?;
+    let side = match asked.side.as_deref().unwrap_or("numerator") {
+        "numerator" => Side::Numerator,
+        "denominator" => Side::Denominator,
+        other => Side::Excluded(other.strip_prefix("excluded:").ok_or_else(|| Problem::bad("side: numerator, denominator or excluded:REASON"))?.into()),
+    };
+    let (offset, limit) = (asked.offset.unwrap_or(0), asked.limit.unwrap_or(50).clamp(1, 1_000));
+    let (own, who) = (app.clone(), caller.clone());
+    app.answer(&caller.actor, move |budget| {
+        let mut found = drill_within(&facts, &question, &side, offset, limit, budget)?;
+        northing_crm::titles::fill(&own.store, found.rows.iter_mut().map(|r| (r.object.as_str(), r.id, &mut r.title)))?;
+        own.showed(&who, found.rows.iter().map(|r| r.object.as_str()));
+        Ok(found)
     })
     .await
 }

@@ -9,33 +9,28 @@ pub use provider::{Config, Provider};
 
 use crate::app::{App, blocking};
 use crate::problem::Problem;
-use crate::session::{self, actor_of, random_token};
+use crate::session::{self, random_token, user_of};
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use northing_crm::access::{OWNER, Rights};
-use serde::Deserialize;
+use northing_crm::access::Rights;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Js, json};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 const COOKIE: &str = "oidc";
 const BACK: &str = "/api/oidc/back";
 /// Seconds in which somebody may tell the provider who they are.
 const WAITS: i64 = 600;
-const MOST: usize = 1_000;
 
-/// Browsers that were sent to the provider, by what they must bring back.
-#[derive(Default)]
-pub struct Sent {
-    open: Mutex<HashMap<String, Asked>>,
-}
-
+/// What a browser that was sent to the provider must bring back; sealed, it is in the browser's own cookie.
+#[derive(Serialize, Deserialize)]
 struct Asked {
+    state: String,
     nonce: String,
     verifier: String,
-    at: i64,
+    until: i64,
 }
 
 /// How one can sign in here.
@@ -47,26 +42,27 @@ fn provider(app: &App) -> Result<&Provider, Problem> {
     app.provider.as_ref().ok_or_else(|| Problem::forbidden("signing in with another account is not set up here"))
 }
 
+#[derive(Deserialize)]
+pub struct Begin {
+    /// Whoever is signed in shows again who they are.
+    #[serde(default)]
+    again: bool,
+}
+
 /// Sends the browser to the provider. What it is to bring back is in a cookie of this browser, so that nobody signs
-/// another one in.
-pub async fn begin(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+/// another one in, and nothing is kept here of those who never come back.
+pub async fn begin(State(app): State<Arc<App>>, Query(asked): Query<Begin>) -> Result<Response, Problem> {
     blocking(move || {
         let provider = provider(&app)?;
         let now = app.env.now();
         let [state, nonce, verifier] = [random_token(), random_token(), random_token()].map(|t| t.map_err(Problem::internal));
         let (state, nonce, verifier) = (state?, nonce?, verifier?);
-        let address = match provider.address(&format!("{}{BACK}", app.origin), &state, &nonce, &verifier, now) {
+        let address = match provider.address(&format!("{}{BACK}", app.origin), &state, &nonce, &verifier, asked.again, now) {
             Ok(address) => address,
             Err(why) => return Ok(refused(&app, "oidc-failed", &why)),
         };
-        let mut open = app.sent.open.lock().map_err(|_| Problem::internal("sign-ins under way"))?;
-        open.retain(|_, asked| now - asked.at < WAITS);
-        if open.len() >= MOST {
-            return Err(Problem::wait(60));
-        }
-        open.insert(state.clone(), Asked { nonce, verifier, at: now });
-        drop(open);
-        Ok(redirect(&app, &address, &state, WAITS))
+        let asked = json!(Asked { state, nonce, verifier, until: now + WAITS }).to_string();
+        Ok(redirect(&app, &address, &app.store.seal().seal(COOKIE, asked.as_bytes())?, WAITS))
     })
     .await
 }
@@ -84,11 +80,8 @@ pub async fn back(State(app): State<Arc<App>>, headers: HeaderMap, Query(back): 
         let provider = provider(&app)?;
         let now = app.env.now();
         let ours = crate::guard::cookie_named(&headers, COOKIE);
-        let asked = match (&back.state, &ours) {
-            (Some(state), Some(ours)) if state == ours => app.sent.open.lock().map_err(|_| Problem::internal("sign-ins under way"))?.remove(state),
-            _ => None,
-        };
-        let Some(asked) = asked.filter(|a| now - a.at < WAITS) else { return Ok(refused(&app, "oidc-again", "")) };
+        let asked: Option<Asked> = ours.and_then(|sealed| app.store.seal().open(COOKIE, &sealed)).and_then(|json| serde_json::from_slice(&json).ok());
+        let Some(asked) = asked.filter(|a| back.state.as_ref() == Some(&a.state) && now < a.until) else { return Ok(refused(&app, "oidc-again", "")) };
         let Some(code) = back.code.filter(|_| back.error.is_none()) else {
             return Ok(refused(&app, "oidc-failed", &format!("the provider says {}", back.error.unwrap_or_default().chars().take(80).collect::<String>())));
         };
@@ -101,8 +94,7 @@ pub async fn back(State(app): State<Arc<App>>, headers: HeaderMap, Query(back): 
             Some(actor) => actor,
             None => {
                 let Some(email) = &person.email else { return Ok(refused(&app, "oidc-unverified", "")) };
-                let actor = actor_of(&app, &email.trim().to_lowercase()).filter(|a| a != OWNER);
-                let Some(actor) = actor else { return Ok(refused(&app, "oidc-unknown", "")) };
+                let Some(actor) = user_of(&app, &email.trim().to_lowercase()) else { return Ok(refused(&app, "oidc-unknown", "")) };
                 // Whoever has no rights here stays as they are.
                 if Rights::of(&app.store, &app.whole.feed.now(), &actor, now).map_err(Problem::internal)?.is_none() {
                     return Ok(refused(&app, "oidc-unknown", ""));
@@ -119,6 +111,10 @@ pub async fn back(State(app): State<Arc<App>>, headers: HeaderMap, Query(back): 
         match session::admit(&app, &actor, agent, false)? {
             None => Ok(refused(&app, "oidc-unknown", "")),
             Some(token) => {
+                // Who was signed in there all along has shown nothing now.
+                if let Some(at) = person.proved_at.filter(|at| *at < now) {
+                    app.store.prove(&token, at)?;
+                }
                 let mut response = redirect(&app, "/", "", 0);
                 session::set_cookie(&app, &mut response, &token, session::LIFE)?;
                 Ok(response)
@@ -131,7 +127,7 @@ pub async fn back(State(app): State<Arc<App>>, headers: HeaderMap, Query(back): 
 /// Back to the sign-in page, which has words for the code; why is for whoever runs the server.
 fn refused(app: &App, code: &str, why: &str) -> Response {
     if !why.is_empty() {
-        eprintln!("northing: signing in with another account: {why}");
+        tracing::warn!("signing in with another account: {why}");
     }
     redirect(app, &format!("/sign-in#!{code}"), "", 0)
 }

@@ -1,14 +1,27 @@
 //! The OpenAPI 3.1 document, made from the model: a declared field is in it without more work.
 
-use crate::app::App;
+use crate::app::{App, blocking};
+use crate::guard;
+use crate::problem::Problem;
 use axum::Json;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use northing_model::{FieldDef, FieldType, Model, ObjectDef};
 use serde_json::{Map, Value as Js, json};
 use std::sync::Arc;
 
-pub async fn document(State(app): State<Arc<App>>) -> Json<Js> {
-    Json(openapi(&app.store.model()))
+/// Of the product; to who is signed in, of what they see of this workspace.
+pub async fn document(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Json<Js>, Problem> {
+    let token = guard::token(&app, &headers);
+    blocking(move || match guard::who(&app, &token)? {
+        None => Ok(Json(openapi(&Model::builtin().map_err(Problem::internal)?))),
+        Some(caller) => {
+            let mut model = (*caller.place.feed.now().model).clone();
+            model.objects.retain(|o| caller.place.view.as_ref().is_none_or(|v| v.sees(o.of.as_deref().unwrap_or(&o.name))));
+            Ok(Json(openapi(&model)))
+        }
+    })
+    .await
 }
 
 pub fn openapi(model: &Model) -> Js {
@@ -53,10 +66,11 @@ pub fn openapi(model: &Model) -> Js {
     get("/api/outflow", "What went out to whom, and the alarms", &[]);
     get("/api/events", "Live changes (server-sent events)", &[]);
     get("/api/ways", "How one can sign in", &[]);
-    get("/api/oidc/begin", "Go to sign in with an account elsewhere", &[]);
+    get("/api/oidc/begin", "Go to sign in with an account elsewhere", &[parameter("again", &json!({"type": "boolean"}), false)]);
     get("/api/oidc/back", "Come back from there", &[parameter("code", &text, false), parameter("state", &text, false)]);
     get("/livez", "Is the process alive", &[]);
-    get("/readyz", "Are store and facts in step", &[]);
+    get("/readyz", "Can the store be written, do the facts follow, has the disk room", &[]);
+    get("/metrics", "Counts for Prometheus; behind a proxy to who may change settings", &[]);
     let text_field = json!({"type": "string"});
     let tried = json!({"type": "object", "required": ["toml", "from", "to"], "additionalProperties": false, "properties": {
         "toml": text_field, "from": text_field, "to": text_field, "grain": text_field, "by": text_field, "calendar": text_field,
@@ -94,13 +108,19 @@ pub fn openapi(model: &Model) -> Js {
     paths.insert("/api/imports/{id}".into(), json!({"get": operation("How far an import is", &[id_parameter()], None), "delete": operation("Stop an import, or forget its file", &[id_parameter()], None)}));
     let code = object(&[("code", "string")], &["code"]);
     paths.insert("/api/invitations".into(), json!({"post": operation("A link with which a user signs in once", &[], Some(object(&[("user", "string")], &["user"])))}));
-    paths.insert("/api/me/password".into(), json!({"put": operation("Set one's password", &[], Some(object(&[("password", "string"), ("current", "string")], &["password"])))}));
+    paths.insert("/api/me/password".into(), json!({"put": operation("Set one's password", &[], Some(object(&[("password", "string"), ("current", "string"), ("email", "string"), ("name", "string")], &["password"])))}));
     paths.insert("/api/me/codes".into(), json!({
         "post": operation("A secret for one-time codes", &[], None), "put": operation("Ask for codes from now on", &[], Some(code)), "delete": operation("No longer ask for codes", &[], Some(object(&[("code", "string")], &[]))),
     }));
     paths.insert("/api/me/sessions".into(), json!({"get": operation("One's sessions and tokens", &[], None)}));
     paths.insert("/api/me/sessions/{id}".into(), json!({"delete": operation("End a session or a token", &[id_parameter()], None)}));
-    paths.insert("/api/me/tokens".into(), json!({"post": operation("A token for a program", &[], Some(object(&[("name", "string"), ("read_only", "boolean"), ("days", "integer")], &["name", "days"])))}));
+    let mut token_terms = object(&[("name", "string"), ("read_only", "boolean"), ("days", "integer")], &["name", "days"]);
+    token_terms["properties"]["rights"] = json!({
+        "type": "object", "additionalProperties": {"enum": ["none", "see", "change"]}, "examples": [{"*": "none", "customer": "see", "deal": "change"}],
+        "description": "What the program may of what its owner may, by object; '*' says it of those that are not named. Without it, all that its owner may",
+    });
+    paths.insert("/api/me/tokens".into(), json!({"post": operation("A token for a program", &[], Some(token_terms))}));
+    paths.insert("/api/session/proof".into(), json!({"post": operation("Give the password again, before what asks for it (problem proof-needed)", &[], Some(object(&[("password", "string"), ("code", "string")], &["password"])))}));
     paths.insert("/api/session".into(), json!({
         "get": operation("Who is signed in", &[], None), "post": operation("Sign in by a link, or by address and password", &[], Some(token)), "delete": operation("Sign out", &[], None),
     }));
@@ -132,7 +152,7 @@ fn operation(summary: &str, parameters: &[Js], body: Option<Js>) -> Js {
 
 fn record_paths(paths: &mut Map<String, Js>, object: &ObjectDef) {
     let reference = json!({"$ref": format!("#/components/schemas/{}", object.name)});
-    let list = [query("filter", "string"), query("sort", "string"), query("cursor", "string"), query("limit", "integer"), query("after", "integer")];
+    let list = [query("filter", "string"), query("search", "string"), query("sort", "string"), query("cursor", "string"), query("limit", "integer"), query("after", "integer")];
     let base = format!("/api/records/{}", object.plural);
     let id = [id_parameter()];
     let merge = json!({"type": "object", "additionalProperties": false, "properties": {"into": {"type": ["string", "null"], "format": "uuid"}}});

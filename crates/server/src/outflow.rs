@@ -54,7 +54,7 @@ impl Way {
     }
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     actor: String,
     program: String,
@@ -103,16 +103,23 @@ impl App {
         };
         for (key, p) in due {
             let limit = key.way.limit(most);
+            let (again, kept) = (key.clone(), (p.rows, p.times));
             let taken = Taken { actor: key.actor, way: key.way.name().into(), program: key.program, object: key.object, rows: p.rows, times: p.times, at: now };
             let whose = taken.actor.clone();
             match self.store.add_taken(taken, limit) {
                 Ok(true) => {
-                    eprintln!("northing: alarm: {whose} took more than {limit} records within a day ({}); see Exports", key.way.name());
+                    tracing::warn!(actor = whose, way = key.way.name(), limit, "alarm: more records than the limit within a day; see Exports");
                     self.outflow.edition.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(false) => {}
                 // Reading goes on when nothing can be written.
-                Err(e) => eprintln!("northing: what went out to {whose} could not be noted: {e}"),
+                Err(e) => {
+                    tracing::warn!(actor = whose, "what went out could not be noted yet: {e}");
+                    if let Ok(mut pending) = self.outflow.pending.lock() {
+                        let own = pending.entry(again).or_insert(Pending { rows: 0, times: 0, since: now });
+                        (own.rows, own.times) = (own.rows + kept.0, own.times + kept.1);
+                    }
+                }
             }
         }
     }

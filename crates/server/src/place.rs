@@ -3,11 +3,11 @@
 //! person's facts reaches another.
 
 use crate::ServeError;
-use northing_facts::{Feed, Snapshot, View};
-use northing_metrics::Cache;
+use northing_facts::{Feed, View};
+use northing_metrics::{Cache, Memory};
 use northing_store::Store;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
@@ -17,41 +17,33 @@ pub struct Place {
     /// The number of every new snapshot, as those who see it may know it.
     pub events: tokio::sync::broadcast::Sender<u64>,
     pub view: Option<Arc<View>>,
+    /// Tells it from any other of this process.
+    pub number: u64,
+    /// How far its facts are, for whoever waits without a thread.
+    published: tokio::sync::watch::Sender<u64>,
     used: AtomicI64,
-    /// Facts of earlier instants, newest use last.
-    past: Mutex<Vec<(u64, Arc<Snapshot>)>>,
 }
 
-const PAST_SNAPSHOTS: usize = 2;
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// Seconds after which an unused view is let go.
 const IDLE: i64 = 1_800;
 
 impl Place {
-    pub fn open(store: &Store, view: Option<Arc<View>>) -> Result<Arc<Self>, ServeError> {
+    pub fn open(store: &Store, view: Option<Arc<View>>, memory: &Arc<Memory>) -> Result<Arc<Self>, ServeError> {
         let feed = Feed::start(store, view.clone())?;
-        let place = Arc::new(Self { feed, cache: Cache::default(), events: tokio::sync::broadcast::channel(256).0, view, used: AtomicI64::new(0), past: Mutex::default() });
+        let published = tokio::sync::watch::channel(feed.now().seq).0;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let place = Arc::new(Self { feed, cache: Cache::new(memory), events: tokio::sync::broadcast::channel(256).0, view, number, published, used: AtomicI64::new(0) });
         announce(&place);
         Ok(place)
     }
 
-    /// The facts as they stood at an earlier `seq`.
-    pub fn snapshot_at(&self, store: &Store, seq: u64) -> Result<Arc<Snapshot>, northing_facts::FactsError> {
-        if let Ok(mut past) = self.past.lock() {
-            if let Some(at) = past.iter().position(|(s, _)| *s == seq) {
-                let found = past.remove(at);
-                past.push(found.clone());
-                return Ok(found.1);
-            }
-        }
-        let snapshot = Arc::new(northing_facts::Facts::replay(store, seq, self.view.clone())?.snapshot());
-        if let Ok(mut past) = self.past.lock() {
-            if past.len() >= PAST_SNAPSHOTS {
-                past.remove(0);
-            }
-            past.push((seq, snapshot.clone()));
-        }
-        Ok(snapshot)
+    /// Waits until the facts include a change, but not for long.
+    pub async fn caught_up(&self, seq: u64, patience: Duration) {
+        let mut published = self.published.subscribe();
+        // Late facts are better than none.
+        let _ = tokio::time::timeout(patience, published.wait_for(|now| *now >= seq)).await;
     }
 }
 
@@ -68,6 +60,7 @@ fn announce(place: &Arc<Place>) {
     let follow = move || {
         while let Some(place) = place.upgrade() {
             let now = place.feed.at_least(seen.0 + 1, Duration::from_millis(500));
+            place.published.send_replace(now.seq);
             if now.shown > seen.1 {
                 // Nobody listening is no fault.
                 let _ = place.events.send(now.shown);
@@ -77,7 +70,7 @@ fn announce(place: &Arc<Place>) {
     };
     // A thread of its own, since it waits on a lock most of the time.
     if let Err(e) = std::thread::Builder::new().name("announcer".into()).spawn(follow) {
-        eprintln!("northing: live events are off: {e}");
+        tracing::error!("live events are off: {e}");
     }
 }
 
@@ -91,7 +84,7 @@ pub struct Places {
 
 impl Places {
     /// The place of a view; whoever comes while it loads waits for it.
-    pub fn of(&self, store: &Store, view: View, now: i64) -> Option<Arc<Place>> {
+    pub fn of(&self, store: &Store, view: View, memory: &Arc<Memory>, now: i64) -> Option<Arc<Place>> {
         let key = format!("{view:?}");
         let slot = {
             let mut open = self.open.lock().ok()?;
@@ -99,8 +92,8 @@ impl Places {
             open.entry(key).or_default().clone()
         };
         let place = slot.get_or_init(|| {
-            let opened = Place::open(store, Some(Arc::new(view)));
-            opened.map_err(|e| eprintln!("northing: a view could not be loaded: {e}")).ok().inspect(|p| p.used.store(now, Ordering::Relaxed))
+            let opened = Place::open(store, Some(Arc::new(view)), memory);
+            opened.map_err(|e| tracing::error!("a view could not be loaded: {e}")).ok().inspect(|p| p.used.store(now, Ordering::Relaxed))
         });
         place.as_ref().inspect(|p| p.used.store(now, Ordering::Relaxed)).cloned()
     }

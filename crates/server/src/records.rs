@@ -11,7 +11,8 @@ use axum::{Extension, Json};
 use northing_facts::list::{ListPage, ListQuery, list as facts_list};
 use northing_facts::{NULL, Snapshot};
 use northing_model::{Expr, ObjectDef, Record, Value};
-use northing_crm::access::Action;
+use crate::usage;
+use northing_crm::access::{Action, opens_a_door};
 use northing_store::{Change, Commit, Committed, Op};
 use serde::Deserialize;
 use serde_json::{Map, Value as Js, json};
@@ -25,6 +26,8 @@ const LARGEST_PAGE: usize = 500;
 #[serde(deny_unknown_fields)]
 pub struct ListParams {
     filter: Option<String>,
+    /// Only what is called so, has this address or this phone, however it is typed; best first where no order is asked for.
+    search: Option<String>,
     /// Fields separated by commas, `-` in front for descending.
     sort: Option<String>,
     limit: Option<usize>,
@@ -39,8 +42,8 @@ pub struct ListParams {
 
 pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, params: Result<Query<ListParams>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {
     let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
+    let snapshot = caller.now(&app, params.after).await;
     blocking(move || {
-        let snapshot = caller.now(params.after);
         let def = caller.object(&snapshot.model, &name)?;
         let offset = match &params.cursor {
             None => 0,
@@ -80,15 +83,17 @@ pub async fn twins(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
 /// The records that a list's parameters ask for, as far as the caller may see them.
 pub fn found(app: &App, snapshot: &Snapshot, caller: &Caller, name: &str, params: &ListParams, offset: usize, limit: usize) -> Result<ListPage, Problem> {
     let def = caller.object(&snapshot.model, name)?;
-    let sort = params.sort.as_deref().map_or_else(|| def.sort.clone(), |s| s.split(',').filter(|s| !s.is_empty()).map(str::to_string).collect());
+    let words = params.search.as_deref().map(str::trim).filter(|w| !w.is_empty());
+    let sort = params.sort.as_deref().map_or_else(|| if words.is_some() { Vec::new() } else { def.sort.clone() }, |s| s.split(',').filter(|s| !s.is_empty()).map(str::to_string).collect());
     let filter = params.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::bad)?;
-    let query = ListQuery { filter, sort, offset, limit };
+    let among = words.map(|words| crate::search::within(app, snapshot, caller, def, words)).transpose()?;
+    let query = ListQuery { filter, among, sort, offset, limit };
     facts_list(snapshot, &def.name, &query, app.env.now()).map_err(Problem::bad)
 }
 
 /// The rows of all records that a filter finds for the caller.
 pub fn found_by(app: &App, snapshot: &Snapshot, caller: &Caller, name: &str, filter: Option<&str>) -> Result<Vec<u32>, Problem> {
-    let params = ListParams { filter: filter.map(str::to_string), sort: Some(String::new()), limit: None, cursor: None, after: None, lang: None, format: None };
+    let params = ListParams { filter: filter.map(str::to_string), search: None, sort: Some(String::new()), limit: None, cursor: None, after: None, lang: None, format: None };
     found(app, snapshot, caller, name, &params, 0, u32::MAX as usize).map(|page| page.rows)
 }
 
@@ -229,6 +234,10 @@ pub fn fields(app: &App, caller: &Caller, def: &ObjectDef, body: &Js, new: &New)
         if caller.rights.read_only(&def.name, name) || (caller.program.is_some() && def.name == "workspace" && name == crate::outflow::SETTING) {
             return Err(refuse(format!("'{name}' is not yours to change")));
         }
+        // When something began is a number's to tell: it is entered with what comes from elsewhere, not at will.
+        if name == "created_at" && !caller.rights.settings() {
+            return Err(refuse(format!("'{name}' is not yours to change")));
+        }
         let made = value.as_str().and_then(|text| new.get(text));
         let value = made.map_or_else(|| field.read(value, currency).map_err(|e| refuse(format!("{name}: {e}"))), |id| Ok(Value::Ref(*id)))?;
         if let (Value::Ref(other), Some(to)) = (&value, field.to.as_deref()) {
@@ -293,9 +302,17 @@ pub fn answered(app: &App, caller: &Caller, key: Option<&(String, String)>) -> R
     Ok(app.store.answered(key, told)?.map(|done| seen(caller, done)))
 }
 
-/// Writes changes that were allowed, and waits until the caller's facts have them.
+/// Writes changes that were allowed, and waits until the caller's facts have them. Those by which somebody gets in, or
+/// may do more, are for who has just proved who they are.
 pub fn commit(app: &App, caller: &Caller, changes: Vec<Change>, key: Option<(String, String)>) -> Result<Committed, Problem> {
-    Ok(seen(caller, app.store.commit(Commit { actor: caller.actor.clone(), at: app.env.now(), changes, key })?))
+    let model = app.store.model();
+    if changes.iter().any(|c| model.object(&c.object).is_some_and(|o| opens_a_door(o, c))) {
+        caller.proven(app)?;
+    }
+    let did: Vec<_> = changes.iter().filter_map(|c| usage::kind(c).zip(model.object(&c.object).map(|o| &o.plural))).collect();
+    let done = app.store.commit(Commit { actor: caller.actor.clone(), at: app.env.now(), changes: changes.clone(), key })?;
+    did.into_iter().for_each(|(kind, feature)| app.did(caller, kind, feature));
+    Ok(seen(caller, done))
 }
 
 fn seen(caller: &Caller, mut done: Committed) -> Committed {

@@ -6,9 +6,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::{Extension, Json};
 use northing_facts::Snapshot;
-use northing_model::Value;
+use northing_model::{ObjectDef, Value};
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
+use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -20,11 +21,38 @@ pub struct Words {
 
 /// Of each object at most so many.
 const FOUND_EACH: usize = 6;
+/// What people type is no longer.
+const LONGEST: usize = 200;
+/// Of one object at most so many.
+const FOUND_WITHIN: usize = 500;
+/// Titles that facts do not hold are looked through where an object has no more; else the newest, and all by how they begin.
+const LOOKED_THROUGH: usize = 20_000;
+
+/// The rows of one object that are found by words, best first, by the same rules as among all objects.
+pub fn within(app: &App, snapshot: &Snapshot, caller: &Caller, def: &ObjectDef, words: &str) -> Result<Vec<u32>, Problem> {
+    if words.chars().count() > LONGEST {
+        return Err(Problem { field: Some("search".into()), ..Problem::bad("search: at most 200 characters") });
+    }
+    let mut rows = northing_facts::search::within(snapshot, &def.name, words, FOUND_WITHIN);
+    // What may not be seen is left out before anything is found and cut off: it must not even keep others from being found.
+    let sees = |id| caller.sees(snapshot, &def.name, id);
+    let mut titles = app.store.titles(&def.name, LOOKED_THROUGH, sees)?;
+    let begin = app.store.titled(&def.name, words, LOOKED_THROUGH, sees)?;
+    let asked: HashSet<Uuid> = titles.iter().chain(&begin).map(|t| t.0).collect();
+    let places = snapshot.rows_of(&def.name, &asked);
+    titles.retain(|t| places.contains_key(&t.0));
+    let likely = northing_facts::search::among(titles.iter().map(|t| t.1.as_str()), words);
+    rows.extend(likely.into_iter().map(|at| titles[at].0).chain(begin.into_iter().map(|t| t.0)).filter_map(|id| places.get(&id)));
+    let mut seen = HashSet::new();
+    rows.retain(|row| seen.insert(*row));
+    rows.truncate(FOUND_WITHIN);
+    Ok(rows)
+}
 
 /// Records of any object by name, e-mail or phone, however it is typed; orders by how their number begins.
 pub async fn search(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Result<Query<Words>, QueryRejection>) -> Result<Json<Js>, Problem> {
     let Query(words) = params.map_err(|e| Problem::bad(e.body_text()))?;
-    if words.q.chars().count() > 200 {
+    if words.q.chars().count() > LONGEST {
         return Err(Problem::bad("q: at most 200 characters"));
     }
     blocking(move || {
@@ -53,10 +81,8 @@ fn numbered(app: &App, snapshot: &Snapshot, caller: &Caller, words: &str) -> Res
         return Ok(found);
     }
     for object in snapshot.model.objects.iter().filter(|o| !o.derived && caller.place.view.as_ref().is_none_or(|v| v.sees(&o.name))) {
-        // More than are shown, since some of them may not be seen.
-        let likely = app.store.titled(&object.name, words, FOUND_EACH * 20)?;
-        let seen = likely.into_iter().filter(|(id, _)| caller.sees(snapshot, &object.name, *id)).take(FOUND_EACH);
-        found.extend(seen.map(|(id, title)| json!({"object": object.name, "plural": object.plural, "id": id, "by": Js::Null, "title": title})));
+        let seen = app.store.titled(&object.name, words, FOUND_EACH, |id| caller.sees(snapshot, &object.name, id))?;
+        found.extend(seen.into_iter().map(|(id, title)| json!({"object": object.name, "plural": object.plural, "id": id, "by": Js::Null, "title": title})));
     }
     Ok(found)
 }

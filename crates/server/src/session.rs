@@ -2,7 +2,7 @@
 
 use crate::app::{App, Caller, blocking};
 use crate::guard;
-use northing_crm::access::Action;
+use northing_crm::access::{Action, OWNER};
 use crate::password;
 use crate::problem::Problem;
 use axum::extract::{ConnectInfo, State};
@@ -67,14 +67,18 @@ pub fn admit(app: &App, actor: &str, agent: &str, by_link: bool) -> Result<Optio
     let session = random_token().map_err(Problem::internal)?;
     app.store.open_session(&session, actor, agent, by_link, app.env.now())?;
     let caller = app.store.session(&session, app.env.now())?.map(|s| app.caller(&s)).transpose()?.flatten();
-    if caller.is_none() {
-        app.store.end_session(&session)?;
+    match &caller {
+        None => app.store.end_session(&session, app.env.now())?,
+        Some(caller) => {
+            tracing::info!(actor, by_link, "signed in");
+            app.came(caller, &session, agent);
+        }
     }
     Ok(caller.map(|_| session))
 }
 
 fn used_link() -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "link-used", "This sign-in link is not good (any more)", "A link works once and for a limited time. Ask for a new one, or restart `northing serve` for the owner's.")
+    Problem::new(StatusCode::UNAUTHORIZED, "link-used", "This sign-in link is not good (any more)", "A link works once and for a limited time. Ask for a new one; the owner gets one at the terminal: northing link")
 }
 
 fn wrong() -> Problem {
@@ -109,11 +113,14 @@ fn by_password(app: &App, body: &SignIn, from: Option<&str>) -> Result<String, P
     Ok(actor)
 }
 
-/// Who signs in with an address: the owner by that word, others by the e-mail of their user.
-pub fn actor_of(app: &App, email: &str) -> Option<String> {
-    if email == northing_crm::access::OWNER {
-        return Some(email.to_string());
-    }
+/// Who signs in with an address: the owner by the one that was set, or by that word until one is; others as users.
+fn actor_of(app: &App, email: &str) -> Option<String> {
+    let owner = app.store.credential(OWNER).ok()?.email;
+    if email == owner.as_deref().unwrap_or(OWNER) { Some(OWNER.to_string()) } else { user_of(app, email) }
+}
+
+/// The user with an address.
+pub fn user_of(app: &App, email: &str) -> Option<String> {
     let whole = app.whole.feed.now();
     let table = &whole.tables[whole.table_index("user")?];
     let column = table.schema.column("email")?;
@@ -162,8 +169,8 @@ pub async fn current(State(app): State<Arc<App>>, Extension(caller): Extension<C
 
 pub async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Problem> {
     if let Some(token) = guard::cookie(&app, &headers) {
-        let store = app.store.clone();
-        blocking(move || store.end_session(&token).map_err(Problem::from)).await?;
+        let (store, now) = (app.store.clone(), app.env.now());
+        blocking(move || store.end_session(&token, now).map_err(Problem::from)).await?;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_cookie(&app, &mut response, "", 0)?;

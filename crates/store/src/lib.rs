@@ -4,25 +4,36 @@
 //! answers the log's `seq`. This crate checks types, references and versions; what a change means for the
 //! business is for `crm`, what it means for a KPI is for `facts`. It must not know of either, nor of HTTP.
 
+mod backup;
 mod change;
 mod exclusive;
 mod log;
 mod migrate;
+pub mod private;
 mod read;
+mod restore;
+mod room;
 mod row;
+mod seal;
+mod seen;
 mod sessions;
 mod taken;
 mod texts;
 mod write;
 
+pub use backup::{Manifest, Made, backup};
 pub use change::{Change, Commit, Committed, Moment, Op};
 pub use log::Logged;
+pub use restore::{settle, unpack};
+pub use room::free;
+pub use seal::Seal;
 pub use sessions::{Credential, Opened, Session, TokenTerms};
 pub use taken::{Alarm, KEPT_DAYS, Taken};
 
 use northing_model::{Currency, Model};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
@@ -40,6 +51,12 @@ pub enum StoreError {
     Taken { object: String, field: String },
     #[error("this Idempotency-Key was used with another request")]
     KeyReused,
+    #[error("the disk is full: nothing was written. Make room on it and try again")]
+    Full,
+    #[error("{0} holds a restore that did not finish; empty the folder and restore again")]
+    Unfinished(String),
+    #[error("{0}")]
+    Backup(String),
     #[error("the workspace is read-only at the moment: {0}")]
     ReadOnly(String),
     #[error("{0}")]
@@ -60,6 +77,7 @@ pub struct Store {
 
 struct Inner {
     path: PathBuf,
+    seal: Seal,
     model: RwLock<Arc<Model>>,
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Option<Sender<write::Job>>>,
@@ -68,24 +86,29 @@ struct Inner {
     /// Held from a commit until its `seq` and the model that it leaves are told: nobody sees one without the other.
     telling: Mutex<()>,
     moved: Condvar,
+    room: room::Room,
+    seen: seen::Seen,
+    waiting: AtomicUsize,
 }
 
 impl Store {
     /// Opens or creates the workspace database in `folder`, brings its schema up to date and starts the writer.
     pub fn open(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|e| StoreError::ReadOnly(format!("cannot create {}: {e}", folder.display())))?;
+        restore::refuse_unfinished(folder)?;
+        private::workspace(folder).map_err(|e| StoreError::ReadOnly(format!("cannot create {}: {e}", folder.display())))?;
+        let seal = Seal::of(folder)?;
         let path = folder.join("northing.db");
         let mut connection = open_connection(&path, false)?;
-        let before = migrate::core(&mut connection)?;
-        let model = migrate::load_model(&mut connection)?;
-        migrate::tables(&mut connection, &model)?;
-        if before < migrate::WITH_TEXTS {
-            texts::fill(&mut connection, &model)?;
+        if let Some(step) = migrate::behind(&connection)? {
+            backup::before_step(folder, step)?;
         }
+        let model = migrate::bring_up(&mut connection)?;
+        sessions::seal_all(&mut connection, &seal)?;
         let seq = log::last_seq(&connection)?;
         let store = Self {
             inner: Arc::new(Inner {
                 path,
+                seal,
                 model: RwLock::new(Arc::new(model)),
                 readers: Mutex::new(Vec::new()),
                 writer: Mutex::new(None),
@@ -93,6 +116,9 @@ impl Store {
                 seq: Mutex::new(seq),
                 telling: Mutex::new(()),
                 moved: Condvar::new(),
+                room: room::Room::new(folder),
+                seen: seen::Seen::default(),
+                waiting: AtomicUsize::new(0),
             }),
         };
         store.start_writer(connection);
@@ -114,6 +140,11 @@ impl Store {
     /// Where the workspace's files lie.
     pub fn folder(&self) -> &Path {
         self.inner.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// Seals what must be read again, with a key that is not in the database.
+    pub fn seal(&self) -> &Seal {
+        &self.inner.seal
     }
 
     /// The model in force: the product's, with this workspace's own declarations.

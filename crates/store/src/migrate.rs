@@ -1,14 +1,14 @@
 //! Brings a database to the schema that the model asks for. Only adds; never drops or rewrites.
 
 use crate::row::{column_sql, quote, table_columns};
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, texts};
 use northing_model::object::Definition;
 use northing_model::{FieldType, Model, ObjectDef};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use std::collections::BTreeSet;
 
 /// Steps of the tables that do not follow from the model; their count is kept in `user_version`.
-const STEPS: &[&str] = &[
+pub(crate) const STEPS: &[&str] = &[
     "create table change (
         seq integer primary key, at integer not null, actor text not null, object text not null, id text not null,
         op text not null, version integer not null, before text, after text, moments text
@@ -33,27 +33,41 @@ const STEPS: &[&str] = &[
     "create table identity (actor text primary key, issuer text not null, subject text not null, unique (issuer, subject)) strict;",
     crate::texts::STEP,
     crate::taken::STEP,
+    crate::sessions::STEP,
+    crate::texts::FIELDS_STEP,
+    crate::room::STEP,
 ];
-/// The number of steps after which the words of long texts are indexed as they are written.
-pub(crate) const WITH_TEXTS: usize = 4;
 
-/// Brings these tables up to date; how many steps had been done before.
-pub(crate) fn core(connection: &mut Connection) -> Result<usize> {
+/// How many of these steps a database has seen; an error where it has seen more than this program knows.
+pub(crate) fn done(connection: &Connection) -> Result<usize> {
     let done: usize = connection.query_row("pragma user_version", [], |r| r.get::<_, i64>(0)).map(|v| v as usize)?;
     if done > STEPS.len() {
         return Err(StoreError::ReadOnly("this database was made by a newer version of Northing; upgrade the program".into()));
     }
-    for (i, step) in STEPS.iter().enumerate().skip(done) {
-        let tx = connection.transaction()?;
-        tx.execute_batch(step)?;
-        tx.pragma_update(None, "user_version", (i + 1) as i64)?;
-        tx.commit()?;
-    }
     Ok(done)
 }
 
+/// Is it a database in use that has steps before it?
+pub(crate) fn behind(connection: &Connection) -> Result<Option<usize>> {
+    Ok(Some(done(connection)?).filter(|done| (1..STEPS.len()).contains(done)))
+}
+
+/// Brings everything up to date in one transaction, whatever the steps have to fill included: whoever is killed on the
+/// way has changed nothing.
+pub(crate) fn bring_up(connection: &mut Connection) -> Result<Model> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for (i, step) in STEPS.iter().enumerate().skip(done(&tx)?) {
+        tx.execute_batch(step)?;
+        tx.pragma_update(None, "user_version", (i + 1) as i64)?;
+    }
+    let model = load_model(&tx)?;
+    tables(&tx, &model)?;
+    tx.commit()?;
+    Ok(model)
+}
+
 /// The product's model with the declarations kept in this database.
-pub(crate) fn load_model(connection: &mut Connection) -> Result<Model> {
+pub(crate) fn load_model(connection: &Connection) -> Result<Model> {
     let exists: Option<i64> = connection
         .query_row("select 1 from sqlite_master where type = 'table' and name = 'definition'", [], |r| r.get(0))
         .optional()?;
@@ -80,16 +94,15 @@ fn title_index(object: &ObjectDef) -> Option<String> {
     Some(format!("create index if not exists {} on {} ({} collate nocase)", quote(&format!("{}__title", object.name)), quote(&object.name), quote(&title.name)))
 }
 
-pub(crate) fn tables(connection: &mut Connection, model: &Model) -> Result<()> {
-    let tx = connection.transaction()?;
+/// The tables of a model's objects and what is kept beside them, within the caller's transaction.
+pub(crate) fn tables(connection: &Connection, model: &Model) -> Result<()> {
     for object in model.objects.iter().filter(|o| !o.derived) {
-        table(&tx, object)?;
+        table(connection, object)?;
         for index in exclusive_index(object).into_iter().chain(title_index(object)) {
-            tx.execute_batch(&index)?;
+            connection.execute_batch(&index)?;
         }
     }
-    tx.commit()?;
-    Ok(())
+    texts::in_step(connection, model)
 }
 
 fn table(connection: &Connection, object: &ObjectDef) -> Result<()> {

@@ -97,20 +97,49 @@ impl Store {
         })
     }
 
-    /// Records whose title, which facts do not hold, begins so; upper and lower case are alike. Nothing for objects
-    /// whose titles facts hold.
-    pub fn titled(&self, object: &str, begins: &str, limit: usize) -> Result<Vec<(Uuid, String)>> {
+    /// The titles, which facts do not hold, of the newest records. Nothing for objects whose titles facts hold.
+    /// Only those that `sees` lets through are looked at and counted.
+    pub fn titles(&self, object: &str, most: usize, sees: impl Fn(Uuid) -> bool) -> Result<Vec<(Uuid, String)>> {
         let model = self.model();
         let Some(title) = model.object(object).and_then(|o| o.field(&o.title)).filter(|f| f.kind == northing_model::FieldType::Text && !f.facts) else { return Ok(Vec::new()) };
         let (table, column) = (quote(object), quote(&title.name));
-        let sql = format!("select id, {column} from {table} where {column} >= ?1 collate nocase and {column} < ?2 collate nocase and not deleted order by {column} collate nocase limit ?3");
+        let sql = format!("select id, {column} from {table} where {column} is not null and not deleted order by rowid desc");
         self.read(|c| {
             let mut statement = c.prepare_cached(&sql)?;
-            let mut rows = statement.query(params![begins, format!("{begins}\u{10ffff}"), limit as i64])?;
+            let mut rows = statement.query([])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 let id = Uuid::parse_str(row.get_ref(0)?.as_str().map_err(|_| StoreError::Corrupt("id".into()))?).map_err(|_| StoreError::Corrupt("id".into()))?;
-                found.push((id, row.get(1)?));
+                if sees(id) {
+                    found.push((id, row.get(1)?));
+                }
+                if found.len() >= most {
+                    break;
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// Records whose title, which facts do not hold, begins so; upper and lower case are alike. Nothing for objects
+    /// whose titles facts hold. Only those that `sees` lets through are looked at and counted.
+    pub fn titled(&self, object: &str, begins: &str, limit: usize, sees: impl Fn(Uuid) -> bool) -> Result<Vec<(Uuid, String)>> {
+        let model = self.model();
+        let Some(title) = model.object(object).and_then(|o| o.field(&o.title)).filter(|f| f.kind == northing_model::FieldType::Text && !f.facts) else { return Ok(Vec::new()) };
+        let (table, column) = (quote(object), quote(&title.name));
+        let sql = format!("select id, {column} from {table} where {column} >= ?1 collate nocase and {column} < ?2 collate nocase and not deleted order by {column} collate nocase");
+        self.read(|c| {
+            let mut statement = c.prepare_cached(&sql)?;
+            let mut rows = statement.query(params![begins, format!("{begins}\u{10ffff}")])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let id = Uuid::parse_str(row.get_ref(0)?.as_str().map_err(|_| StoreError::Corrupt("id".into()))?).map_err(|_| StoreError::Corrupt("id".into()))?;
+                if sees(id) {
+                    found.push((id, row.get(1)?));
+                }
+                if found.len() >= limit {
+                    break;
+                }
             }
             Ok(found)
         })
@@ -198,6 +227,11 @@ impl Store {
     /// `ok`, or what SQLite finds wrong with the file.
     pub fn integrity(&self) -> Result<String> {
         self.read(|c| Ok(c.query_row("pragma integrity_check", [], |r| r.get(0))?))
+    }
+
+    /// Entries that the change log lacks between its first and its last.
+    pub fn gaps(&self) -> Result<u64> {
+        self.read(|c| Ok(c.query_row("select coalesce(max(seq), 0) - count(*) from change", [], |r| r.get::<_, i64>(0))?.unsigned_abs()))
     }
 
     /// Records that are not deleted.

@@ -1,8 +1,20 @@
 //! Sign-in links, sessions and the tokens of programs. Only hashes are kept, so a copy of the database opens nothing.
 
-use crate::{Result, Store, StoreError, write};
-use rusqlite::{OptionalExtension, params};
+use crate::seal::bytes;
+use crate::{Result, Seal, Store, StoreError, write};
+use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+pub(crate) const STEP: &str = "alter table session add column proved_at integer not null default 0;
+     alter table session add column record text;
+     update session set proved_at = created_at;
+     alter table token add column rights text;
+     alter table credential add column email text;
+     alter table credential add column name text;
+     create table session_end (record text primary key, at integer not null) strict;
+     create trigger session_gone after delete on session when old.record is not null
+        begin insert or ignore into session_end (record, at) values (old.record, old.seen_at); end;";
 
 /// Idle time after which a session ends, and its longest life, in seconds.
 const IDLE: i64 = 12 * 3600;
@@ -15,10 +27,14 @@ pub struct Session {
     pub created_at: i64,
     /// Opened by a link, not by a password.
     pub by_link: bool,
+    /// When the person last proved who they are in it: when it began, or later by the password again.
+    pub proved_at: i64,
     /// Of a program that may only read.
     pub read_only: bool,
     /// The name of the token, if it is a program's.
     pub program: Option<String>,
+    /// What of its owner's rights a program's token was given, as JSON; all of them without it.
+    pub rights: Option<String>,
 }
 
 /// A session or a token as its owner sees it; `id` says which, and opens nothing.
@@ -31,6 +47,8 @@ pub struct Opened {
     pub seen_at: Option<i64>,
     pub expires_at: i64,
     pub read_only: bool,
+    /// Of a token that was given a part of its owner's rights: which, by object.
+    pub rights: Option<serde_json::Value>,
 }
 
 /// Of a new token.
@@ -39,6 +57,7 @@ pub struct TokenTerms {
     pub actor: String,
     pub name: String,
     pub read_only: bool,
+    pub rights: Option<String>,
     pub now: i64,
     pub expires_at: i64,
 }
@@ -92,7 +111,7 @@ impl Store {
         self.effect(move |c| {
             c.execute("delete from session where expires_at < ?1 or seen_at < ?2", params![now, now - IDLE])?;
             c.execute(
-                "insert into session (token_hash, actor, created_at, seen_at, expires_at, agent, by_link) values (?1, ?2, ?3, ?3, ?4, ?5, ?6)",
+                "insert into session (token_hash, actor, created_at, seen_at, expires_at, agent, by_link, proved_at) values (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?3)",
                 params![session, actor, now, now + LIFE, agent, by_link],
             )?;
             Ok(())
@@ -103,17 +122,13 @@ impl Store {
     pub fn session(&self, token: &str, now: i64) -> Result<Option<Session>> {
         let hash = hash(token);
         let found: Option<(Session, i64)> = self.read(|c| {
-            let sql = "select actor, expires_at, created_at, by_link, seen_at from session where token_hash = ?1";
-            let session = |r: &rusqlite::Row<'_>| Ok((Session { actor: r.get(0)?, expires_at: r.get(1)?, created_at: r.get(2)?, by_link: r.get(3)?, read_only: false, program: None }, r.get(4)?));
+            let sql = "select actor, expires_at, created_at, by_link, proved_at, seen_at from session where token_hash = ?1";
+            let session = |r: &rusqlite::Row<'_>| Ok((Session { actor: r.get(0)?, expires_at: r.get(1)?, created_at: r.get(2)?, by_link: r.get(3)?, proved_at: r.get(4)?, read_only: false, program: None, rights: None }, r.get(5)?));
             Ok(c.prepare_cached(sql)?.query_row([&hash], session).optional()?)
         })?;
+        let found = found.map(|(session, seen)| (session, self.last_seen(&hash, seen)));
         let Some((session, seen)) = found.filter(|(s, seen)| now <= s.expires_at && now <= seen + IDLE) else { return Ok(None) };
-        if now > seen + 300 {
-            self.effect(move |c| {
-                c.execute("update session set seen_at = ?2 where token_hash = ?1", params![hash, now])?;
-                Ok(())
-            })?;
-        }
+        self.note_seen("update session set seen_at = ?2 where token_hash = ?1", hash, Some(seen), now);
         Ok(Some(session))
     }
 
@@ -121,17 +136,13 @@ impl Store {
     pub fn token(&self, token: &str, now: i64) -> Result<Option<Session>> {
         let hash = hash(token);
         let found: Option<(Session, Option<i64>)> = self.read(|c| {
-            let sql = "select actor, expires_at, created_at, read_only, used_at, name from token where token_hash = ?1";
-            let session = |r: &rusqlite::Row<'_>| Ok((Session { actor: r.get(0)?, expires_at: r.get(1)?, created_at: r.get(2)?, by_link: false, read_only: r.get(3)?, program: r.get(5)? }, r.get(4)?));
+            let sql = "select actor, expires_at, created_at, read_only, name, rights, used_at from token where token_hash = ?1";
+            let session = |r: &rusqlite::Row<'_>| Ok((Session { actor: r.get(0)?, expires_at: r.get(1)?, created_at: r.get(2)?, by_link: false, proved_at: 0, read_only: r.get(3)?, program: r.get(4)?, rights: r.get(5)? }, r.get(6)?));
             Ok(c.prepare_cached(sql)?.query_row([&hash], session).optional()?)
         })?;
         let Some((session, used)) = found.filter(|(s, _)| now <= s.expires_at) else { return Ok(None) };
-        if used.is_none_or(|used| now > used + 300) {
-            self.effect(move |c| {
-                c.execute("update token set used_at = ?2 where token_hash = ?1", params![hash, now])?;
-                Ok(())
-            })?;
-        }
+        let last = Some(self.last_seen(&hash, used.unwrap_or(i64::MIN / 2)));
+        self.note_seen("update token set used_at = ?2 where token_hash = ?1", hash, last, now);
         Ok(Some(session))
     }
 
@@ -142,31 +153,32 @@ impl Store {
         let id = hash[..ID].to_string();
         let own = id.clone();
         self.effect(move |c| {
-            let TokenTerms { actor, name, read_only, now, expires_at } = terms;
+            let TokenTerms { actor, name, read_only, rights, now, expires_at } = terms;
             if let Some((key, told)) = &key {
                 if let Some(lost) = write::kept_answer(c, key, told)? {
                     c.execute("delete from token where actor = ?1 and id = ?2", params![actor, lost])?;
                 }
                 write::keep_answer(c, key, told, &own, now)?;
             }
-            let sql = "insert into token (token_hash, id, actor, name, read_only, created_at, expires_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-            c.execute(sql, params![hash, own, actor, name, read_only, now, expires_at])?;
+            let sql = "insert into token (token_hash, id, actor, name, read_only, created_at, expires_at, rights) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+            c.execute(sql, params![hash, own, actor, name, read_only, now, expires_at, rights])?;
             Ok(())
         })?;
         Ok(id)
     }
 
     pub fn tokens(&self, actor: &str) -> Result<Vec<Opened>> {
-        self.opened("select id, name, created_at, used_at, expires_at, read_only from token where actor = ?1 order by created_at", actor)
+        self.opened("select id, name, created_at, used_at, expires_at, read_only, rights from token where actor = ?1 order by created_at", actor)
     }
     pub fn sessions(&self, actor: &str) -> Result<Vec<Opened>> {
-        let sql = format!("select substr(token_hash, 1, {ID}), coalesce(agent, ''), created_at, seen_at, expires_at, 0 from session where actor = ?1 order by created_at");
+        let sql = format!("select substr(token_hash, 1, {ID}), coalesce(agent, ''), created_at, seen_at, expires_at, 0, null from session where actor = ?1 order by created_at");
         self.opened(&sql, actor)
     }
     fn opened(&self, sql: &str, actor: &str) -> Result<Vec<Opened>> {
         self.read(|c| {
             let mut statement = c.prepare_cached(sql)?;
-            let row = |r: &rusqlite::Row<'_>| Ok(Opened { id: r.get(0)?, name: r.get(1)?, created_at: r.get(2)?, seen_at: r.get(3)?, expires_at: r.get(4)?, read_only: r.get(5)? });
+            let rights = |text: Option<String>| text.and_then(|t| serde_json::from_str(&t).ok());
+            let row = |r: &rusqlite::Row<'_>| Ok(Opened { id: r.get(0)?, name: r.get(1)?, created_at: r.get(2)?, seen_at: r.get(3)?, expires_at: r.get(4)?, read_only: r.get(5)?, rights: rights(r.get(6)?) });
             let found = statement.query_map([actor], row)?.collect::<rusqlite::Result<_>>()?;
             Ok(found)
         })
@@ -202,10 +214,61 @@ impl Store {
         })
     }
 
-    pub fn end_session(&self, token: &str) -> Result<()> {
+    /// The person of a session has just proved who they are, or is known to have done so then.
+    pub fn prove(&self, token: &str, at: i64) -> Result<()> {
         let hash = hash(token);
         self.effect(move |c| {
+            c.execute("update session set proved_at = ?2 where token_hash = ?1", params![hash, at])?;
+            Ok(())
+        })
+    }
+
+    /// Ends a session: its person was there until now.
+    pub fn end_session(&self, token: &str, now: i64) -> Result<()> {
+        let hash = hash(token);
+        self.effect(move |c| {
+            c.execute("update session set seen_at = max(seen_at, ?2) where token_hash = ?1", params![hash, now])?;
             c.execute("delete from session where token_hash = ?1", [hash])?;
+            Ok(())
+        })
+    }
+}
+
+/// Ends all that somebody had opened: sessions, links, the tokens of their programs.
+pub(crate) fn end_all(connection: &Connection, actor: &str) -> Result<()> {
+    for table in ["session", "sign_in", "token"] {
+        connection.execute(&format!("delete from {table} where actor = ?1"), [actor])?;
+    }
+    Ok(())
+}
+
+/// What session a record tells of, and when sessions that records tell of have ended.
+impl Store {
+    /// A record tells of this session.
+    pub fn told_of(&self, token: &str, record: Uuid) -> Result<()> {
+        let hash = hash(token);
+        self.effect(move |c| {
+            c.execute("update session set record = ?2 where token_hash = ?1", params![hash, record.to_string()])?;
+            Ok(())
+        })
+    }
+
+    /// Sessions that have ended and whose records do not say so yet, with when their people were last seen.
+    pub fn ended_sessions(&self, most: usize) -> Result<Vec<(Uuid, i64)>> {
+        self.read(|c| {
+            let mut statement = c.prepare_cached("select record, at from session_end limit ?1")?;
+            let rows = statement.query_map([most as i64], |r| Ok((r.get::<_, String>(0)?, r.get(1)?)))?.collect::<rusqlite::Result<Vec<_>>>()?;
+            Ok(rows.into_iter().filter_map(|(id, at)| Uuid::parse_str(&id).ok().map(|id| (id, at))).collect())
+        })
+    }
+
+    /// Their records say so now. Sessions that nobody has come back to end with it.
+    pub fn settle_sessions(&self, records: Vec<Uuid>, now: i64) -> Result<()> {
+        self.effect(move |c| {
+            for id in records {
+                c.execute("delete from session_end where record = ?1", [id.to_string()])?;
+            }
+            c.execute("delete from session where expires_at < ?1 or seen_at < ?2", params![now, now - IDLE])?;
             Ok(())
         })
     }
@@ -219,25 +282,66 @@ pub struct Credential {
     pub totp_on: bool,
     /// The last step of a code that was accepted: none is accepted twice.
     pub totp_step: i64,
+    /// The owner's address and name, who is no user with a record.
+    pub email: Option<String>,
+    pub name: Option<String>,
+}
+
+/// How a sealed secret of codes begins.
+const SEALED: &str = "sealed:";
+
+fn about(actor: &str) -> String {
+    format!("codes of {actor}")
+}
+
+/// Seals secrets that an earlier version kept as they were, and leaves no trace of them in the file.
+pub(crate) fn seal_all(connection: &mut Connection, seal: &Seal) -> Result<()> {
+    let clear: Vec<(String, String)> = connection.prepare("select actor, totp from credential where totp not like 'sealed:%'")?.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    if clear.is_empty() {
+        return Ok(());
+    }
+    connection.pragma_update(None, "secure_delete", true)?;
+    let tx = connection.transaction()?;
+    for (actor, hex) in clear {
+        let sealed = bytes(&hex).map(|secret| seal.seal(&about(&actor), &secret)).transpose()?.map(|s| format!("{SEALED}{s}"));
+        tx.execute("update credential set totp = ?2 where actor = ?1", params![actor, sealed])?;
+    }
+    tx.commit()?;
+    connection.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))?;
+    connection.pragma_update(None, "secure_delete", false)?;
+    Ok(())
 }
 
 impl Store {
     pub fn credential(&self, actor: &str) -> Result<Credential> {
         let found = self.read(|c| {
-            let sql = "select password, totp, totp_on, coalesce(totp_step, 0) from credential where actor = ?1";
-            let row = |r: &rusqlite::Row<'_>| Ok((r.get::<_, Option<String>>(0)?, r.get::<_, Option<String>>(1)?, r.get::<_, bool>(2)?, r.get::<_, i64>(3)?));
+            let sql = "select password, totp, totp_on, coalesce(totp_step, 0), email, name from credential where actor = ?1";
+            // With another key than it was sealed with there is no secret, and no code is right.
+            let open = |text: Option<String>| text.as_deref().and_then(|t| t.strip_prefix(SEALED)).and_then(|s| self.seal().open(&about(actor), s));
+            let row = |r: &rusqlite::Row<'_>| Ok(Credential { password: r.get(0)?, totp: open(r.get(1)?), totp_on: r.get(2)?, totp_step: r.get(3)?, email: r.get(4)?, name: r.get(5)? });
             Ok(c.prepare_cached(sql)?.query_row([actor], row).optional()?)
         })?;
-        let bytes = |hex: String| (0..hex.len() / 2).filter_map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).ok()).collect();
-        Ok(found.map(|(password, totp, totp_on, totp_step)| Credential { password, totp: totp.map(bytes), totp_on, totp_step }).unwrap_or_default())
+        Ok(found.unwrap_or_default())
+    }
+    /// Can anybody sign in without a link: with a password, or an account elsewhere?
+    pub fn has_ways_in(&self) -> Result<bool> {
+        self.read(|c| Ok(c.query_row("select exists (select 1 from credential where password is not null) or exists (select 1 from identity)", [], |r| r.get(0))?))
+    }
+    /// The address that the owner signs in with, and the owner's name.
+    pub fn set_contact(&self, actor: &str, email: &str, name: &str) -> Result<()> {
+        let (actor, email, name) = (actor.to_string(), email.to_string(), name.to_string());
+        self.effect(move |c| {
+            c.execute("insert into credential (actor, email, name) values (?1, ?2, nullif(?3, '')) on conflict (actor) do update set email = ?2, name = nullif(?3, '')", params![actor, email, name])?;
+            Ok(())
+        })
     }
     pub fn set_password(&self, actor: &str, hashed: &str) -> Result<()> {
         self.credential_set("insert into credential (actor, password) values (?1, ?2) on conflict (actor) do update set password = ?2", actor, hashed.to_string())
     }
     /// A secret that is not in force before a code of it was seen; an empty one takes it away.
     pub fn set_totp(&self, actor: &str, secret: &[u8]) -> Result<()> {
-        let hex: String = secret.iter().map(|b| format!("{b:02x}")).collect();
-        self.credential_set("insert into credential (actor, totp) values (?1, nullif(?2, '')) on conflict (actor) do update set totp = nullif(?2, ''), totp_on = 0, totp_step = 0", actor, hex)
+        let sealed = if secret.is_empty() { String::new() } else { format!("{SEALED}{}", self.seal().seal(&about(actor), secret)?) };
+        self.credential_set("insert into credential (actor, totp) values (?1, nullif(?2, '')) on conflict (actor) do update set totp = nullif(?2, ''), totp_on = 0, totp_step = 0", actor, sealed)
     }
     /// A code of this step was accepted.
     pub fn use_totp(&self, actor: &str, step: i64) -> Result<()> {
@@ -255,7 +359,7 @@ impl Store {
         let (actor, issuer, subject) = (actor.to_string(), issuer.to_string(), subject.to_string());
         self.effect(move |c| {
             c.execute("insert into identity (actor, issuer, subject) values (?1, ?2, ?3)", params![actor, issuer, subject])?;
-            for table in ["credential", "sign_in", "session"] {
+            for table in ["credential", "sign_in", "session", "token"] {
                 c.execute(&format!("delete from {table} where actor = ?1"), [&actor])?;
             }
             Ok(())

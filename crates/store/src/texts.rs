@@ -6,6 +6,7 @@ use crate::{Result, Store};
 use northing_model::text::{distance, words};
 use northing_model::{Model, ObjectDef, Record, Value};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// The index holds no texts of its own, and what is taken out of it is gone from the file.
@@ -14,9 +15,14 @@ pub(crate) const STEP: &str = "create virtual table said using fts5(words, conte
      create virtual table vocabulary using fts5vocab(said, 'row');
      create table wording (rowid integer primary key, object text not null, field text not null, id text not null, unique (id, field)) strict;";
 
+/// The fields whose texts the index holds, all of them: added in the transaction that takes them in.
+pub(crate) const FIELDS_STEP: &str = "create table worded (object text not null, field text not null, primary key (object, field)) strict, without rowid;";
+
 /// Known words with the same beginning that are compared with a mistyped one.
 const MOST_NEAR: usize = 20_000;
 const NEAR: usize = 6;
+/// What is trimmed off before a text counts as one, as SQL says it.
+const BLANKS: &str = "char(9, 10, 11, 12, 13, 32, 133, 160, 5760, 8192, 8193, 8194, 8195, 8196, 8197, 8198, 8199, 8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)";
 
 fn text<'a>(record: Option<&'a Record>, field: &str) -> Option<&'a str> {
     record?.get(field).and_then(Value::as_text).filter(|t| !t.trim().is_empty())
@@ -45,24 +51,39 @@ pub(crate) fn keep(connection: &Connection, object: &ObjectDef, id: Uuid, before
 fn add(connection: &Connection, object: &str, field: &str, id: &str, text: &str) -> Result<()> {
     connection.prepare_cached("insert into wording (object, field, id) values (?1, ?2, ?3)")?.execute(params![object, field, id])?;
     let row = connection.last_insert_rowid();
-    connection.prepare_cached("insert into said (rowid, words) values (?1, ?2)")?.execute(params![row, words(text).join(" ")])?;
+    connection.prepare_cached("insert or replace into said (rowid, words) values (?1, ?2)")?.execute(params![row, words(text).join(" ")])?;
     Ok(())
 }
 
-/// Takes in what was written before there was an index.
-pub(crate) fn fill(connection: &mut Connection, model: &Model) -> Result<()> {
-    let tx = connection.transaction()?;
-    for object in &model.objects {
+/// Takes in the texts of fields that are searched and were not before, and lets go of those that no longer are. Within
+/// the caller's transaction: a field that is noted as held is held whole.
+pub(crate) fn in_step(connection: &Connection, model: &Model) -> Result<()> {
+    let mut held: BTreeSet<(String, String)> = connection.prepare("select object, field from worded")?.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    for object in model.objects.iter().filter(|o| !o.derived) {
         for field in object.searched() {
+            if held.remove(&(object.name.clone(), field.name.clone())) {
+                continue;
+            }
+            let_go(connection, &object.name, &field.name)?;
             let (table, column) = (quote(&object.name), quote(&field.name));
-            let mut statement = tx.prepare(&format!("select id, {column} from {table} where {column} is not null and not deleted"))?;
+            let mut statement = connection.prepare(&format!("select id, {column} from {table} where {column} is not null and not deleted"))?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                add(&tx, &object.name, &field.name, &row.get::<_, String>(0)?, &row.get::<_, String>(1)?)?;
+                let said = row.get::<_, String>(1)?;
+                if !said.trim().is_empty() {
+                    add(connection, &object.name, &field.name, &row.get::<_, String>(0)?, &said)?;
+                }
             }
+            connection.execute("insert into worded (object, field) values (?1, ?2)", [&object.name, &field.name])?;
         }
     }
-    tx.commit()?;
+    held.iter().try_for_each(|(object, field)| let_go(connection, object, field))
+}
+
+fn let_go(connection: &Connection, object: &str, field: &str) -> Result<()> {
+    connection.execute("delete from said where rowid in (select rowid from wording where object = ?1 and field = ?2)", [object, field])?;
+    connection.execute("delete from wording where object = ?1 and field = ?2", [object, field])?;
+    connection.execute("delete from worded where object = ?1 and field = ?2", [object, field])?;
     Ok(())
 }
 
@@ -87,6 +108,26 @@ fn question(words: &[String]) -> String {
 }
 
 impl Store {
+    /// How many texts the index lacks, or holds though they are gone.
+    pub fn texts_astray(&self) -> Result<u64> {
+        let model = self.model();
+        self.read(|c| {
+            let mut astray = 0;
+            for object in model.objects.iter().filter(|o| !o.derived) {
+                for field in object.searched() {
+                    let (table, column) = (quote(&object.name), quote(&field.name));
+                    let ids = format!("select id from {table} where not deleted and {column} is not null and trim({column}, {BLANKS}) <> ''");
+                    let held = "select w.id from wording w join said s on s.rowid = w.rowid where w.object = ?1 and w.field = ?2";
+                    for (one, other) in [(ids.as_str(), held), (held, ids.as_str())] {
+                        let sql = format!("select count(*) from (select id from ({one}) except select id from ({other}))");
+                        astray += c.query_row(&sql, [&object.name, &field.name], |r| r.get::<_, i64>(0))? as u64;
+                    }
+                }
+            }
+            Ok(astray)
+        })
+    }
+
     /// Where all of these words were said, what was written last first, until `f` says that it is enough. Where they
     /// were said nowhere, and if `near`, words that are like them are taken: for who sees everything, since which words
     /// are known depends on every text.

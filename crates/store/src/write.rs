@@ -2,11 +2,12 @@
 
 use crate::change::{Change, Commit, Committed, Moment, Op};
 use crate::row::{bind, quote};
-use crate::{Inner, Result, Store, StoreError, exclusive, log, migrate, read, texts};
+use crate::{Inner, Result, Store, StoreError, exclusive, log, migrate, read, sessions, texts};
 use northing_model::{FieldDef, Model, ObjectDef, Physical, Record, Value};
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde_json::json;
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use uuid::Uuid;
@@ -33,6 +34,11 @@ impl Store {
         self.read(|c| remembered(c, key, hash))
     }
 
+    /// Requests that wait for the writer or are being written.
+    pub fn waiting(&self) -> usize {
+        self.inner.waiting.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn effect(&self, f: impl FnOnce(&Connection) -> Result<()> + Send + 'static) -> Result<()> {
         self.send(|answer| Job::Effect(Box::new(f), answer)).map(|_| ())
     }
@@ -41,8 +47,11 @@ impl Store {
         let (answer, wait) = sync_channel(1);
         let sender = self.inner.writer.lock().ok().and_then(|w| w.clone());
         let sender = sender.ok_or_else(|| StoreError::ReadOnly("it is shutting down".into()))?;
-        sender.send(job(answer)).map_err(|_| StoreError::ReadOnly("the writer has stopped".into()))?;
-        wait.recv().map_err(|_| StoreError::ReadOnly("the writer has stopped".into()))?
+        self.inner.waiting.fetch_add(1, Ordering::Relaxed);
+        let sent = sender.send(job(answer)).map_err(|_| StoreError::ReadOnly("the writer has stopped".into()));
+        let answered = sent.and_then(|()| wait.recv().map_err(|_| StoreError::ReadOnly("the writer has stopped".into()))?);
+        self.inner.waiting.fetch_sub(1, Ordering::Relaxed);
+        answered
     }
 }
 
@@ -64,16 +73,17 @@ fn write_group(connection: &mut Connection, group: Vec<Job>, inner: &Arc<Inner>)
     let mut answers = Vec::new();
     let mut redefined = false;
     let mut telling = None;
+    let mut group = group.into_iter();
     let outcome: Result<()> = (|| {
         let mut tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         // Another process (an import beside the server) may have written since; the lock is ours from here on.
         seq = log::last_seq(&tx)?;
-        for job in group {
+        for job in group.by_ref() {
             let mut point = tx.savepoint()?;
             let (result, answer) = match job {
                 Job::Commit(commit, answer) => {
                     let mut state = seq;
-                    let result = apply(&point, &model, &commit, &mut state);
+                    let result = if inner.room.open() { apply(&point, &model, &commit, &mut state) } else { Err(StoreError::Full) };
                     if result.is_ok() {
                         seq = state;
                         redefined |= commit.changes.iter().any(|c| c.object == "definition");
@@ -84,29 +94,33 @@ fn write_group(connection: &mut Connection, group: Vec<Job>, inner: &Arc<Inner>)
                     (effect(&point).map(|()| Committed { seq, versions: Vec::new() }), answer)
                 }
             };
-            if result.is_err() {
+            let failed = result.is_err();
+            answers.push((answer, result.map_err(|e| inner.room.look(e))));
+            if failed {
                 point.rollback()?;
             }
             point.commit()?;
-            answers.push((answer, result));
         }
         telling = inner.telling.lock().ok();
         tx.commit()?;
         Ok(())
     })();
     if let Err(error) = outcome {
+        let error = inner.room.look(error);
+        let full = matches!(error, StoreError::Full) || answers.iter().any(|(_, result)| matches!(result, Err(StoreError::Full)));
         let words = error.to_string();
-        for (answer, _) in answers {
-            let _ = answer.send(Err(StoreError::ReadOnly(words.clone())));
+        let rest = group.map(|job| match job {
+            Job::Commit(_, answer) | Job::Effect(_, answer) => answer,
+        });
+        for answer in answers.into_iter().map(|(answer, _)| answer).chain(rest) {
+            let _ = answer.send(Err(if full { StoreError::Full } else { StoreError::ReadOnly(words.clone()) }));
         }
         return;
     }
     if redefined {
         // Checked when it was written, so this only fails if the disk does; the old model then stays.
-        if let Ok(model) = migrate::load_model(connection) {
-            if migrate::tables(connection, &model).is_ok() {
-                inner.set_model(model);
-            }
+        if let Ok(model) = migrate::bring_up(connection) {
+            inner.set_model(model);
         }
     }
     inner.set_seq(seq);
@@ -229,6 +243,10 @@ fn apply_one(
     if change.op != Op::Delete {
         exclusive::fill_end(connection, object, &mut after)?;
     }
+    if change.op == Op::Restore && external_id_is_taken(connection, object, &after)? {
+        // Another record has come under it since. This one comes back without, and is not told of the other.
+        after.remove("external_id");
+    }
     let unchanged = before.as_ref().is_some_and(|b| *b == after) && !deleted && change.op == Op::Update;
     if unchanged && moments.is_empty() {
         return Ok(None);
@@ -248,6 +266,9 @@ fn apply_one(
     }
     let (was, is) = (before.as_ref().filter(|_| !deleted), Some(&after).filter(|_| change.op != Op::Delete));
     texts::keep(connection, object, change.id, was, is)?;
+    if change.op != Op::Create && object.doors().any(|f| change.op != Op::Update || before.as_ref().and_then(|b| b.get(&f.name)) != after.get(&f.name)) {
+        sessions::end_all(connection, &change.id.to_string())?;
+    }
     *seq += 1;
     log::append(connection, *seq, commit, object, change, version, before.as_ref(), &after, &moments)?;
     for moment in &moments {
@@ -427,6 +448,12 @@ fn update(connection: &Connection, object: &ObjectDef, id: Uuid, version: u64, r
     let sql = format!("update {} set {sets} where id = ?1", quote(&object.name));
     connection.prepare_cached(&sql)?.execute(params_from_iter(values)).map_err(|e| constraint(object, record, e))?;
     Ok(())
+}
+
+fn external_id_is_taken(connection: &Connection, object: &ObjectDef, record: &Record) -> Result<bool> {
+    let Some(external) = record.get("external_id").and_then(Value::as_text) else { return Ok(false) };
+    let sql = format!("select exists (select 1 from {} where external_id = ?1 and not deleted)", quote(&object.name));
+    Ok(connection.prepare_cached(&sql)?.query_row([external], |r| r.get(0))?)
 }
 
 fn constraint(object: &ObjectDef, record: &Record, error: rusqlite::Error) -> StoreError {

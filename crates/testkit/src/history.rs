@@ -62,7 +62,7 @@ impl History {
             ("name".into(), text("Test")), ("zone".into(), text("Europe/Warsaw")), ("currency".into(), text("EUR")),
             ("purchases".into(), text(if self.chance.percent(35) { "deals" } else { "orders" })), ("activity_window_days".into(), Value::Int(self.chance.between(20, 200))),
             ("conversion_window_days".into(), Value::Int(self.chance.between(5, 120))), ("new_customer_days".into(), Value::Int(*self.chance.pick(&[0, 0, 10]))),
-            ("crm_credit_percent".into(), Value::Int(*self.chance.pick(&[100, 60]))), ("lifespan_cap_years".into(), Value::Int(self.chance.between(1, 5))),
+            ("crm_credit_percent".into(), Value::Int(*self.chance.pick(&[100, 60]))), ("lifespan_cap_years".into(), Value::Int(self.chance.between(1, 5))), ("win_back_days".into(), Value::Int(self.chance.between(10, 200))),
         ]);
         match self.chance.below(3) {
             0 => drop(settings.insert("crm_go_live_on".into(), Value::Date(self.day()))),
@@ -225,12 +225,14 @@ impl History {
                 let (one, other) = *self.chance.pick(&[("lead_generation", "sales_acquisition"), ("retention", "service"), ("crm", "overhead")]);
                 let purposes = if self.chance.percent(80) { Value::Shares(BTreeMap::from([(one.to_string(), share), (other.to_string(), 100 - share)])) } else { Value::Null };
                 let customer = self.reference("customer", 30);
-                new("expense", vec![("customer", customer), ("name", text("E")), ("amount", amount), ("incurred_on", Value::Date(day)), ("service_from", from), ("service_to", to), ("purposes", purposes)])
+                let nature = if self.chance.percent(75) { text(*self.chance.pick(&["labour", "labour", "media"])) } else { Value::Null };
+                new("expense", vec![("customer", customer), ("nature", nature), ("name", text("E")), ("amount", amount), ("incurred_on", Value::Date(day)), ("service_from", from), ("service_to", to), ("purposes", purposes)])
             }
             82..=86 => {
                 let (lead, deal, customer, at) = (self.reference("lead", 70), self.reference("deal", 20), self.reference("customer", 40), Value::Time(self.instant()));
-                let (kind, direction, author) = (text(*self.chance.pick(&["call", "email", "call", "email", "note"])), text(*self.chance.pick(&["in", "out", "out"])), text(*self.chance.pick(&["human", "human", "human", "automatic"])));
-                new("interaction", vec![("at", at), ("lead", lead), ("deal", deal), ("customer", customer), ("kind", kind), ("direction", direction), ("author", author)])
+                let user = self.reference("user", 70);
+                let (kind, direction, author) = (text(*self.chance.pick(&["call", "email", "call", "email", "meeting", "note"])), text(*self.chance.pick(&["in", "out", "out"])), text(*self.chance.pick(&["human", "human", "human", "automatic"])));
+                new("interaction", vec![("at", at), ("lead", lead), ("deal", deal), ("customer", customer), ("kind", kind), ("direction", direction), ("author", author), ("user", user)])
             }
             87..=89 => {
                 // A merge, if it is not one of those that are refused (into itself, in a circle).

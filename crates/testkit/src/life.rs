@@ -101,7 +101,7 @@ impl History {
                 let ticket = self.reference("ticket", 100);
                 let at = self.step_time();
                 if ticket.is_null() { None } else {
-                    new("message", vec![("ticket", ticket), ("at", Value::Time(at)), ("author", text(*self.chance.pick(&["customer", "staff", "staff", "automatic"]))), ("is_public", flag(self.chance.percent(85)))])
+                    new("message", vec![("ticket", ticket), ("at", Value::Time(at)), ("author", text(*self.chance.pick(&["customer", "staff", "staff", "automatic"]))), ("is_public", flag(self.chance.percent(85))), ("is_draft", flag(self.chance.percent(8)))])
                 }
             }
             31..=35 => {

@@ -78,6 +78,7 @@ impl<'a> Oracle<'a> {
             ("grace", number("renewal_grace_days", 30)),
             ("new", number("new_customer_days", 0)),
             ("cap", number("lifespan_cap_years", 5)),
+            ("back", number("win_back_days", 180)),
         ]);
         Self {
             world,
@@ -462,14 +463,15 @@ impl<'a> Oracle<'a> {
 
     /// When costs that serve customers fell, and of whom, where that is known.
     fn cost_parts_of(&self) -> Vec<(i64, Option<Uuid>)> {
-        let served = |p: &(i64, Option<i64>, String, Option<Uuid>)| ["service", "product", "retention", "overhead"].contains(&p.2.as_str());
+        let served = |p: &(i64, Option<i64>, String, Option<Uuid>, bool)| ["service", "product", "retention", "overhead"].contains(&p.2.as_str());
         self.cost_shares().into_iter().filter(served).map(|p| (p.0, p.3)).collect()
     }
     /// (day's instant, ten-thousandths if there is a rate, purpose)
     fn cost_parts(&self) -> Vec<(i64, Option<i64>, String)> {
         self.cost_shares().into_iter().map(|p| (p.0, p.1, p.2)).collect()
     }
-    fn cost_shares(&self) -> Vec<(i64, Option<i64>, String, Option<Uuid>)> {
+    /// The same with whose it is and whether it is for people's work.
+    fn cost_shares(&self) -> Vec<(i64, Option<i64>, String, Option<Uuid>, bool)> {
         let mut found = Vec::new();
         for (_, e) in self.world.all("expense").filter(|(_, e)| self.counted("expense", e)) {
             let Some(incurred) = e.time("incurred_on") else { continue };
@@ -491,7 +493,7 @@ impl<'a> Oracle<'a> {
                 for n in 0..i128::from(days) {
                     let d = i128::from(days);
                     let value = part.map(|part| ((part * (n + 1)).div_euclid(d) - (part * n).div_euclid(d)) as i64);
-                    found.push((self.zone.midnight((first + n as i64) as i32), value, purpose.to_string(), self.customer_of(e)));
+                    found.push((self.zone.midnight((first + n as i64) as i32), value, purpose.to_string(), self.customer_of(e), e.text("nature") == "labour"));
                 }
             }
         }
@@ -620,6 +622,24 @@ impl<'a> Oracle<'a> {
                 let (a, b) = (self.active_set(start, &purchases), self.active_set(end, &purchases));
                 let kept = a.intersection(&b).count();
                 ratio(if metric == "customer_retention_rate" { kept } else { a.len() - kept }, a.len())
+            }
+            "win_back_rate" => {
+                let (mut back, mut lost) = (0, 0);
+                for c in self.customers().into_iter().filter(|c| self.customer_counts(*c)) {
+                    let mut comings: Vec<i64> = purchases.iter().filter(|p| p.customer == Some(c)).map(|p| p.at).collect();
+                    let mut ends: BTreeSet<i64> = comings.iter().map(|at| at + self.days["active"] * DAY).collect();
+                    for (_, n) in self.world.all("contract").filter(|(_, n)| self.counted("contract", n) && self.customer_of(n) == Some(c)) {
+                        comings.extend(n.time("starts_at"));
+                        ends.extend([n.time("starts_at"), n.time("term_end"), n.time("ended_at")].into_iter().flatten());
+                    }
+                    ends.extend(self.world.get("customer", c).and_then(|e| e.time("lost_at")));
+                    for end in ends.into_iter().filter(|at| within(*at) && self.active(c, *at, &purchases) && !self.active(c, *at + 1, &purchases)) {
+                        lost += 1;
+                        let limit = (end + self.days["back"] * DAY).min(self.now);
+                        back += usize::from(comings.iter().any(|at| *at > end && *at <= limit));
+                    }
+                }
+                ratio(back, lost)
             }
             "renewal_rate" => {
                 let (mut renewed, mut decided) = (0, 0);

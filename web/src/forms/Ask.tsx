@@ -5,15 +5,15 @@ import { useIntl } from 'react-intl';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
 
-interface Props { title: ReactNode; problem?: string; open?: boolean; go?: string; disabled?: boolean; children?: ReactNode; action?: ReactNode; onClose(): void; onGo(): void }
+interface Props { title: ReactNode; problem?: string; open?: boolean; go?: string; noValidate?: boolean; disabled?: boolean; children?: ReactNode; action?: ReactNode; onClose(): void; onGo(): void }
 
-export function Ask({ title, problem, open = true, go, disabled, children, action, onClose, onGo }: Props) {
+export function Ask({ title, problem, open = true, go, noValidate, disabled, children, action, onClose, onGo }: Props) {
   const intl = useIntl();
   return (
     <ModalOverlay isOpen={open} isDismissable onOpenChange={(still) => { if (!still) onClose(); }} className={`${css.overlay} ${css.centre}`}>
       <Modal className={css.ask ?? ''}>
         <Dialog className={css.small ?? ''}>
-          <form onSubmit={(e) => { e.preventDefault(); onGo(); }}>
+          <form noValidate={noValidate} onSubmit={(e) => { e.preventDefault(); onGo(); }}>
             <Heading slot="title">{title}</Heading>
             {problem && <p role="alert" className={css.problem}>{problem}</p>}
             {children}

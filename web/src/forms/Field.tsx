@@ -20,10 +20,10 @@ export function Field({ field, value, title, error, autoFocus, onChange }: Field
   const id = useId();
   const wrong = error ? `${id}-error` : undefined;
   return (
-    <div className={css.field}>
+    <div className={css.field} data-field={field.name}>
       <label htmlFor={id} id={`${id}-label`}>{field.label}{field.required && <span aria-hidden> *</span>}</label>
       <Control id={id} labelled={`${id}-label`} wrong={wrong} field={field} value={value} title={title} autoFocus={autoFocus} onChange={onChange} />
-      {error && <span id={wrong} className={css.wrong} role="alert">{error}</span>}
+      {error && <span id={wrong} className={css.wrong}>{error}</span>}
     </div>
   );
 }
@@ -37,7 +37,7 @@ function Control({ id, labelled, wrong, field, value, title, autoFocus, onChange
   const text = value === null || value === undefined ? '' : String(value);
   const common = { id, className: ui.field, 'aria-describedby': wrong, 'aria-invalid': !!wrong, required: field.required, autoFocus } as const;
   const plain = <input {...common} type={field.type === 'email' ? 'email' : field.type === 'url' ? 'url' : field.type === 'phone' ? 'tel' : 'text'} dir="auto" value={text} onChange={(e) => onChange(e.target.value)} />;
-  if (field.condition_on) return <Rule on={field.condition_on} labelled={labelled} value={text} onChange={onChange}>{plain}</Rule>;
+  if (field.condition_on) return <Rule on={field.condition_on} labelled={labelled} wrong={wrong} value={text} onChange={onChange}>{plain}</Rule>;
   switch (field.type) {
     case 'ref': return <Pick id={id} labelled={labelled} to={field.to ?? ''} value={text || null} title={title} required={field.required} wrong={wrong} onChange={onChange} />;
     case 'choice': return (
@@ -46,15 +46,15 @@ function Control({ id, labelled, wrong, field, value, title, autoFocus, onChange
         {field.options.map((o) => <option key={o} value={o}>{label(`option.${o}`, o)}</option>)}
       </select>
     );
-    case 'bool': return <input id={id} type="checkbox" className={css.check} checked={value === true} onChange={(e) => onChange(e.target.checked)} />;
+    case 'bool': return <input id={id} type="checkbox" className={css.check} aria-describedby={wrong} aria-invalid={!!wrong} checked={value === true} onChange={(e) => onChange(e.target.checked)} />;
     case 'json':
-      if (field.name === 'rights') return <Rights labelled={labelled} value={text} onChange={onChange} />;
-      if (field.name === 'hours') return <Week labelled={labelled} value={text} onChange={onChange} />;
-      if (field.name === 'holidays') return <Days labelled={labelled} value={text} onChange={onChange} />;
+      if (field.name === 'rights') return <Rights labelled={labelled} wrong={wrong} value={text} onChange={onChange} />;
+      if (field.name === 'hours') return <Week labelled={labelled} wrong={wrong} value={text} onChange={onChange} />;
+      if (field.name === 'holidays') return <Days labelled={labelled} wrong={wrong} value={text} onChange={onChange} />;
     // eslint-disable-next-line no-fallthrough -- other JSON is text
     case 'long_text': return <textarea {...common} className={`${ui.field} ${css.area}`} rows={4} value={text} onChange={(e) => onChange(e.target.value)} />;
     case 'duration': return <Length id={id} wrong={wrong} required={field.required} autoFocus={autoFocus} value={value} onChange={onChange} />;
-    case 'refs': return <Several labelled={labelled} to={field.to ?? ''} value={Array.isArray(value) ? (value as string[]) : []} onChange={onChange} />;
+    case 'refs': return <Several labelled={labelled} wrong={wrong} to={field.to ?? ''} value={Array.isArray(value) ? (value as string[]) : []} onChange={onChange} />;
     case 'int': case 'percent': return <Figure {...common} inputMode="numeric" value={text} onChange={onChange} />;
     case 'decimal': return <Figure {...common} value={text} onChange={onChange} />;
     case 'money': {
@@ -67,12 +67,12 @@ function Control({ id, labelled, wrong, field, value, title, autoFocus, onChange
         </span>
       );
     }
-    case 'date': case 'datetime': return <Moment labelled={labelled} day={field.type === 'date'} value={text} onChange={onChange} />;
+    case 'date': case 'datetime': return <Moment labelled={labelled} wrong={wrong} day={field.type === 'date'} value={text} onChange={onChange} />;
     case 'tags': return <input {...common} value={Array.isArray(value) ? value.join(', ') : text} placeholder={intl.formatMessage({ id: 'form.commas' })} onChange={(e) => onChange(e.target.value.split(',').map((t) => t.trimStart()).filter((t, i, all) => t || i === all.length - 1))} />;
     case 'shares': {
       const shares = (value ?? {}) as Record<string, number>;
       return (
-        <span className={css.shares}>
+        <span className={css.shares} role="group" aria-labelledby={labelled} aria-describedby={wrong}>
           {field.options.map((o) => (
             <label key={o}>
               <span>{label(`option.${o}`, o)}</span>

@@ -6,9 +6,9 @@ import { daysOf, lineOf, read, spansOf, WEEK } from '../lib/hours';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
 
-interface Props { labelled: string; value: unknown; onChange(value: string | null): void }
+interface Props { labelled: string; wrong?: string; value: unknown; onChange(value: string | null): void }
 
-export function Week({ labelled, value, onChange }: Props) {
+export function Week({ labelled, wrong: refused, value, onChange }: Props) {
   const intl = useIntl();
   const format = useFormat();
   const id = useId();
@@ -20,7 +20,7 @@ export function Week({ labelled, value, onChange }: Props) {
     if (spans.every((s) => s !== undefined)) onChange(JSON.stringify(Object.fromEntries(WEEK.map((day, k) => [day, spans[k]]).filter(([, s]) => s && s.length > 0))));
   };
   return (
-    <div role="group" aria-labelledby={labelled} className={css.shares}>
+    <div role="group" aria-labelledby={labelled} aria-describedby={refused} className={css.shares}>
       {WEEK.map((day, i) => {
         const wrong = spansOf(lines[i] ?? '') === undefined;
         return (
@@ -36,7 +36,7 @@ export function Week({ labelled, value, onChange }: Props) {
   );
 }
 
-export function Days({ labelled, value, onChange }: Props) {
+export function Days({ labelled, wrong: refused, value, onChange }: Props) {
   const intl = useIntl();
   const [text, setText] = useState(() => Object.entries(read(value)).map(([day, spans]) => `${day} ${lineOf(spans)}`.trim()).sort().join('\n'));
   const wrong = daysOf(text) === undefined;
@@ -47,7 +47,7 @@ export function Days({ labelled, value, onChange }: Props) {
   };
   return (
     <>
-      <textarea className={`${ui.field} ${css.area} num`} dir="ltr" rows={5} aria-labelledby={labelled} aria-invalid={wrong} ref={(el) => el?.setCustomValidity(wrong ? intl.formatMessage({ id: 'hours.days' }) : '')} placeholder={'2026-12-24 09:00-12:00\n2026-12-25'} value={text} onChange={(e) => set(e.target.value)} />
+      <textarea className={`${ui.field} ${css.area} num`} dir="ltr" rows={5} aria-labelledby={labelled} aria-describedby={refused} aria-invalid={wrong || !!refused} ref={(el) => el?.setCustomValidity(wrong ? intl.formatMessage({ id: 'hours.days' }) : '')} placeholder={'2026-12-24 09:00-12:00\n2026-12-25'} value={text} onChange={(e) => set(e.target.value)} />
       {wrong && <span role="alert" className={css.wrong}>{intl.formatMessage({ id: 'hours.days' })}</span>}
     </>
   );

@@ -6,7 +6,7 @@ import { useFormat } from '../lib/format';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
 
-export function Moment({ labelled, day, value, onChange }: { labelled: string; day: boolean; value: string; onChange(value: string | null): void }) {
+export function Moment({ labelled, wrong, day, value, onChange }: { labelled: string; wrong?: string; day: boolean; value: string; onChange(value: string | null): void }) {
   const format = useFormat();
   const { workspace } = useSession();
   const known = !/^\d{4}-\d\d-\d\d/.test(value) ? null : day ? parseDate(value.slice(0, 10)) : fromDate(new Date(value), workspace.zone);
@@ -17,7 +17,7 @@ export function Moment({ labelled, day, value, onChange }: { labelled: string; d
   };
   return (
     <I18nProvider locale={format.dates}>
-      <DateField aria-labelledby={labelled} granularity={day ? 'day' : 'minute'} hideTimeZone value={known} onChange={change}>
+      <DateField aria-labelledby={labelled} aria-describedby={wrong} isInvalid={!!wrong} validationBehavior="aria" granularity={day ? 'day' : 'minute'} hideTimeZone value={known} onChange={change}>
         <DateInput className={`${ui.field} ${css.date} num`}>{(segment) => <DateSegment segment={segment} className={css.segment ?? ''} />}</DateInput>
       </DateField>
     </I18nProvider>

@@ -8,7 +8,6 @@ import { useIntl } from 'react-intl';
 import { ApiError, get, send, type Page } from '../lib/api';
 import { titleOf } from '../lib/cell';
 import { useMay, useModel } from '../lib/data';
-import { containing } from '../lib/filter';
 import ui from '../ui/ui.module.css';
 import css from './forms.module.css';
 
@@ -32,10 +31,9 @@ export function Pick({ id, to, value, title = '', labelled, required, wrong, onC
   const [failed, setFailed] = useState('');
   const named = text === title ? '' : text.trim();
   const asked = useDeferredValue(named);
-  const filter = object && asked ? containing(object, asked) : undefined;
   const { data } = useQuery({
-    queryKey: ['live', 'pick', to, filter],
-    queryFn: () => get<Page>(`/api/records/${object?.plural}`, { filter, limit: 20 }),
+    queryKey: ['live', 'pick', to, asked],
+    queryFn: () => get<Page>(`/api/records/${object?.plural}`, { search: asked || undefined, limit: 20 }),
     enabled: !!object,
   });
   // Until what was typed is answered nothing is offered: an arrow and Enter must not take what stood there before.

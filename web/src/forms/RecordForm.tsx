@@ -1,12 +1,14 @@
 // A record in a dialog: a new one, or changes of one. What was typed stays until it is saved or given up.
 import { useQueryClient } from '@tanstack/react-query';
-import { Fragment, useState } from 'react';
+import { Fragment, useLayoutEffect, useRef, useState } from 'react';
 import { Button, Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
 import { X } from 'lucide-react';
 import { useIntl } from 'react-intl';
 import { ApiError, get, send, type FieldInfo, type Item, type ObjectInfo } from '../lib/api';
 import { useLabel, useMay } from '../lib/data';
+import { leadTo, unfinished, wrongWith } from './check';
 import { Field } from './Field';
+import { Troubles } from './Troubles';
 import { useSuggested } from './suggested';
 import { Times } from './Times';
 import ui from '../ui/ui.module.css';
@@ -33,7 +35,12 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
   const client = useQueryClient();
   const [typed, setTyped] = useState<Record<string, unknown>>({});
   const [version, setVersion] = useState(item?.version);
-  const [wrong, setWrong] = useState<{ field?: string; text: string }>();
+  // What is wrong with fields, by their names, and with the whole.
+  const [wrong, setWrong] = useState<Record<string, string>>({});
+  const [refused, setRefused] = useState<string>();
+  // Counts refusals: each leads to the first field at fault once that is drawn.
+  const [tries, setTries] = useState(0);
+  const formRef = useRef<HTMLFormElement>(null);
   const [saving, setSaving] = useState(false);
   const [all, setAll] = useState(false);
   // What a press filled in, and how often that was: those fields show it anew.
@@ -46,9 +53,21 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
   const begin = (f: FieldInfo): unknown => item ? item.fields[f.name] : (start[f.name] ?? f.default ?? suggested[f.name]?.id ?? null);
   const value = (f: FieldInfo) => (f.name in typed ? typed[f.name] : begin(f));
   const changed = Object.keys(typed).length > 0;
+  const refuse = (errors: Record<string, string>, whole?: string) => {
+    // Folded fields are shown where one of them is at fault.
+    if (fields.some((f) => f.name in errors && !shown.includes(f))) setAll(true);
+    setWrong(errors);
+    setRefused(whole);
+    setTries((n) => n + 1);
+  };
+  useLayoutEffect(() => { if (tries > 0 && formRef.current) leadTo(formRef.current, wrong); }, [tries]); // eslint-disable-line react-hooks/exhaustive-deps -- once a refusal
   const save = async () => {
+    const odd = fields.map((f) => [f.name, wrongWith(f, value(f))] as const).filter(([name, w]) => w && (!item || name in typed));
+    const errors = { ...(formRef.current && unfinished(formRef.current)), ...Object.fromEntries(odd.map(([name, w]) => [name, intl.formatMessage({ id: `form.wrong.${w}` }, { field: fields.find((f) => f.name === name)?.label })])) };
+    if (Object.keys(errors).length > 0) { refuse(errors); return; }
     setSaving(true);
-    setWrong(undefined);
+    setWrong({});
+    setRefused(undefined);
     try {
       const body = item ? typed : Object.fromEntries(fields.map((f) => [f.name, value(f)]).filter(([, v]) => v !== null && v !== undefined && v !== ''));
       const done = item
@@ -62,14 +81,21 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
         const fresh = await get<Item>(`/api/records/${object.plural}/${item.id}`).catch(() => undefined);
         if (fresh) setVersion(fresh.version);
         const theirs = fresh ? fields.filter((f) => f.name in typed && JSON.stringify(fresh.fields[f.name]) !== JSON.stringify(item.fields[f.name])).map((f) => f.label) : [];
-        setWrong({ text: intl.formatMessage({ id: 'form.conflict' }, { fields: theirs.join(', ') || '–' }) });
+        refuse({}, intl.formatMessage({ id: 'form.conflict' }, { fields: theirs.join(', ') || '–' }));
       } else if (error instanceof ApiError) {
-        setWrong({ field: error.problem.field, text: error.problem.detail || error.problem.title || intl.formatMessage({ id: 'form.offline' }) });
-        if (error.problem.field) setAll((was) => was || !shown.some((f) => f.name === error.problem.field));
-      } else setWrong({ text: String(error) });
+        const { field, detail, title } = error.problem;
+        const text = detail || title || intl.formatMessage({ id: 'form.offline' });
+        // A field that this form does not have cannot be led to: then it is said of the whole.
+        if (field && fields.some((f) => f.name === field)) refuse({ [field]: text });
+        else refuse({}, text);
+      } else refuse({}, String(error));
     } finally {
       setSaving(false);
     }
+  };
+  const change = (name: string, v: unknown) => {
+    setTyped((was) => ({ ...was, [name]: v }));
+    if (name in wrong) setWrong(({ [name]: _, ...rest }) => rest);
   };
   const take = (given: Record<string, unknown>, called: Record<string, string>) => {
     setTyped((was) => ({ ...was, ...given }));
@@ -80,18 +106,19 @@ export function RecordForm({ object, item, start = {}, titles = {}, onDone }: Pr
     <ModalOverlay isOpen isDismissable={!changed} onOpenChange={(open) => { if (!open) leave(); }} className={css.overlay ?? ''}>
       <Modal className={css.modal ?? ''}>
         <Dialog className={css.dialog ?? ''} aria-label={object.label}>
-          <form onSubmit={(e) => { e.preventDefault(); void save(); }}>
+          <form ref={formRef} noValidate onSubmit={(e) => { e.preventDefault(); void save(); }}>
             <header className={css.head}>
               <Heading slot="title">{intl.formatMessage({ id: item ? 'form.edit' : 'form.new' }, { object: label(`one.${object.name}`, object.label) })}</Heading>
               <Button className={ui.button} aria-label={intl.formatMessage({ id: 'form.cancel' })} onPress={leave}><X size={15} aria-hidden /></Button>
             </header>
+            {/* Outside of what scrolls: it stays in sight while the field at fault is led to. */}
+            <div className={css.notice}><Troubles tries={tries} whole={refused} fields={fields.filter((f) => f.name in wrong)} onGo={(name) => formRef.current && leadTo(formRef.current, { [name]: true })} /></div>
             <div className={css.body}>
-              {wrong && !wrong.field && <p className={css.problem} role="alert">{wrong.text}</p>}
               <div className={css.grid}>
                 {shown.map((f, i) => (
                   <Fragment key={`${f.name} ${taken.names.includes(f.name) ? taken.round : ''}`}>
-                    <Field field={f} value={value(f)} title={taken.titles[f.name] ?? item?.titles[f.name] ?? titles[f.name] ?? (f.name in start ? undefined : suggested[f.name]?.title)} error={wrong?.field === f.name ? wrong.text : undefined} autoFocus={i === 0}
-                      onChange={(v) => setTyped((was) => ({ ...was, [f.name]: v }))} />
+                    <Field field={f} value={value(f)} title={taken.titles[f.name] ?? item?.titles[f.name] ?? titles[f.name] ?? (f.name in start ? undefined : suggested[f.name]?.title)} error={wrong[f.name]} autoFocus={i === 0}
+                      onChange={(v) => change(f.name, v)} />
                     {f.name === object.exclusive?.of && <Times object={object} value={(name) => { const g = object.fields.find((o) => o.name === name); return g && value(g); }} onTake={take} />}
                   </Fragment>
                 ))}

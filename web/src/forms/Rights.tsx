@@ -11,7 +11,7 @@ type Role = Record<string, Said | boolean | undefined>;
 
 const read = (text: string): Role => { try { return JSON.parse(text || '{}') as Role; } catch { return {}; } };
 
-export function Rights({ value, labelled, onChange }: { value: string; labelled: string; onChange(value: string): void }) {
+export function Rights({ value, labelled, wrong, onChange }: { value: string; labelled: string; wrong?: string; onChange(value: string): void }) {
   const intl = useIntl();
   const objects = (useModel()?.objects ?? []).filter((o) => !o.derived);
   const role = read(value);
@@ -59,7 +59,7 @@ export function Rights({ value, labelled, onChange }: { value: string; labelled:
   );
   const others = objects.filter((o) => !named.includes(o.name));
   return (
-    <div role="group" aria-labelledby={labelled} className={css.rights}>
+    <div role="group" aria-labelledby={labelled} aria-describedby={wrong} className={css.rights}>
       <label className={css.settings}><input type="checkbox" checked={role.settings === true} onChange={(e) => put({ ...role, settings: e.target.checked || undefined })} />{t('rights.settings')}</label>
       {block('*', t('rights.every'))}
       {named.map((name) => block(name, objects.find((o) => o.name === name)?.label ?? name))}

@@ -10,7 +10,7 @@ import { Filters } from './Filters';
 import css from './forms.module.css';
 
 /** `on` is the object, `children` the field in which it is written. */
-export function Rule({ on, labelled, value, onChange, children }: { on: string; labelled: string; value: string; onChange(value: string | null): void; children: ReactNode }) {
+export function Rule({ on, labelled, wrong, value, onChange, children }: { on: string; labelled: string; wrong?: string; value: string; onChange(value: string | null): void; children: ReactNode }) {
   const intl = useIntl();
   const object = useModel()?.objects.find((o) => o.name === on);
   const told = object && { ...object, fields: object.fields.filter((f) => !f.derived && f.type !== 'ref' && f.name !== 'id') };
@@ -22,7 +22,7 @@ export function Rule({ on, labelled, value, onChange, children }: { on: string; 
   const known = told && value ? conditionsIn(told, value) : begin();
   const set = (next: Condition[]) => { setConditions(next); onChange((told && filterOf(told, next)) ?? null); };
   return (
-    <div className={css.rule} role="group" aria-labelledby={labelled}>
+    <div className={css.rule} role="group" aria-labelledby={labelled} aria-describedby={wrong}>
       {told && conditions ? <Filters object={told} conditions={conditions} onChange={set} /> : children}
       {holding !== undefined && <span className={`${ui.quiet} num`} role="status">{intl.formatMessage({ id: 'rule.now' }, { count: holding })}</span>}
       {told && (conditions || known) && <button type="button" className={ui.button} onClick={() => setConditions(conditions ? undefined : known)}>{intl.formatMessage({ id: conditions ? 'rule.write' : 'rule.click' })}</button>}

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { send } from './api';
+import { provenBy, send } from './api';
 
 /** A server that answers or does not; the keys that it saw. */
 function server(...answers: (number | 'lost' | 'cut')[]) {
@@ -38,5 +38,37 @@ describe('a request whose answer is lost', () => {
     const keys = server(200);
     await send('/api/records/leads');
     expect(keys).toEqual([undefined]);
+  });
+});
+
+describe('what opens a door', () => {
+  afterEach(() => vi.unstubAllGlobals());
+  /** A server that wants a proof until one was given. */
+  const door = () => {
+    const state = { proven: false, asked: [] as string[] };
+    vi.stubGlobal('fetch', (path: string) => {
+      state.asked.push(path);
+      const fine = state.proven;
+      return Promise.resolve({ status: fine ? 200 : 403, ok: fine, statusText: '', text: () => Promise.resolve(fine ? '{"link":"l"}' : '{"type":"urn:northing:problem:proof-needed","title":"","detail":"Enter your password","status":403}') });
+    });
+    return state;
+  };
+  it('S7: is asked for again once they have shown who they are, with one question for all', async () => {
+    const state = door();
+    let questions = 0;
+    const end = provenBy(() => { questions += 1; state.proven = true; return Promise.resolve(true); });
+    const both = await Promise.all([send('/api/invitations', 'POST', { user: 'u' }), send('/api/me/tokens', 'POST', { name: 't' })]);
+    expect(both).toEqual([{ link: 'l' }, { link: 'l' }]);
+    expect(questions).toBe(1);
+    expect(state.asked).toHaveLength(4);
+    end();
+  });
+  it('S7: stays shut when they do not, or when nobody can be asked', async () => {
+    const state = door();
+    await expect(send('/api/invitations', 'POST', {})).rejects.toThrow('Enter your password');
+    const end = provenBy(() => Promise.resolve(false));
+    await expect(send('/api/invitations', 'POST', {})).rejects.toThrow('Enter your password');
+    expect(state.asked).toHaveLength(2);
+    end();
   });
 });

@@ -59,6 +59,16 @@ const SOON = 600_000;
 /** Nothing as long as this is typed by hand, and what is read from a file is not written twice anyway. */
 const LONGEST = 100_000;
 
+/** Asks whoever sits here to show that it is them; true once they have. One question for all that waits for it. */
+let prove: (() => Promise<boolean>) | undefined;
+let proving: Promise<boolean> | undefined;
+export function provenBy(ask: () => Promise<boolean>): () => void {
+  prove = ask;
+  return () => { if (prove === ask) prove = undefined; };
+}
+
+const proofNeeded = (problem: unknown) => !!(problem as Problem).type?.endsWith(':proof-needed');
+
 /** A body is sent as JSON, a file as its bytes. What is sent again after its answer was lost is done once. */
 export async function send<T>(path: string, method = 'GET', body?: unknown, more: Record<string, string> = {}): Promise<T> {
   const headers: Record<string, string> = { accept: 'application/json', ...more };
@@ -85,8 +95,12 @@ export async function send<T>(path: string, method = 'GET', body?: unknown, more
   else unanswered.delete(asked);
   if (response.status === 204) return undefined as T;
   const json = parsed(text) ?? { title: response.statusText, detail: '', status: response.status };
-  if (!response.ok) throw new ApiError(json as Problem);
-  return json as T;
+  if (response.ok) return json as T;
+  if (proofNeeded(json) && prove) {
+    proving ??= prove().finally(() => { proving = undefined; });
+    if (await proving) return send<T>(path, method, body, more);
+  }
+  throw new ApiError(json as Problem);
 }
 
 /** The key of the same request, if that is still unanswered; else a new one. */

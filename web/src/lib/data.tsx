@@ -2,8 +2,10 @@
 import { keepPreviousData, queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useIntl } from 'react-intl';
-import { get, type Answer, type Definition, type Item, type ModelInfo, type Page, type Session } from './api';
+import { ApiError, get, type Answer, type Definition, type Item, type ModelInfo, type Page, type Session } from './api';
+import { signInAnew } from './place';
 import { usePrefs, type Language } from './prefs';
+import { browser, listen } from './stream';
 
 export const sessionQuery = queryOptions({ queryKey: ['session'], queryFn: () => get<Session>('/api/session'), staleTime: 60_000, retry: false });
 /** What is declared, asked for once an edition: the session says which is in force, and live changes tell it of the next. */
@@ -60,28 +62,29 @@ export function useCatalogue() {
 /** Whether changes arrive, and in percent how far the server is with working everything out anew. */
 export interface Liveness { on: boolean; work: number | null }
 
-/** Every change makes open screens ask again. */
+/** Every change makes open screens ask again. All tabs of a browser share one stream; hidden ones catch up when they are shown. */
 export function useLive(): Liveness {
   const client = useQueryClient();
   const [connected, setConnected] = useState(false);
   const [work, setWork] = useState<number | null>(null);
   useEffect(() => {
-    const source = new EventSource('/api/events');
     let seen = -1;
-    source.addEventListener('open', () => setConnected(true));
-    source.addEventListener('error', () => setConnected(false));
-    source.addEventListener('work', (event) => setWork((JSON.parse((event as MessageEvent<string>).data) as { percent: number | null }).percent));
-    source.addEventListener('alarm', () => void client.invalidateQueries({ queryKey: ['outflow'] }));
-    source.addEventListener('seq', (event) => {
-      const { seq, model } = JSON.parse((event as MessageEvent<string>).data) as { seq: number; model: string };
-      if (client.getQueryData(sessionQuery.queryKey)?.model !== model) {
-        client.setQueryData(sessionQuery.queryKey, (was) => was && { ...was, model });
+    return listen(browser(), (news) => {
+      if (news.on !== undefined) setConnected(news.on);
+      if (news.work !== undefined) setWork(news.work);
+      if (news.alarm) void client.invalidateQueries({ queryKey: ['outflow'] });
+      if (news.refused) void client.fetchQuery({ ...sessionQuery, staleTime: 0 }).catch((error: unknown) => { if (error instanceof ApiError && error.problem.status === 401) signInAnew(); });
+      if (news.seq === undefined) return;
+      const session = client.getQueryData(sessionQuery.queryKey);
+      // Somebody else signed in in another tab: nothing of who was here stays on the screen.
+      if (session && news.actor !== undefined && session.actor !== news.actor) { location.reload(); return; }
+      if (session?.model !== news.model) {
+        client.setQueryData(sessionQuery.queryKey, (was) => was && { ...was, model: news.model ?? was.model });
         void client.invalidateQueries(sessionQuery);
       }
-      if (seen >= 0 && seq !== seen) void client.invalidateQueries({ queryKey: ['live'] });
-      seen = seq;
+      if (seen >= 0 && news.seq !== seen) void client.invalidateQueries({ queryKey: ['live'] });
+      seen = news.seq;
     });
-    return () => source.close();
   }, [client]);
   return { on: connected, work: connected ? work : null };
 }

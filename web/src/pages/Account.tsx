@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useState, type FormEvent, type ReactNode } from 'react';
 import { useIntl } from 'react-intl';
 import { ApiError, get, send } from '../lib/api';
-import { sessionQuery, useActor, useSession } from '../lib/data';
+import { sessionQuery, useActor, useModel, useSession } from '../lib/data';
 import { latin } from '../lib/digits';
 import { useFormat } from '../lib/format';
 import { Panel } from '../ui/Parts';
@@ -13,7 +13,10 @@ import { Qr } from '../ui/Qr';
 import ui from '../ui/ui.module.css';
 import css from './account.module.css';
 
-interface Opened { id: string; name: string; created_at: number; seen_at: number | null; expires_at: number; read_only: boolean }
+type Reach = 'none' | 'see' | 'change';
+interface Opened { id: string; name: string; created_at: number; seen_at: number | null; expires_at: number; read_only: boolean; rights: Record<string, Reach> | null }
+/** What the owner is called who gave no name. */
+const OWNER = 'Owner';
 /** What a browser calls itself, in two words. */
 const browser = (agent: string) => {
   const name = /(Edg|OPR|Firefox|Chrome|Safari)\w*\/\d+/.exec(agent)?.[1]?.replace('Edg', 'Edge').replace('OPR', 'Opera');
@@ -55,7 +58,7 @@ export function Account() {
   const actor = useActor();
   const note = session.user ? <Link className={ui.quiet} to="/records/$object/$id" params={{ object: 'users', id: session.user }}>{session.email}</Link> : undefined;
   return (
-    <Page title={actor(session.user && session.name, session.actor)} note={note}>
+    <Page title={actor(session.user || session.name !== OWNER ? session.name : null, session.actor)} note={note}>
       {session.provider ? <p className={css.hint}>{intl.formatMessage({ id: 'account.provider' }, { name: session.provider })}</p> : (
         <>
           {!session.password && <p className={css.hint}>{intl.formatMessage({ id: 'account.begin' })}</p>}
@@ -73,13 +76,15 @@ function Password() {
   const client = useQueryClient();
   const session = useSession();
   const { run, note, busy } = useDoing();
-  const [typed, setTyped] = useState({ current: '', password: '' });
+  // The owner is no user with a record: the address and the name are here.
+  const owner = session.actor === 'owner';
+  const [typed, setTyped] = useState({ current: '', password: '', email: session.email.includes('@') ? session.email : '', name: session.name === OWNER ? '' : session.name });
   const t = (id: string) => intl.formatMessage({ id });
   const save = (e: FormEvent) => {
     e.preventDefault();
-    void run(() => send('/api/me/password', 'PUT', { password: typed.password, ...(typed.current && { current: typed.current }) }), 'account.password.done').then((done) => {
+    void run(() => send('/api/me/password', 'PUT', { password: typed.password, ...(typed.current && { current: typed.current }), ...(owner && { email: typed.email, name: typed.name }) }), 'account.password.done').then((done) => {
       if (!done) return;
-      setTyped({ current: '', password: '' });
+      setTyped({ ...typed, current: '', password: '' });
       void client.invalidateQueries({ queryKey: sessionQuery.queryKey });
       void client.invalidateQueries({ queryKey: ['opened'] });
     });
@@ -87,7 +92,12 @@ function Password() {
   return (
     <Panel title={t('account.password')}>
       <form className={css.form} onSubmit={save}>
-        <input className="sr" type="text" autoComplete="username" value={session.email} readOnly tabIndex={-1} aria-hidden />
+        {owner ? (
+          <>
+            <Row label={t('account.email')}><input className={ui.field} type="email" autoComplete="username" dir="ltr" required value={typed.email} onChange={(e) => setTyped({ ...typed, email: e.target.value })} /></Row>
+            <Row label={t('account.name')}><input className={ui.field} autoComplete="name" maxLength={100} value={typed.name} onChange={(e) => setTyped({ ...typed, name: e.target.value })} /></Row>
+          </>
+        ) : <input className="sr" type="text" autoComplete="username" value={session.email} readOnly tabIndex={-1} aria-hidden />}
         {session.password && !session.by_link && <Row label={t('account.current')}><input className={ui.field} type="password" autoComplete="current-password" required value={typed.current} onChange={(e) => setTyped({ ...typed, current: e.target.value })} /></Row>}
         <Row label={t('account.new')}><input className={ui.field} type="password" autoComplete="new-password" minLength={10} required value={typed.password} onChange={(e) => setTyped({ ...typed, password: e.target.value })} /></Row>
         <p className={ui.quiet}>{t('account.password.hint')}</p>
@@ -144,16 +154,21 @@ function Sessions() {
   const { run, note, busy } = useDoing();
   const opened = useQuery({ queryKey: ['opened'], queryFn: () => get<{ sessions: Opened[]; tokens: Opened[]; this: string | null }>('/api/me/sessions') });
   const [made, setMade] = useState('');
-  const [wanted, setWanted] = useState({ name: '', days: 90, read_only: true });
+  const [wanted, setWanted] = useState({ name: '', days: 90 });
+  const [reach, setReach] = useState<'all' | 'read' | 'some'>('read');
+  const [rights, setRights] = useState<Record<string, Reach>>({ '*': 'none' });
+  const objects = (useModel()?.objects ?? []).filter((o) => !o.derived);
+  const { may } = useSession();
+  const called = (name: string) => (name === '*' ? t('account.token.others') : objects.find((o) => o.name === name)?.label ?? name);
   const t = (id: string) => intl.formatMessage({ id });
   const end = (id: string) => void run(() => send(`/api/me/sessions/${id}`, 'DELETE'), 'account.ended').then(() => opened.refetch());
   const make = (e: FormEvent) => {
     e.preventDefault();
-    void run(async () => setMade((await send<{ token: string }>('/api/me/tokens', 'POST', wanted)).token), 'account.token.made').then((done) => { if (done) { setWanted({ ...wanted, name: '' }); void opened.refetch(); } });
+    void run(async () => setMade((await send<{ token: string }>('/api/me/tokens', 'POST', { ...wanted, read_only: reach === 'read', ...(reach === 'some' && { rights }) })).token), 'account.token.made').then((done) => { if (done) { setWanted({ ...wanted, name: '' }); void opened.refetch(); } });
   };
   const row = (o: Opened, own = false) => (
     <li key={o.id}>
-      <span><strong dir="auto">{browser(o.name) || '–'}</strong>{own && ` · ${t('account.this')}`}{o.read_only && ` · ${t('account.readonly')}`}<br /><span className={ui.quiet}>{format.instant(at(o.seen_at ?? o.created_at))} – {format.instant(at(o.expires_at))}</span></span>
+      <span><strong dir="auto">{browser(o.name) || '–'}</strong>{own && ` · ${t('account.this')}`}{o.read_only && ` · ${t('account.readonly')}`}{o.rights && Object.entries(o.rights).sort(([a], [b]) => Number(a === '*') - Number(b === '*')).map(([name, to]) => ` · ${called(name)}: ${t(`account.token.${to}`)}`)}<br /><span className={ui.quiet}>{format.instant(at(o.seen_at ?? o.created_at))} – {format.instant(at(o.expires_at))}</span></span>
       {!own && <button type="button" className={ui.button} disabled={busy} onClick={() => end(o.id)}>{t('account.end')}</button>}
     </li>
   );
@@ -166,7 +181,28 @@ function Sessions() {
         <form className={css.form} onSubmit={make}>
           <Row label={t('account.token.name')}><input className={ui.field} maxLength={100} required value={wanted.name} onChange={(e) => setWanted({ ...wanted, name: e.target.value })} /></Row>
           <Row label={t('account.token.days')}><input className={`${ui.field} num`} type="number" min={1} max={366} required value={wanted.days} onChange={(e) => setWanted({ ...wanted, days: Number(e.target.value) })} /></Row>
-          <label className={css.check}><input type="checkbox" checked={wanted.read_only} onChange={(e) => setWanted({ ...wanted, read_only: e.target.checked })} />{t('account.readonly')}</label>
+          <Row label={t('account.token.rights')}>
+            <select className={ui.field} value={reach} onChange={(e) => setReach(e.target.value as typeof reach)}>
+              <option value="read">{t('account.token.read')}</option><option value="some">{t('account.token.some')}</option><option value="all">{t('account.token.all')}</option>
+            </select>
+          </Row>
+          {reach === 'some' && (
+            <fieldset className={css.rights}>
+              <legend className="sr">{t('account.token.rights')}</legend>
+              {[...objects.map((o) => o.name), '*'].map((name) => {
+                const { create, change, delete: remove } = may[name] ?? { create: true, change: true, delete: true };
+                const levels: Reach[] = create || change || remove ? ['none', 'see', 'change'] : ['none', 'see'];
+                return (
+                  <label key={name}><span dir="auto">{called(name)}</span>
+                    <select className={ui.field} value={rights[name] ?? ''} onChange={(e) => setRights(Object.fromEntries(Object.entries({ ...rights, [name]: e.target.value as Reach }).filter(([, to]) => to)))}>
+                      {name !== '*' && <option value="">–</option>}
+                      {levels.map((to) => <option key={to} value={to}>{t(`account.token.${to}`)}</option>)}
+                    </select>
+                  </label>
+                );
+              })}
+            </fieldset>
+          )}
           {note}
           <button type="submit" className={ui.button} disabled={busy}>{t('account.token.make')}</button>
         </form>

@@ -1,8 +1,9 @@
 // A metric of one's own: a form that writes the declaration, the declaration itself, and what it says right now.
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
-import { useDeferredValue, useState } from 'react';
+import { useDeferredValue, useId, useRef, useState } from 'react';
 import { useIntl } from 'react-intl';
+import { leadTo } from '../forms/check';
 import { ApiError, send, type Answer } from '../lib/api';
 import { useLabel, useModel } from '../lib/data';
 import { useFormat } from '../lib/format';
@@ -61,14 +62,22 @@ export function Declare() {
   const m = (id: string) => intl.formatMessage({ id });
   const choice = (value: string, words: string) => ({ value, label: words });
   const refused = answer.error instanceof ApiError ? answer.error.problem.detail : null;
+  const why = useId();
+  const form = useRef<HTMLDivElement>(null);
+  // The condition that the refusal names a part of, else the declaration as a whole.
+  const named = /'([^']+)'/.exec(refused ?? '')?.[1];
+  const fault = refused === null ? undefined : (['where', 'share'] as const).find((key) => own === null && named && draft[key].includes(named)) ?? 'text';
+  const at = (key: string) => (fault === key ? { 'aria-invalid': true, 'aria-describedby': why } : {});
+  const save = () => { if (fault) { if (form.current) leadTo(form.current, { [fault]: true }); } else keep.mutate(); };
   const input = (key: keyof Draft, hint?: string) => (
-    <label className={css.entry}>{m(`declare.${key}`)}<input className={ui.field} value={draft[key]} placeholder={hint} dir={hint ? 'ltr' : undefined} onChange={(e) => set({ [key]: e.target.value })} /></label>
+    <label className={css.entry} data-field={key}>{m(`declare.${key}`)}<input {...at(key)} className={ui.field} value={draft[key]} placeholder={hint} dir={hint ? 'ltr' : undefined} onChange={(e) => set({ [key]: e.target.value })} /></label>
   );
   const metric = answer.data?.metrics[0];
   return (
     <Page title={m('declare.title')}>
       <div className={css.two}>
         <Panel title={m('declare.form')}>
+          <div ref={form}>
           <div className={css.form}>
             {input('name')}
             <Select label={m('declare.from')} value={draft.from} onChange={(from) => set({ from, time: model?.objects.find((o) => o.name === from)?.fields.find((f) => f.type === 'datetime')?.name ?? 'created_at', value: '' })}
@@ -81,10 +90,11 @@ export function Declare() {
             <Select label={m('declare.good')} value={draft.good} onChange={(good) => set({ good })} options={['up', 'down', 'neutral'].map((g) => choice(g, m(`declare.good.${g}`)))} />
           </div>
           <h3 className={css.h3}>{m('declare.text')}</h3>
-          <textarea className={`${ui.field} ${css.source}`} aria-label={m('declare.text')} spellCheck={false} rows={9} value={text} onChange={(e) => setOwn(e.target.value)} />
+          <div data-field="text"><textarea {...at('text')} className={`${ui.field} ${css.source}`} aria-label={m('declare.text')} spellCheck={false} rows={9} value={text} onChange={(e) => setOwn(e.target.value)} /></div>
+          </div>
         </Panel>
         <Panel title={m('declare.preview')}>
-          {refused !== null ? <p role="alert" className={css.refused}>{refused}</p> : answer.error ? <Failure error={answer.error} /> : metric && (
+          {refused !== null ? <p id={why} role="alert" className={css.refused}>{refused}</p> : answer.error ? <Failure error={answer.error} /> : metric && (
             <>
               <div className={css.figure}><span className={`${css.value} num`}>{metric.total.value === null ? '–' : format.value(metric.unit, metric.total.value)}</span>
                 <span className={ui.quiet}>{metric.total.value === null ? label(`reason.${metric.total.reason ?? 'no_data'}`) : intl.formatMessage({ id: 'cell.n' }, { count: metric.total.n })}</span></div>
@@ -93,7 +103,7 @@ export function Declare() {
           )}
           {keep.error && <Failure error={keep.error} />}
           <p className={css.actions}>
-            <button type="button" className={ui.button} disabled={!metric || keep.isPending} onClick={() => keep.mutate()}>{m('declare.keep')}</button>
+            <button type="button" className={ui.button} disabled={(!metric && !fault) || keep.isPending} onClick={save}>{m('declare.keep')}</button>
             <Link to="/metrics" className={ui.button}>{m('declare.cancel')}</Link>
           </p>
         </Panel>

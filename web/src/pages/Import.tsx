@@ -1,37 +1,28 @@
 // A list from elsewhere: a file is chosen, its columns are told what they fill, every row is tried without writing,
 // then it runs; rows at fault are mended here, and the whole can be taken back.
-import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { FileUp, Undo2 } from 'lucide-react';
-import { useDeferredValue, useState, type DragEvent } from 'react';
+import { useState, type DragEvent } from 'react';
 import { useIntl } from 'react-intl';
 import { ApiError, get, send, type Page as ListPage } from '../lib/api';
 import { useLabel, useModel } from '../lib/data';
+import { decoded, ENCODINGS, encodingOf } from '../lib/encoding';
 import { useFormat } from '../lib/format';
-import { usePrefs, type Language } from '../lib/prefs';
+import { usePrefs } from '../lib/prefs';
 import { table as cardTable } from '../lib/vcard';
 import { Failure, Panel, Select, Table } from '../ui/Parts';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
 import css from './import.module.css';
+import { Columns, numbers, Told, type Mapping, type Report, type Upload } from './ImportColumns';
 
-interface Mapping { object: string; fields: Record<string, string>; key: string | null; find: string | null; dates: string | null; decimal: string | null }
-interface Upload { id: string; name: string; rows: number; headings: string[]; sample: string[][]; mapping: Mapping | null; objects: string[]; sheets?: string[]; sheet?: string }
-interface Reject { row: number; column: string; reason: string; values: string[] }
-interface Report { rows: number; done: number; created: number; changed: number; unchanged: number; rejected: number; rejects: Reject[]; headings: string[] }
 interface Progress extends Report { state: string; problem: string | null; run: string | null }
 
-/** What lists of these languages were mostly written in before Unicode. */
-const ENCODINGS: Record<Language, string> = { en: 'windows-1252', pl: 'windows-1250', hu: 'windows-1250', ru: 'windows-1251', fa: 'windows-1256', zh: 'gb18030' };
-const DATES: [format: string, example: string][] = [['', '2026-11-22'], ['%d.%m.%Y', '22.11.2026'], ['%d/%m/%Y', '22/11/2026'], ['%m/%d/%Y', '11/22/2026'], ['%d-%m-%Y', '22-11-2026'], ['%Y/%m/%d', '2026/11/22']];
 const SHOWN_REJECTS = 50;
 
 const cellOf = (text: string) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-
-function decoded(bytes: ArrayBuffer, encoding: string): string | null {
-  try { return new TextDecoder(encoding, { fatal: encoding === 'utf-8' }).decode(bytes); } catch { return null; }
-}
 
 export function Import() {
   const intl = useIntl();
@@ -54,12 +45,11 @@ export function Import() {
   };
   const read = async (name: string, bytes: ArrayBuffer, wanted?: string) => {
     const card = /\.vcf$/i.test(name);
-    const text = decoded(bytes, wanted ?? 'utf-8');
-    const used = wanted ?? (text === null ? ENCODINGS[lang] : 'utf-8');
+    const used = wanted ?? encodingOf(bytes, lang);
     setFile({ name, bytes });
     setEncoding(used);
     setRunning(false);
-    const whole = text ?? decoded(bytes, used) ?? '';
+    const whole = decoded(bytes, used) ?? '';
     await take(name, card ? cardTable(whole) : whole);
   };
   const sheet = async (name: string, bytes: ArrayBuffer, wanted?: string) => {
@@ -95,79 +85,13 @@ export function Import() {
         <p className={ui.quiet}>{upload ? upload.name : t('import.hint')}</p>
         <span className={table.actions}>
           <label className={`${ui.button} ${upload ? '' : ui.primary} ${css.file}`}><FileUp size={15} aria-hidden />{t(upload ? 'import.another' : 'import.choose')}<input type="file" accept=".csv,.tsv,.txt,.xlsx,.xlsm,.vcf,text/csv,text/vcard" onChange={(e) => { choose(e.target.files?.[0]); e.target.value = ''; }} /></label>
-          {file && encoding !== 'utf-8' && <Select label={t('import.encoding')} value={encoding} onChange={(next) => attempt(read(file.name, file.bytes, next))} options={[...new Set(Object.values(ENCODINGS))].map((value) => ({ value, label: value }))} />}
+          {file && encoding !== 'utf-8' && <Select label={t('import.encoding')} value={encoding} onChange={(next) => attempt(read(file.name, file.bytes, next))} options={[...new Set([encoding, ...Object.values(ENCODINGS)])].map((value) => ({ value, label: value }))} />}
           {file && upload?.sheets && upload.sheets.length > 1 && <Select label={t('import.which')} value={upload.sheet ?? ''} onChange={(next) => attempt(sheet(file.name, file.bytes, next))} options={upload.sheets.map((value) => ({ value, label: value }))} />}
         </span>
       </div>
       {upload && (running ? <Running key={upload.id} upload={upload} object={mapping?.object ?? ''} onMended={mended} /> : <Columns upload={upload} mapping={mapping} onChange={setMapping} onInto={into} onRun={() => run(upload.id)} />)}
       <Past />
     </Page>
-  );
-}
-
-function Columns({ upload, mapping, onChange, onInto, onRun }: { upload: Upload; mapping?: Mapping; onChange(next: Mapping): void; onInto(object: string): void; onRun(): void }) {
-  const intl = useIntl();
-  const label = useLabel();
-  const model = useModel();
-  const object = model?.objects.find((o) => o.name === mapping?.object);
-  const t = (id: string, values?: Record<string, string | number>) => intl.formatMessage({ id }, values);
-  const fields = (object?.fields ?? []).filter((f) => !f.derived && !['external_id', 'updated_at', 'merged_into', 'id'].includes(f.name) && !['json', 'refs', 'shares'].includes(f.type));
-  const tried = useDeferredValue(mapping);
-  const check = useQuery({ queryKey: ['import-check', upload.id, tried], queryFn: () => send<Report>(`/api/imports/${upload.id}/check`, 'POST', { mapping: tried }), enabled: !!tried && Object.keys(tried.fields).length > 0, placeholderData: keepPreviousData, retry: false, staleTime: Infinity });
-  const set = (heading: string, to: string) => {
-    if (!mapping) return;
-    const next = Object.fromEntries(Object.entries(mapping.fields).filter(([h]) => h !== heading));
-    onChange({ ...mapping, key: to === '#' ? heading : mapping.key === heading ? null : mapping.key, fields: to && to !== '#' ? { ...next, [heading]: to } : next });
-  };
-  const texts = Object.values(mapping?.fields ?? {}).filter((name) => fields.some((f) => f.name === name && ['text', 'email', 'phone'].includes(f.type)));
-  const whole = (check.data?.created ?? 0) + (check.data?.changed ?? 0);
-  return (
-    <Panel title={intl.formatMessage({ id: 'records.count' }, { count: upload.rows })} aside={
-      <Select label={t('import.into')} value={mapping?.object ?? ''} onChange={onInto} options={[...(mapping ? [] : [{ value: '', label: '–' }]), ...upload.objects.map((o) => ({ value: o, label: label(`object.${o}`) })).sort((a, b) => a.label.localeCompare(b.label))]} />
-    }>
-      {mapping && object && (
-        <>
-          <div className={css.how}>
-            <Select label={t('import.find')} value={mapping.find ?? ''} onChange={(find) => onChange({ ...mapping, find: find || null })} options={[{ value: '', label: t('import.find.none') }, ...texts.map((f) => ({ value: f, label: fields.find((x) => x.name === f)?.label ?? f }))]} />
-            <Select label={t('import.dates')} value={mapping.dates ?? ''} onChange={(dates) => onChange({ ...mapping, dates: dates || null })} options={DATES.map(([value, name]) => ({ value, label: name }))} />
-            <Select label={t('import.decimal')} value={mapping.decimal ?? '.'} onChange={(decimal) => onChange({ ...mapping, decimal })} options={['.', ','].map((value) => ({ value, label: `1234${value}50` }))} />
-          </div>
-          <Table label={t('import.column')}>
-            <thead><tr><th>{t('import.column')}</th><th>{t('import.field')}</th><th>{t('import.values')}</th></tr></thead>
-            <tbody>
-              {upload.headings.map((heading, i) => (
-                <tr key={heading}>
-                  <td dir="auto">{heading || '–'}</td>
-                  <td><Select hideLabel label={`${t('import.field')}: ${heading}`} value={mapping.key === heading ? '#' : mapping.fields[heading] ?? ''} onChange={(to) => set(heading, to)} options={[{ value: '', label: t('import.skip') }, { value: '#', label: t('import.key') }, ...fields.map((f) => ({ value: f.name, label: `${f.label}${f.required ? ' *' : ''}` }))]} /></td>
-                  <td className={ui.quiet} dir="auto">{upload.sample.map((row) => row[i] ?? '').filter(Boolean).slice(0, 3).join(' · ')}</td>
-                </tr>
-              ))}
-            </tbody>
-          </Table>
-          {check.error ? <Failure error={check.error} /> : (
-            <div className={css.would}>
-              <span role="status">{check.data && !check.isPlaceholderData ? t('import.would', numbers(check.data)) : t('import.looking')}</span>
-              <button type="button" className={`${ui.button} ${ui.primary}`} disabled={!check.data || check.isPlaceholderData || whole === 0} onClick={onRun}>{t('import.go', { count: whole })}</button>
-            </div>
-          )}
-          {check.data && check.data.rejects.length > 0 && <Faults rejects={check.data.rejects.slice(0, 8)} />}
-        </>
-      )}
-    </Panel>
-  );
-}
-
-const numbers = ({ created, changed, unchanged, rejected }: Report) => ({ created, changed, unchanged, rejected });
-
-function Faults({ rejects }: { rejects: Reject[] }) {
-  const intl = useIntl();
-  const format = useFormat();
-  const t = (id: string) => intl.formatMessage({ id });
-  return (
-    <Table label={t('import.mend')}>
-      <thead><tr><th>{t('import.row')}</th><th>{t('import.column')}</th><th>{t('import.why')}</th></tr></thead>
-      <tbody>{rejects.map((r) => <tr key={r.row}><td className="num">{format.number(r.row)}</td><td dir="auto">{r.column}</td><td dir="auto">{r.reason}</td></tr>)}</tbody>
-    </Table>
   );
 }
 
@@ -187,6 +111,7 @@ function Running({ upload, object, onMended }: { upload: Upload; object: string;
       <Panel title={t(going ? 'import.running' : `import.${data.state}`, { done: format.number(data.done), total: format.number(data.rows) })} aside={going ? <button type="button" className={ui.button} onClick={() => void send(`/api/imports/${upload.id}`, 'DELETE').then(() => client.invalidateQueries({ queryKey: ['import-run'] }))}>{t('import.stop')}</button> : <Link className={ui.button} to="/records/$object" params={{ object: plural }}>{t('import.open')}</Link>}>
         {going ? <progress className={css.progress} max={data.rows} value={data.done} aria-label={t('import.running', { done: data.done, total: data.rows })} /> : <p role="status">{t('import.would', numbers(data))}</p>}
         {data.problem && <p role="alert">{data.problem}</p>}
+        {!going && <Told report={data} />}
       </Panel>
       {!going && data.rejects.length > 0 && <Mend key={upload.id} report={data} onMended={onMended} />}
     </>

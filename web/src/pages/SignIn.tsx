@@ -17,6 +17,7 @@ export function SignIn() {
   const [coded, setCoded] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
+  const [first, setFirst] = useState(false);
   const ways = useQuery({ queryKey: ['ways'], queryFn: () => get<{ provider: string | null }>('/api/ways'), staleTime: Infinity });
 
   const enter = async (body: Record<string, string>) => {
@@ -25,8 +26,8 @@ export function SignIn() {
     try {
       await send('/api/session', 'POST', body);
       const session = await get<Session>('/api/session');
-      // Whoever came by an invitation has no password yet: that is the first thing to do.
-      location.replace(session.user && !session.password ? '/account' : '/');
+      // Whoever has no password yet chooses how to sign in from now on: that is the first thing to do.
+      if (session.actor === 'owner' && !session.password) { setFirst(true); setBusy(false); } else location.replace(session.user && !session.password && !session.provider ? '/account' : '/');
     } catch (error) {
       const code = error instanceof ApiError ? error.problem.type?.split(':').at(-1) : undefined;
       if (code === 'code-needed') setCoded(true);
@@ -60,6 +61,7 @@ export function SignIn() {
       <input className={ui.field} value={typed[name]} onChange={(e) => setTyped((was) => ({ ...was, [name]: e.target.value }))} spellCheck={false} dir="ltr" required {...more} />
     </label>
   );
+  if (first) return <First />;
   return (
     <main className={css.page}>
       <form className={`${ui.panel} ${css.card}`} onSubmit={submit}>
@@ -81,6 +83,46 @@ export function SignIn() {
         {problem && <p role="alert" className={css.problem}>{problem}</p>}
         <button type="submit" className={`${ui.button} ${ways.data?.provider ? '' : ui.primary}`} disabled={busy}>{t(busy ? 'signin.busy' : 'signin.go')}</button>
         <button type="button" className={ui.button} onClick={() => { setWay(way === 'link' ? 'password' : 'link'); setProblem(''); }}>{t(way === 'link' ? 'signin.bypassword' : 'signin.bylink')}</button>
+      </form>
+    </main>
+  );
+}
+
+/** The owner's first time: the address, the name and the password that they come back with. */
+function First() {
+  const intl = useIntl();
+  const t = (id: string) => intl.formatMessage({ id });
+  const [typed, setTyped] = useState({ email: '', name: '', password: '' });
+  const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState('');
+  const save = async (e: FormEvent) => {
+    e.preventDefault();
+    setBusy(true);
+    setProblem('');
+    try {
+      await send('/api/me/password', 'PUT', typed);
+      location.replace('/');
+    } catch (error) {
+      const code = error instanceof ApiError ? error.problem.type?.split(':').at(-1) : undefined;
+      setProblem(code && `account.${code}` in intl.messages ? t(`account.${code}`) : error instanceof ApiError ? error.problem.detail : String(error));
+      setBusy(false);
+    }
+  };
+  const field = (name: keyof typeof typed, label: string, more: React.InputHTMLAttributes<HTMLInputElement>) => (
+    <label className={css.label}>{label}<input className={ui.field} value={typed[name]} onChange={(e) => setTyped((was) => ({ ...was, [name]: e.target.value }))} required {...more} /></label>
+  );
+  return (
+    <main className={css.page}>
+      <form className={`${ui.panel} ${css.card}`} onSubmit={(e) => void save(e)}>
+        <Logo size={32} />
+        <h1 className={css.title}>{t('signin.first')}</h1>
+        {field('email', t('account.email'), { type: 'email', autoComplete: 'username', dir: 'ltr', spellCheck: false, autoFocus: true })}
+        {field('name', t('account.name'), { autoComplete: 'name', maxLength: 100 })}
+        {field('password', t('account.new'), { type: 'password', autoComplete: 'new-password', minLength: 10, dir: 'ltr' })}
+        <p className={ui.quiet}>{t('account.password.hint')}</p>
+        {problem && <p role="alert" className={css.problem}>{problem}</p>}
+        <button type="submit" className={`${ui.button} ${ui.primary}`} disabled={busy}>{t('form.save')}</button>
+        <button type="button" className={ui.button} onClick={() => location.replace('/')}>{t('signin.later')}</button>
       </form>
     </main>
   );

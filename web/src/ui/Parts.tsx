@@ -24,11 +24,12 @@ export function Delta({ bucket, unit, good }: { bucket: Bucket; unit: Unit; good
 }
 
 interface Option { value: string; label: string }
-export function Select({ label, value, options, onChange, hideLabel }: { label: string; value: string; options: Option[]; onChange(value: string): void; hideLabel?: boolean }) {
+/** `anyScript`: what it offers is written in many scripts, in letters of the system, so that no fonts are fetched for them. */
+export function Select({ label, value, options, onChange, hideLabel, anyScript }: { label: string; value: string; options: Option[]; onChange(value: string): void; hideLabel?: boolean; anyScript?: boolean }) {
   return (
     <label className={css.select}>
       <span className={hideLabel ? 'sr' : undefined}>{label}</span>
-      <select value={value} onChange={(e) => onChange(e.target.value)}>
+      <select className={anyScript ? css.system : undefined} value={value} onChange={(e) => onChange(e.target.value)}>
         {options.map((o) => <option key={o.value} value={o.value}>{o.label}</option>)}
       </select>
     </label>

@@ -10,6 +10,7 @@ import { type Liveness, useLabel, useLive, useModel, useSession } from '../lib/d
 import { LANGUAGES, usePrefs, type Language } from '../lib/prefs';
 import { FindButton, Palette } from './Palette';
 import { Select } from './Parts';
+import { Proof } from './Proof';
 import { placesOf, type Place } from './places';
 import css from './shell.module.css';
 import ui from './ui.module.css';
@@ -41,7 +42,7 @@ function Preferences() {
   const Other = theme === 'dark' ? Sun : Moon;
   return (
     <>
-      <Select hideLabel label={intl.formatMessage({ id: 'language' })} value={lang} onChange={(v) => setLang(v as Language)}
+      <Select hideLabel anyScript label={intl.formatMessage({ id: 'language' })} value={lang} onChange={(v) => setLang(v as Language)}
         options={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))} />
       <button type="button" className={css.icon} onClick={() => setTheme(theme === 'dark' ? 'light' : 'dark')}
         aria-label={intl.formatMessage({ id: theme === 'dark' ? 'theme.light' : 'theme.dark' })}><Other size={16} aria-hidden /></button>
@@ -101,6 +102,7 @@ export function Shell() {
       </nav>
       <div className={css.main}>
         <Alarm />
+        <Proof />
         <Live value={live}><Outlet /></Live>
       </div>
       <Palette open={finding} onOpenChange={setFinding} />

@@ -126,17 +126,17 @@ impl<'a> Story<'a> {
                 let amount = weight as i64 * 12 * cost * growth / 100 + self.chance.between(0, 9_999);
                 w.push(Change::create("expense", self.env.id(), record(vec![
                     ("name", text(format!("{source} marketing"))), ("category", text("Marketing")), ("amount", self.money(amount)),
-                    ("incurred_on", Value::Date(first)), ("source", text(source)), ("channel", text(channel)), ("purposes", shares(&[("lead_generation", 100)])),
+                    ("nature", text("media")), ("incurred_on", Value::Date(first)), ("source", text(source)), ("channel", text(channel)), ("purposes", shares(&[("lead_generation", 100)])),
                 ])))?;
             }
-            for (name, amount, purposes) in [
-                ("Sales salaries", 5_850_000, vec![("sales_acquisition", 60), ("retention", 25), ("service", 15)]),
-                ("Customer care", 1_640_000, vec![("retention", 60), ("service", 40)]),
-                ("CRM and tools", 58_000, vec![("crm", 100)]),
-                ("Office", 310_000, vec![("overhead", 100)]),
+            for (name, nature, amount, purposes) in [
+                ("Sales salaries", "labour", 5_850_000, vec![("sales_acquisition", 60), ("retention", 25), ("service", 15)]),
+                ("Customer care", "labour", 1_640_000, vec![("retention", 60), ("service", 40)]),
+                ("CRM and tools", "software", 58_000, vec![("crm", 100)]),
+                ("Office", "other", 310_000, vec![("overhead", 100)]),
             ] {
                 w.push(Change::create("expense", self.env.id(), record(vec![
-                    ("name", text(name)), ("category", text("Operations")), ("amount", self.money(amount * growth / 100)), ("incurred_on", Value::Date(first)),
+                    ("name", text(name)), ("nature", text(nature)), ("category", text("Operations")), ("amount", self.money(amount * growth / 100)), ("incurred_on", Value::Date(first)),
                     ("service_from", Value::Date(first - 14)), ("service_to", Value::Date(first + 15)), ("purposes", shares(&purposes)),
                 ])))?;
             }

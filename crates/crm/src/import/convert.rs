@@ -1,7 +1,9 @@
 //! From the texts of a row to values of fields.
 
-use super::plan::{FullSource, Source, When};
-use northing_model::money::parse_fixed;
+use super::days;
+use super::number::{self, Written};
+use super::plan::{FullSource, Make, Source, When};
+use northing_model::money::{format_fixed, parse_fixed};
 use northing_model::{Currency, FieldDef, FieldType, Money, Value, Zone};
 use std::collections::HashMap;
 
@@ -19,11 +21,19 @@ pub(crate) struct Fields<'a> {
 pub(crate) struct Fault {
     pub column: String,
     pub reason: String,
+    /// Not about this row: somebody has to answer before any is written.
+    pub stop: bool,
+}
+
+impl Fault {
+    pub fn new(column: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { column: column.into(), reason: reason.into(), stop: false }
+    }
 }
 
 impl Fields<'_> {
     fn column(&self, name: &str) -> Result<&str, Fault> {
-        let fault = || Fault { column: name.to_string(), reason: "the file has no such column".into() };
+        let fault = || Fault::new(name, "the file has no such column");
         let at = *self.columns.get(name).ok_or_else(fault)?;
         Ok(self.values.get(at).map_or("", String::as_str))
     }
@@ -37,7 +47,7 @@ impl Fields<'_> {
         let mut rest = template;
         while let Some((before, after)) = rest.split_once('{') {
             text.push_str(before);
-            let (name, tail) = after.split_once('}').ok_or_else(|| Fault { column: template.to_string(), reason: "a brace is not closed in the plan".into() })?;
+            let (name, tail) = after.split_once('}').ok_or_else(|| Fault::new(template, "a brace is not closed in the plan"))?;
             if name == "@row" {
                 text.push_str(&self.number.to_string());
             } else if name == "@n" {
@@ -54,7 +64,7 @@ impl Fields<'_> {
     /// The whole number in a column; an empty cell is none.
     pub fn count(&self, column: &str, most: u64) -> Result<u64, Fault> {
         let text = self.column(column)?.trim();
-        let fault = || Fault { column: column.to_string(), reason: format!("'{text}' is not a whole number up to {most}") };
+        let fault = || Fault::new(column, format!("'{text}' is not a whole number up to {most}"));
         if text.is_empty() { Ok(0) } else { text.parse().ok().filter(|n| *n <= most).ok_or_else(fault) }
     }
 
@@ -77,14 +87,17 @@ impl Fields<'_> {
     }
 }
 
-/// An amount without the currency's sign or code beside it; what else stands there stays, and is refused.
-fn without_currency(text: &str) -> &str {
-    let part = |c: char| c.is_alphabetic() || "$€£¥₽﷼₴₺.".contains(c);
-    let is_sign = |t: &str| matches!(t, "$" | "€" | "£" | "¥" | "₽" | "﷼" | "₴" | "₺" | "zł" | "руб" | "руб." | "Ft" | "Kč" | "kr" | "kr." | "元" | "ریال") || Currency::parse(&t.to_uppercase()).is_some();
-    let start = text.len() - text.trim_start_matches(part).len();
-    let end = text.trim_end_matches(part).len();
-    let after = if is_sign(&text[end..]) { &text[..end] } else { text };
-    if start < after.len() && is_sign(&text[..start]) { &after[start..] } else { after }
+/// The first column that a part of a plan reads and a file does not have.
+pub(crate) fn missing_column(make: &Make, columns: &HashMap<String, usize>) -> Option<Fault> {
+    let row = Fields { columns, values: &[], number: 0, nth: 1 };
+    let zone = Zone::utc();
+    let reading = Reading { zone: &zone, currency: Currency::parse("EUR")?, dates: None };
+    let sources = make.fields.values().chain(make.moment.iter().flat_map(|m| [&m.value, &m.at]));
+    let kinds = sources.clone().filter_map(|s| if let Source::Full(full) = s { full.kind.as_deref() } else { None });
+    let texts = sources.chain(kinds).filter_map(|s| reading.text(&row, s).err());
+    let conditions = make.moment.iter().map(|m| &m.when).chain([&make.when]).filter_map(|when| row.holds(when).err());
+    let rest = row.fill(&make.key).err().into_iter().chain(make.times.as_ref().and_then(|t| row.count(t, 1).err()));
+    texts.chain(conditions).chain(rest).find(|f| !columns.contains_key(&f.column) && f.reason.contains("no such column"))
 }
 
 /// The column that a source reads, for messages.
@@ -92,29 +105,40 @@ pub(crate) fn column_of(source: &Source) -> String {
     match source {
         Source::Short(text) if text.matches('{').count() == 1 => text.trim_matches(['{', '}']).to_string(),
         Source::Short(text) => text.clone(),
-        Source::Full(full) => full.column.clone().or_else(|| full.text.clone()).or_else(|| full.first_of.first().cloned()).unwrap_or_else(|| full.product.join(" × ")),
+        Source::Full(full) => {
+            let several = || if full.sum.is_empty() { full.product.join(" × ") } else { full.sum.join(" + ") };
+            full.column.clone().or_else(|| full.text.clone()).or_else(|| full.first_of.first().cloned()).unwrap_or_else(several)
+        }
     }
 }
 
 pub(crate) struct Reading<'a> {
     pub zone: &'a Zone,
+    /// Of amounts that do not say their own.
     pub currency: Currency,
     pub dates: Option<&'a str>,
 }
 
 impl Reading<'_> {
-    /// The text that a source gives for a row; empty for "not given".
+    /// The text that a source gives for a row; empty for "not given". A number with a decimal mark comes out in the
+    /// product's notation, the sign of its currency behind it.
     pub fn text(&self, row: &Fields<'_>, source: &Source) -> Result<String, Fault> {
         let full = match source {
             Source::Short(template) => return row.fill(template),
             Source::Full(full) => full,
         };
+        for case in &full.cases {
+            if row.holds(&case.when)? {
+                return Ok(case.text.clone());
+            }
+        }
         let chosen = self.first_given(row, full)?.or(full.column.as_ref());
         let mut text = match (chosen, &full.text) {
             (Some(column), _) => row.column(column)?.to_string(),
             (None, Some(template)) if template.contains('{') => row.fill(template)?,
             (None, Some(fixed)) => fixed.clone(),
             (None, None) if !full.product.is_empty() => self.product(row, full)?,
+            (None, None) if !full.sum.is_empty() => self.sum(row, full)?,
             (None, None) => String::new(),
         };
         if let Some(end) = &full.cut_end {
@@ -124,30 +148,31 @@ impl Reading<'_> {
             return Ok(String::new());
         }
         if let Some(mark) = &full.decimal {
-            text = text.replace(['\u{a0}', '\u{202f}', ' '], "");
-            text = without_currency(&text).to_string();
-            if mark == "," {
-                text = text.replace('.', "").replace(',', ".");
-            } else {
-                text = text.replace(',', "");
+            let percent = text.trim().ends_with('%');
+            let number = number::read(if percent { text.trim().trim_end_matches('%') } else { &text }, Some(mark));
+            if let Some(written) = number {
+                text = put(&written) + if percent { "%" } else { "" };
             }
         }
         if let Some(mapped) = full.map.get(&text).or_else(|| full.map.get(&text.to_lowercase())) {
             text.clone_from(mapped);
+        } else if full.only {
+            text.clear();
         }
         if let (true, Some(otherwise)) = (text.is_empty(), &full.otherwise) {
             text.clone_from(otherwise);
         }
-        if let (Some(digits), false) = (full.digits, text.is_empty()) {
-            let fault = |_| Fault { column: column_of(source), reason: format!("'{text}' is not a number") };
-            let millionths = i128::from(parse_fixed(text.get(..text.find('.').map_or(text.len(), |p| p + 10)).unwrap_or(&text), 9).map_err(fault)?);
+        let (mut number, sign) = text.split_once(' ').filter(|_| full.decimal.is_some()).map_or((text.clone(), ""), |(n, s)| (n.to_string(), s));
+        if let (Some(digits), false) = (full.digits, number.is_empty()) {
+            let fault = |_| Fault::new(column_of(source), format!("'{text}' is not a number"));
+            let millionths = i128::from(parse_fixed(number.get(..number.find('.').map_or(number.len(), |p| p + 10)).unwrap_or(&number), 9).map_err(fault)?);
             let rounded = northing_model::money::div_half_even(millionths, 10_i128.pow(9 - digits.min(9))).unwrap_or(0);
-            text = northing_model::money::format_fixed(rounded, digits.min(9));
+            number = format_fixed(rounded, digits.min(9));
         }
-        if full.negate && full.product.is_empty() && !text.is_empty() {
-            text = text.strip_prefix('-').map_or_else(|| format!("-{text}"), str::to_string);
+        if full.negate && full.product.is_empty() && !number.is_empty() {
+            number = number.strip_prefix('-').map_or_else(|| format!("-{number}"), str::to_string);
         }
-        Ok(text)
+        Ok(if sign.is_empty() { number } else { format!("{number} {sign}") })
     }
 
     /// Which of the columns to choose from is the first that says something. All are looked at, so that one that
@@ -167,45 +192,103 @@ impl Reading<'_> {
         let mut total: i128 = 1_000_000;
         for column in &full.product {
             let text = row.column(column)?;
-            let value = parse_fixed(text, 6).map_err(|_| Fault { column: column.clone(), reason: format!("'{text}' is not a number") })?;
+            let value = parse_fixed(text, 6).map_err(|_| Fault::new(column, format!("'{text}' is not a number")))?;
             total = total * i128::from(value) / 1_000_000;
         }
         if full.negate {
             total = -total;
         }
         let rounded = northing_model::money::div_half_even(total, 10_000).unwrap_or(0);
-        Ok(northing_model::money::format_fixed(rounded, 2))
+        Ok(format_fixed(rounded, 2))
+    }
+
+    /// The exact sum of the columns that hold something; they are of one currency.
+    fn sum(&self, row: &Fields<'_>, full: &FullSource) -> Result<String, Fault> {
+        let (mut total, mut sign, mut given): (i64, Option<String>, bool) = (0, None, false);
+        for column in &full.sum {
+            let text = row.column(column)?;
+            if text.trim().is_empty() || full.null.iter().any(|n| n == text) {
+                continue;
+            }
+            let fault = || Fault::new(column, format!("'{text}' is not a number"));
+            let written = number::read(text, full.decimal.as_deref()).ok_or_else(fault)?;
+            let value = parse_fixed(&written.number, 6).map_err(|_| fault())?;
+            if sign.as_ref().is_some_and(|s| *s != written.sign) {
+                return Err(Fault::new(column, format!("'{text}' is of another currency than the columns that it is added to")));
+            }
+            total = total.checked_add(value).ok_or_else(fault)?;
+            sign = Some(written.sign);
+            given = true;
+        }
+        let number = northing_model::value::decimal_text(total);
+        Ok(if given { put(&Written { number, sign: sign.unwrap_or_default() }) } else { String::new() })
     }
 
     /// A text as the field's value. References are left to the caller: they need the store.
-    pub fn value(&self, row: &Fields<'_>, field: &FieldDef, source: &Source, text: &str) -> Result<Value, String> {
+    pub fn value(&self, row: &Fields<'_>, field: &FieldDef, source: &Source, text: &str) -> Result<Value, Fault> {
         let text = text.trim();
         if text.is_empty() {
             return Ok(Value::Null);
         }
         let full = if let Source::Full(full) = source { Some(full) } else { None };
         let format = full.and_then(|f| f.format.as_deref()).or(self.dates);
+        let fault = |reason: String| Fault::new(column_of(source), reason);
+        let plain = |text: &str| field.read_text(text, self.currency).map_err(fault);
+        // What has a decimal mark was brought into the product's notation before.
+        let mark = full.and_then(|f| f.decimal.as_ref()).map(|_| ".");
         match field.kind {
-            FieldType::Date => match format {
-                Some(f) if !is_iso(text) => date(text, f).map(Value::Date),
-                _ => field.read_text(text.get(..10).unwrap_or(text), self.currency),
+            FieldType::Date => match text.get(..10).filter(|_| is_iso(text)) {
+                Some(day) => plain(day),
+                None => self.when(text, format).map(|w| Value::Date(w.day(self.zone))).ok_or_else(|| fault(unclear(text, format, false))),
             },
-            FieldType::Datetime => self.instant(text, format).map(Value::Time),
+            FieldType::Datetime => self.instant(text, format).map(Value::Time).map_err(fault),
             FieldType::Money => {
-                let currency = match full.and_then(|f| f.currency.as_deref()) {
-                    None => self.currency,
-                    Some(code) => {
-                        let code = if code.contains('{') { row.fill(code).map_err(|f| f.reason)?.to_uppercase() } else { code.to_string() };
-                        Currency::parse(&code).ok_or_else(|| format!("'{code}' is not an ISO 4217 currency code"))?
-                    }
-                };
+                let Some(written) = number::read(text, mark) else { return Money::parse(text, self.currency).map(Value::Money).map_err(fault) };
+                let currency = self.currency_of(row, full, &written.sign, text).map_err(|(reason, stop)| Fault { stop, ..fault(reason) })?;
                 if full.is_some_and(|f| f.minor) {
-                    let minor = text.parse().map_err(|_| format!("'{text}' is not a whole number of the smallest unit"))?;
+                    let minor = written.number.parse().map_err(|_| fault(format!("'{text}' is not a whole number of the smallest unit")))?;
                     return Ok(Value::Money(Money { minor, currency }));
                 }
-                Money::parse(text, currency).map(Value::Money)
+                Money::parse(&written.number, currency).map(Value::Money).map_err(fault)
             }
-            _ => field.read_text(text, self.currency),
+            // Of whole numbers a comma before three digits is no decimal mark.
+            FieldType::Int => match number::read(text, mark).or_else(|| number::read(text, Some("."))) {
+                Some(written) => plain(&written.number),
+                None if field.name.ends_with("_mins") => number::seconds(text, 60).filter(|s| s % 60 == 0).map_or_else(|| plain(text), |s| Ok(Value::Int(s / 60))),
+                None => plain(text),
+            },
+            FieldType::Decimal => number::read(text, mark).map_or_else(|| plain(text), |written| plain(&written.number)),
+            FieldType::Duration => number::seconds(text, 1).map_or_else(|| Err(fault(format!("'{text}' is not a length of time; write it like 0:45 or 45 min"))), |s| Ok(Value::Int(s))),
+            FieldType::Choice => {
+                let same = |option: &&String| northing_model::text::fold(&option.replace('_', " ")) == northing_model::text::fold(&text.replace(['_', '-'], " "));
+                field.options.iter().find(same).map_or_else(|| plain(text), |option| Ok(Value::Text(option.clone())))
+            }
+            FieldType::Url if !text.contains("://") && text.contains('.') && !text.contains(char::is_whitespace) => plain(&format!("https://{text}")),
+            _ => plain(text),
+        }
+    }
+
+    /// The currency of an amount: as the plan says for it, as its sign says, or as amounts of this file are. A sign that
+    /// may stand for several is settled by the file's own currency if it is one of them; else somebody has to say.
+    fn currency_of(&self, row: &Fields<'_>, full: Option<&FullSource>, sign: &str, text: &str) -> Result<Currency, (String, bool)> {
+        let possible = if sign.is_empty() { Vec::new() } else { number::currencies(sign).unwrap_or_default().0 };
+        let said = match full.and_then(|f| f.currency.as_deref()) {
+            None => None,
+            Some(code) => {
+                let code = if code.contains('{') { row.fill(code).map_err(|f| (f.reason, false))? } else { code.to_string() };
+                let known = number::currencies(code.trim()).filter(|(all, _)| all.len() == 1).map(|(all, _)| all[0]);
+                if code.trim().is_empty() { None } else { Some(known.ok_or_else(|| (format!("'{code}' is not an ISO 4217 currency code"), false))?) }
+            }
+        };
+        let codes = || possible.iter().map(Currency::as_str).collect::<Vec<_>>().join(", ");
+        match (said, &possible[..]) {
+            (Some(said), []) => Ok(said),
+            (Some(said), some) if some.contains(&said) => Ok(said),
+            (Some(said), _) => Err((format!("'{text}' is not an amount in {said}"), false)),
+            (None, []) => Ok(self.currency),
+            (None, [one]) => Ok(*one),
+            (None, some) if some.contains(&self.currency) => Ok(self.currency),
+            (None, _) => Err((format!("'{text}' may be of several currencies ({}); say which", codes()), true)),
         }
     }
 
@@ -219,40 +302,46 @@ impl Reading<'_> {
 
     /// An instant: with an offset as it stands, without one in the workspace's zone, a date at its midnight.
     pub fn instant(&self, text: &str, format: Option<&str>) -> Result<i64, String> {
-        let unclear = || format.map_or_else(|| format!("'{text}' is not a date or time"), |f| format!("'{text}' is not a date or time written as {f}"));
+        self.when(text, format).and_then(|w| w.instant(self.zone)).ok_or_else(|| unclear(text, format, true))
+    }
+
+    fn when(&self, text: &str, format: Option<&str>) -> Option<days::When> {
         if let Some(format) = format {
             // A day's notation may be followed by the time of day.
             for more in ["", " %H:%M", " %H:%M:%S"] {
                 if let Ok(local) = jiff::civil::DateTime::strptime(format!("{format}{more}"), text) {
-                    return self.zone.instant(local).ok_or_else(unclear);
+                    return Some(days::When::Local(local));
                 }
             }
-            let day = date(text, format).map(|d| self.zone.midnight(d));
-            if day.is_ok() || !is_iso(text) {
-                return day.map_err(|_| unclear());
+            if let Ok(day) = jiff::civil::Date::strptime(format, text) {
+                return Some(days::When::Local(day.at(0, 0, 0, 0)));
             }
         }
         if let Some(instant) = northing_model::value::parse_instant(text) {
-            return Ok(instant);
+            return Some(days::When::Instant(instant));
         }
-        if let Ok(local) = text.parse::<jiff::civil::DateTime>() {
-            return self.zone.instant(local).ok_or_else(unclear);
+        if let (true, Ok(local)) = (is_iso(text), text.parse::<jiff::civil::DateTime>()) {
+            return Some(days::When::Local(local));
         }
-        // Spreadsheets write the hours before ten with one digit.
-        if let Ok(local) = jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M:%S", text) {
-            return self.zone.instant(local).ok_or_else(unclear);
-        }
-        northing_model::value::parse_date(text).map(|d| self.zone.midnight(d)).ok_or_else(unclear)
+        days::read(text, days::order_of(format))
+    }
+}
+
+fn put(written: &Written) -> String {
+    if written.sign.is_empty() { written.number.clone() } else { format!("{} {}", written.number, written.sign) }
+}
+
+fn unclear(text: &str, format: Option<&str>, time: bool) -> String {
+    match (format, time) {
+        (None, _) if days::read(text, days::Order::DayFirst).is_some() => format!("'{text}' may be two days; say how dates are written"),
+        (None, true) => format!("'{text}' is not a date or time"),
+        (None, false) => format!("'{text}' is not a date; write it like 2024-05-31"),
+        (Some(f), true) => format!("'{text}' is not a date or time written as {f}"),
+        (Some(f), false) => format!("'{text}' is not a date written as {f}"),
     }
 }
 
 /// The year first and dashes: there is one reading of it, whatever the notation of the rest. Workbooks give dates so.
 fn is_iso(text: &str) -> bool {
     text.get(..10).is_some_and(|day| jiff::civil::Date::strptime("%Y-%m-%d", day).is_ok())
-}
-
-fn date(text: &str, format: &str) -> Result<i32, String> {
-    jiff::civil::Date::strptime(format, text)
-        .map(northing_model::value::day_of)
-        .map_err(|_| format!("'{text}' is not a date written as {format}"))
 }

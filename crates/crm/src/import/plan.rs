@@ -1,37 +1,51 @@
 //! The import plan: which file makes which records, which column which field. TOML, unknown keys refused.
+//!
+//! The comments on the keys below are the reference of the language: `docs/plan-language.md` is made of them.
 
-use crate::{CrmError, Result};
+use super::keys;
+use crate::Result;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
+    /// What the plan is called.
     #[serde(default)]
     pub name: String,
-    /// Settings for a workspace that does not exist yet.
+    /// Settings for a workspace that does not exist yet. In one that does, `currency` stays the currency of amounts that
+    /// do not say their own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub workspace: BTreeMap<String, toml::Value>,
     /// Records that the files refer to but do not hold (stages, say).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub record: Vec<Fixed>,
+    /// What each file holds; a file is taken by the first part that has its name.
     #[serde(default)]
     pub file: Vec<FilePlan>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A record that is made when there is none of its key.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fixed {
+    /// The object, as in `model/objects`.
     pub object: String,
+    /// What rows refer to it by.
     pub key: String,
+    /// Its values by field; a reference by the key of the other record.
     pub fields: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A file and the records that its rows make.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilePlan {
-    /// The file's name, or its end after a `*`.
+    /// The file's name, or its end after a `*`. `NAME-rejects.csv` goes the way of `NAME.csv`.
     pub name: String,
+    /// What stands between columns: `,` `;` `|` `tab`, or `spaces` for runs of them.
     #[serde(default = "comma", skip_serializing_if = "is_comma")]
     pub delimiter: String,
     /// Lines to pass over before the first row.
@@ -43,20 +57,29 @@ pub struct FilePlan {
     /// The notation of dates in this file (strftime), for fields that do not say their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dates: Option<String>,
+    /// The currency of amounts in this file that do not say their own (ISO 4217).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
     /// Other files of the same folder whose columns this one's rows take in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub join: Vec<Join>,
+    /// The records that a row makes, in this order; a later one may refer to an earlier one. One key makes one record of
+    /// an object in a row: what would make a second is refused.
     pub make: Vec<Make>,
 }
 
 /// Columns of another file, under `name.column`: its row whose `key` equals this row's `on`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Join {
+    /// The other file, beside this one.
     pub file: String,
+    /// What its columns are called here, before the point.
     #[serde(rename = "as")]
     pub name: String,
+    /// The column of this file.
     pub on: String,
+    /// The column of the other file that must be equal.
     pub key: String,
 }
 
@@ -71,9 +94,10 @@ fn is_comma(text: &str) -> bool {
 }
 
 /// One record out of a row.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Make {
+    /// The object, as in `model/objects`.
     pub object: String,
     /// What identifies the record: a column, or a text with columns in braces; `{@row}` is the row's number.
     pub key: String,
@@ -90,22 +114,29 @@ pub struct Make {
     /// All must hold, else the row does not make this record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub when: Vec<When>,
+    /// Where each field's value comes from.
     pub fields: BTreeMap<String, Source>,
     /// When history fields took their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moment: Vec<MomentPlan>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A condition on a column of the row.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct When {
+    /// The column that is looked at.
     pub column: String,
+    /// It holds one of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is: Option<Vec<String>>,
+    /// It holds none of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not: Option<Vec<String>>,
+    /// It begins with this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begins: Option<String>,
+    /// It does not begin with this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begins_not: Option<String>,
     /// true: not empty; false: empty.
@@ -119,6 +150,13 @@ pub struct When {
     pub positive: Option<bool>,
 }
 
+impl When {
+    /// A condition on a column that holds always.
+    pub(crate) fn of(column: &str) -> Self {
+        Self { column: column.into(), is: None, not: None, begins: None, begins_not: None, given: None, differs: None, positive: None }
+    }
+}
+
 impl Make {
     /// One record of each row.
     pub(crate) fn of(object: &str, key: String, fields: BTreeMap<String, Source>) -> Self {
@@ -127,26 +165,35 @@ impl Make {
 }
 
 /// Where a field's value comes from: a column's name, a text with `{columns}`, or a table that says more.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Source {
     Short(String),
     Full(FullSource),
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// Where a field's value comes from, and what is done with it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FullSource {
+    /// The column that holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
+    /// A fixed text, or one with `{columns}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The first of these columns that is not empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub first_of: Vec<String>,
+    /// The text of the first case whose conditions hold, before anything else is looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<Case>,
     /// What an empty value stands for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub otherwise: Option<String>,
+    /// Columns whose sum is the number; empty ones do not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sum: Vec<String>,
     /// Columns whose product is the amount.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub product: Vec<String>,
@@ -158,6 +205,9 @@ pub struct FullSource {
     /// Replaces values; what is not named stays.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub map: BTreeMap<String, String>,
+    /// Values that `map` does not name are not given.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only: bool,
     /// Texts that mean "not given".
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub null: Vec<String>,
@@ -170,6 +220,14 @@ pub struct FullSource {
     /// An ISO 4217 code, or the column that holds it in braces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
+    /// What becomes of a reference to a record that is not here: `reject` (the row is set aside), `leave` (the field
+    /// stays empty, and the value is listed) or `make` (the record is made of its name).
+    #[serde(default, skip_serializing_if = "Missing::is_reject")]
+    pub missing: Missing,
+    /// Of a deal's stage: what gives `open`, `won`, `lost` or `void` for the row. A closed deal takes the stage of that
+    /// kind, whatever the stage that it was in before is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Box<Source>>,
     /// The amount is in the currency's smallest unit (cents).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub minor: bool,
@@ -181,14 +239,30 @@ pub struct FullSource {
     pub plus_minutes: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A fixed text where conditions hold.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// All must hold.
+    pub when: Vec<When>,
+    /// The text that the row then has.
+    pub text: String,
+}
+
+/// A value of a history field and the instant from which on it held.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MomentPlan {
+    /// The field, one that keeps history.
     pub field: String,
     /// The value, as in `fields`.
     pub value: Source,
-    /// The instant, as in `fields`; a row without it has no such moment.
+    /// The instant, as in `fields`; where it is empty, the value is of an unknown beginning.
     pub at: Source,
+    /// Only where the value closes the record: a deal's stage that is not open, a ticket solved or closed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
+    /// All must hold, else there is no such moment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub when: Vec<When>,
 }
@@ -196,7 +270,7 @@ pub struct MomentPlan {
 impl FilePlan {
     /// A file as it mostly is: with headings, nothing to pass over, alone.
     pub(crate) fn of(name: &str, delimiter: &str, make: Vec<Make>) -> Self {
-        Self { name: name.into(), delimiter: delimiter.into(), skip: 0, columns: Vec::new(), dates: None, join: Vec::new(), make }
+        Self { name: name.into(), delimiter: delimiter.into(), skip: 0, columns: Vec::new(), dates: None, currency: None, join: Vec::new(), make }
     }
 }
 
@@ -204,20 +278,47 @@ impl Plan {
     pub(crate) fn of(file: FilePlan) -> Self {
         Self { file: vec![file], ..Self::default() }
     }
+    /// Reads a plan; what is wrong with it is said with its line, its key and the nearest right one.
     pub fn parse(text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|e| {
-            let line = e.span().map_or(1, |s| text[..s.start].matches('\n').count() + 1);
-            CrmError::Plan(format!("the plan, line {line}: {}", e.message()))
-        })
+        keys::parse(text)
     }
     pub fn to_toml(&self) -> String {
         toml::to_string_pretty(self).unwrap_or_default()
     }
-    /// The part of the plan for a file, by its name.
-    pub fn for_file(&self, name: &str) -> Option<&FilePlan> {
-        self.file.iter().find(|f| match f.name.strip_prefix('*') {
-            Some(end) => name.ends_with(end),
-            None => f.name == name,
-        })
+    /// The part of the plan for a file, by its name. A file of rejects goes by the part of the file it came from: it has
+    /// headings and commas, whatever that one had.
+    pub fn for_file(&self, name: &str) -> Option<std::borrow::Cow<'_, FilePlan>> {
+        use std::borrow::Cow;
+        let of = |name: &str| {
+            self.file.iter().find(|f| match f.name.strip_prefix('*') {
+                Some(end) => name.ends_with(end),
+                None => f.name == name,
+            })
+        };
+        let Some(first) = name.strip_suffix(REJECTS).filter(|_| self.file.iter().all(|f| f.name != name)) else { return of(name).map(Cow::Borrowed) };
+        let found = of(name).or_else(|| [".csv", ".csv.gz", ".txt", ".tsv", ""].iter().find_map(|end| of(&format!("{first}{end}"))))?;
+        Some(Cow::Owned(FilePlan { delimiter: comma(), skip: 0, columns: Vec::new(), ..found.clone() }))
+    }
+}
+
+/// How the names of files of rejects end.
+pub const REJECTS: &str = "-rejects.csv";
+
+/// What becomes of a reference to a record that is not here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// The row is set aside.
+    #[default]
+    Reject,
+    /// The field stays empty.
+    Leave,
+    /// The record is made of its name.
+    Make,
+}
+
+impl Missing {
+    fn is_reject(&self) -> bool {
+        *self == Missing::Reject
     }
 }

@@ -9,6 +9,9 @@ use std::path::Path;
 /// One field longer than this is not data but a broken quote.
 const LONGEST_ROW: usize = 1 << 20;
 
+/// No list that people keep is as wide.
+const MOST_COLUMNS: usize = 1_000;
+
 pub(crate) struct Rows {
     pub headings: Vec<String>,
     source: Source,
@@ -87,7 +90,15 @@ pub fn headings(path: &Path, delimiter: &str) -> Result<Vec<String>> {
     let problem = |e: csv::Error| CrmError::File { file: path.display().to_string(), problem: e.to_string() };
     let mut reader = csv_reader(path, delimiter, true)?;
     let headings = reader.headers().map_err(problem)?;
+    narrow(path, headings.len())?;
     Ok(clean(headings.iter()))
+}
+
+/// Refuses what is wider than any list.
+fn narrow(path: &Path, columns: usize) -> Result<()> {
+    let file = || path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let problem = || format!("it has {columns} columns, and lists of up to {MOST_COLUMNS} are imported; leave out those that nothing is to be made of");
+    if columns <= MOST_COLUMNS { Ok(()) } else { Err(CrmError::File { file: file(), problem: problem() }) }
 }
 
 fn clean<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
@@ -112,6 +123,7 @@ impl Rows {
             plan.columns.clone()
         } else {
             let found = reader.headers().map_err(|e| CrmError::File { file: path.display().to_string(), problem: e.to_string() })?;
+            narrow(path, found.len())?;
             clean(found.iter())
         };
         Ok(Self { headings, source: Source::Csv(Box::new(reader), csv::StringRecord::new()), number: 0 })

@@ -1,9 +1,10 @@
 //! Running a plan: rows in batches through the store's one write path.
 
-use super::convert::{Fault, Fields, Reading, column_of};
+use super::convert::{Fault, Fields, Reading, column_of, missing_column};
 use super::join;
 use super::known::Known;
-use super::plan::{FilePlan, Make, Plan, Source};
+use super::plan::{FilePlan, Make, Missing, Plan, Source};
+use super::stages::Stage;
 use super::reader::{Row, Rows};
 use super::report::{Reject, Report, Terms};
 use crate::{CrmError, Env, Result, workspace};
@@ -25,7 +26,7 @@ const SHOWN_REJECTS: usize = 1_000;
 
 /// Imports one file by its part of the plan, to its end; `on_reject` gets every row that is set aside.
 pub fn import(store: &Store, env: &Env, plan: &Plan, path: &Path, on_reject: &mut dyn FnMut(&[String], &Reject)) -> Result<Report> {
-    import_on(&Terms { actor: "import".into(), dry: false, go_on: &|_| true }, store, env, plan, path, on_reject)
+    import_on(&Terms { actor: "import".into(), dry: false, go_on: &|_| true, on_left: &|_, _| () }, store, env, plan, path, on_reject)
 }
 
 /// Imports one file on terms.
@@ -35,6 +36,7 @@ pub fn import_on(terms: &Terms<'_>, store: &Store, env: &Env, plan: &Plan, path:
         let known = plan.file.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
         CrmError::Plan(format!("the plan has no part for '{name}' (it has: {known})"))
     })?;
+    let file = file.as_ref();
     let mut run = Run::new(terms, store, env, plan, file, &name)?;
     run.fixed_records(plan)?;
     let mut rows = Rows::open(path, file)?;
@@ -47,7 +49,7 @@ pub fn import_on(terms: &Terms<'_>, store: &Store, env: &Env, plan: &Plan, path:
     if file.make.iter().any(|make| make.latest) {
         run.find_last_rows(&mut Rows::open(path, file)?, &columns, &joined, own);
     }
-    // A corrected rejects file says itself which row of the first file each of its rows was.
+    // A corrected rejects file says itself which row of the first file each of its rows was, and holds no formulas.
     let original_row = columns.get("northing_row").copied();
     loop {
         let (place, mut values) = match rows.next() {
@@ -59,11 +61,14 @@ pub fn import_on(terms: &Terms<'_>, store: &Store, env: &Env, plan: &Plan, path:
             }
             Row::Fields(number, values) => (number, values),
         };
+        if original_row.is_some() {
+            values.iter_mut().for_each(|v| *v = northing_model::text::as_typed(v).to_string());
+        }
         join::widen(&joined, own, &mut values);
         run.report.rows += 1;
         run.place = place;
         let number = original_row.and_then(|c| values.get(c)).and_then(|v| v.parse().ok()).unwrap_or(place);
-        run.row(&Fields { columns: &columns, values: &values, number, nth: 1 }, on_reject);
+        run.row(&Fields { columns: &columns, values: &values, number, nth: 1 }, on_reject)?;
         if run.pending.len() >= BATCH {
             run.flush(on_reject)?;
             if !(terms.go_on)(&run.report) {
@@ -77,34 +82,38 @@ pub fn import_on(terms: &Terms<'_>, store: &Store, env: &Env, plan: &Plan, path:
     Ok(run.report)
 }
 
-struct Pending {
-    change: Change,
-    row: u64,
-    values: Vec<String>,
+pub(super) struct Pending {
+    pub(super) change: Change,
+    pub(super) row: u64,
+    pub(super) values: Vec<String>,
 }
 
-struct Run<'a> {
+pub(super) struct Run<'a> {
     terms: &'a Terms<'a>,
-    known: Known,
-    store: &'a Store,
-    env: &'a Env,
+    pub(super) known: Known,
+    pub(super) store: &'a Store,
+    pub(super) env: &'a Env,
     file: &'a FilePlan,
-    name: String,
-    model: Arc<Model>,
+    pub(super) name: String,
+    pub(super) model: Arc<Model>,
     zone: Zone,
     currency: Currency,
     /// Ids by object and external id.
-    keys: HashMap<(String, String), Option<Uuid>>,
+    pub(super) keys: HashMap<(String, String), Option<Uuid>>,
     /// Records made in this run: a later row with the same key adds nothing.
     made: HashSet<u64>,
     /// Where in the file the last row of each key stands, for records that later rows change.
     last: HashMap<u64, u64>,
     /// Where in the file the row being read stands.
     place: u64,
-    pending: Vec<Pending>,
+    pub(super) pending: Vec<Pending>,
+    /// Stages as far as they are known: those that are here, and those that this run makes. Read on first need.
+    pub(super) stages: Option<Vec<Stage>>,
+    /// Values of the row being read that are left out.
+    pub(super) left: Vec<Reject>,
     /// The records that pending changes are of, with the moments that wait to be written.
-    waiting: HashMap<Uuid, Vec<Moment>>,
-    report: Report,
+    pub(super) waiting: HashMap<Uuid, Vec<Moment>>,
+    pub(super) report: Report,
 }
 
 impl<'a> Run<'a> {
@@ -129,26 +138,25 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        let currency = store.currency();
-        Ok(Self { terms, known: Known::default(), store, env, file, name: name.into(), model, zone, currency, keys: HashMap::new(), made: HashSet::new(), last: HashMap::new(), place: 0, pending: Vec::new(), waiting: HashMap::new(), report: Report::default() })
+        for (i, make) in file.make.iter().enumerate() {
+            let twice = |other: &&Make| other.object == make.object && other.key == make.key && other.when.is_empty() && make.when.is_empty() && !(other.latest || make.latest);
+            if file.make[..i].iter().any(|other| twice(&other)) {
+                return Err(CrmError::Plan(format!("the plan makes two records of {} by the key '{}' of one row; give each a key of its own", make.object, make.key)));
+            }
+        }
+        let said = file.currency.as_deref().or_else(|| plan.workspace.get("currency").and_then(toml::Value::as_str));
+        let known = |code: &str| Currency::parse(code).ok_or_else(|| CrmError::Plan(format!("the plan's currency '{code}' is not an ISO 4217 currency code")));
+        let currency = said.map(known).transpose()?.unwrap_or_else(|| store.currency());
+        Ok(Self { terms, known: Known::default(), store, env, file, name: name.into(), model, zone, currency, keys: HashMap::new(), made: HashSet::new(), last: HashMap::new(), place: 0, pending: Vec::new(), stages: None, left: Vec::new(), waiting: HashMap::new(), report: Report::default() })
     }
 
     fn check_columns(&self, columns: &HashMap<String, usize>) -> Result<()> {
-        let empty: Vec<String> = Vec::new();
-        let row = Fields { columns, values: &empty, number: 0, nth: 1 };
-        for make in &self.file.make {
-            let sources = make.fields.values().chain(make.moment.iter().flat_map(|m| [&m.value, &m.at]));
-            let reading = self.reading();
-            let missing = sources.filter_map(|s| reading.text(&row, s).err()).chain(row.fill(&make.key).err()).find(|f| !columns.contains_key(&f.column) && f.reason.contains("no such column"));
-            if let Some(fault) = missing {
-                let known = self.report.headings.join(", ");
-                return Err(CrmError::Plan(format!("{}: the plan reads the column '{}', the file has: {known}", self.name, fault.column)));
-            }
-        }
-        Ok(())
+        let Some(fault) = self.file.make.iter().find_map(|make| missing_column(make, columns)) else { return Ok(()) };
+        let known = self.report.headings.join(", ");
+        Err(CrmError::Plan(format!("{}: the plan reads the column '{}', the file has: {known}", self.name, fault.column)))
     }
 
-    fn reading(&self) -> Reading<'_> {
+    pub(super) fn reading(&self) -> Reading<'_> {
         Reading { zone: &self.zone, currency: self.currency, dates: self.file.dates.as_deref() }
     }
 
@@ -200,7 +208,7 @@ impl<'a> Run<'a> {
         self.store.commit(Commit { actor: self.terms.actor.clone(), at: self.env.now(), changes, key: None }).map(|c| c.seq)
     }
 
-    fn lookup(&mut self, object: &str, key: &str) -> Result<Option<Uuid>> {
+    pub(super) fn lookup(&mut self, object: &str, key: &str) -> Result<Option<Uuid>> {
         let at = (object.to_string(), key.to_string());
         if let Some(id) = self.keys.get(&at) {
             return Ok(*id);
@@ -217,29 +225,33 @@ impl<'a> Run<'a> {
         Ok(found)
     }
 
-    /// Every record that a row makes, or none of them.
-    fn row(&mut self, row: &Fields<'_>, on_reject: &mut dyn FnMut(&[String], &Reject)) {
+    /// Every record that a row makes, or none of them. An error is about all rows.
+    fn row(&mut self, row: &Fields<'_>, on_reject: &mut dyn FnMut(&[String], &Reject)) -> Result<()> {
         let before = self.pending.len();
         let file = self.file;
         let mut seen = Vec::new();
+        self.left.clear();
         for make in &file.make {
             let times = make.times.as_ref().map_or(Ok(1), |column| row.count(column, MOST_TIMES));
             let made = times.and_then(|times| (1..=times).try_for_each(|nth| self.make(make, &Fields { nth, ..*row }, &mut seen)));
-            match made {
-                Ok(()) => {}
-                Err(fault) => {
-                    for pending in self.pending.drain(before..) {
-                        if let (Op::Create, Some(Value::Text(key))) = (pending.change.op, pending.change.fields.get("external_id")) {
-                            self.keys.remove(&(pending.change.object.clone(), key.clone()));
-                        }
+            if let Err(fault) = made {
+                for pending in self.pending.drain(before..) {
+                    if let (Op::Create, Some(Value::Text(key))) = (pending.change.op, pending.change.fields.get("external_id")) {
+                        self.keys.remove(&(pending.change.object.clone(), key.clone()));
                     }
-                    for hash in seen {
-                        self.made.remove(&hash);
+                    if let Some(stages) = &mut self.stages {
+                        stages.retain(|stage| stage.id != pending.change.id);
                     }
-                    let reject = Reject { file: self.name.clone(), row: row.number, column: fault.column, reason: fault.reason, values: row.values.to_vec() };
-                    self.reject(reject, on_reject);
-                    return;
                 }
+                for hash in seen {
+                    self.made.remove(&hash);
+                }
+                if fault.stop {
+                    return Err(CrmError::Plan(format!("{}, row {}, column '{}': {}", self.name, row.number, fault.column, fault.reason)));
+                }
+                let reject = Reject { file: self.name.clone(), row: row.number, column: fault.column, reason: fault.reason, values: row.values.to_vec() };
+                self.reject(reject, on_reject);
+                return Ok(());
             }
         }
         for made in self.pending[before..].iter().filter(|p| p.change.op == Op::Create) {
@@ -247,6 +259,14 @@ impl<'a> Run<'a> {
                 self.known.add(object, &made.change.fields, made.change.id);
             }
         }
+        for left in std::mem::take(&mut self.left) {
+            self.report.left_out += 1;
+            (self.terms.on_left)(&self.report.headings, &left);
+            if self.report.left.len() < SHOWN_REJECTS {
+                self.report.left.push(left);
+            }
+        }
+        Ok(())
     }
 
     fn make(&mut self, make: &Make, row: &Fields<'_>, seen: &mut Vec<u64>) -> std::result::Result<(), Fault> {
@@ -259,37 +279,32 @@ impl<'a> Run<'a> {
         }
         let hash = fingerprint(&make.object, &key);
         if !self.made.insert(hash) && !make.latest {
+            if seen.contains(&hash) {
+                return Err(Fault::new(make.key.trim_matches(['{', '}']), format!("the plan makes two records of {} by the key '{key}' of one row; give each a key of its own", make.object)));
+            }
             return Ok(());
         }
         seen.push(hash);
         let model = self.model.clone();
         let Some(object) = model.object(&make.object) else { return Ok(()) };
-        let mut fields = Record::new();
+        let (mut fields, mut left) = (Record::new(), HashSet::new());
         for (name, source) in &make.fields {
             let Some(field) = object.field(name) else { continue };
-            let value = self.field(row, field, source)?;
+            // What says which record it is, or when it began, or how it stands, cannot be left out of it.
+            let counts = (field.required && field.default.is_none()) || make.find.as_ref() == Some(name) || name == "created_at" || name == "external_id" || (field.history && field.default.is_some());
+            let value = match self.field(row, field, source, &fields) {
+                Ok(value) => value,
+                Err(fault) if fault.stop || counts || is_rejected(field, source) => return Err(fault),
+                Err(fault) => {
+                    self.leave_out(row, fault);
+                    left.insert(name.clone());
+                    Value::Null
+                }
+            };
             fields.insert(name.clone(), value);
         }
-        let mut moments = Vec::new();
-        for plan in &make.moment {
-            let Some(field) = object.field(&plan.field) else { continue };
-            if !row.holds(&plan.when)? {
-                continue;
-            }
-            let reading = self.reading();
-            let text = reading.text(row, &plan.at)?;
-            let format = if let Source::Full(f) = &plan.at { f.format.clone() } else { None };
-            let at = if text.trim().is_empty() {
-                None
-            } else {
-                let format = format.as_deref().or(reading.dates);
-                let at = reading.instant(text.trim(), format).map_err(|reason| Fault { column: column_of(&plan.at), reason })?;
-                Some(at + reading.later(row, &plan.at)?)
-            };
-            let value = self.field(row, field, &plan.value)?;
-            moments.push(Moment { field: plan.field.clone(), at, value });
-        }
-        let fault = |e: CrmError| Fault { column: String::new(), reason: e.to_string() };
+        let moments = self.moments(make, object, row, &fields)?;
+        let fault = |e: CrmError| Fault::new("", e.to_string());
         let found = match make.find.as_ref().and_then(|name| fields.get(name)) {
             Some(Value::Text(text)) => self.known.find(self.store, object, make.find.as_deref().unwrap_or_default(), text).map_err(fault)?,
             _ => None,
@@ -303,8 +318,8 @@ impl<'a> Run<'a> {
         };
         let change = match existing {
             None => {
-                // Empty cells take the declared default, but an unknown beginning stays unknown.
-                fields.retain(|name, v| !v.is_null() || name == "created_at");
+                // Empty cells take the declared default; an unknown beginning, and what could not be read, stay unknown.
+                fields.retain(|name, v| !v.is_null() || name == "created_at" || left.contains(name));
                 let mut record = fields;
                 record.insert("external_id".into(), Value::Text(key.clone()));
                 // Where only moments tell of a field, the latest one says how it is now.
@@ -315,17 +330,19 @@ impl<'a> Run<'a> {
                 let missing = object.stored_fields().find(|f| f.required && f.default.is_none() && record.get(&f.name).is_none_or(Value::is_null));
                 if let Some(field) = missing {
                     let column = make.fields.get(&field.name).map_or_else(|| field.name.clone(), column_of);
-                    return Err(Fault { column, reason: format!("{} needs a value", field.name) });
+                    return Err(Fault::new(column, format!("{} needs a value", field.name)));
                 }
                 let id = self.env.id();
                 self.keys.insert((make.object.clone(), key), Some(id));
-                Change::create(&make.object, id, record).with_moments(moments)
+                let undated = self.undated(&make.object, &record, &moments).map_err(fault)?;
+                Change::create(&make.object, id, record).with_moments(moments.into_iter().chain(undated).collect())
             }
             Some(id) => {
                 // Moments are of every row, how things are now is of the last.
                 if make.latest && self.last.get(&hash) != Some(&self.place) {
                     fields.clear();
                 }
+                fields.retain(|name, _| !left.contains(name));
                 match self.difference(&make.object, id, fields, moments).map_err(fault)? {
                     Some(change) => change,
                     None => {
@@ -349,30 +366,23 @@ impl<'a> Run<'a> {
         Ok(cut.trim().to_string())
     }
 
-    fn field(&mut self, row: &Fields<'_>, field: &northing_model::FieldDef, source: &Source) -> std::result::Result<Value, Fault> {
+    /// A field's value; `fields` are those of the record that are read already.
+    pub(super) fn field(&mut self, row: &Fields<'_>, field: &northing_model::FieldDef, source: &Source, fields: &Record) -> std::result::Result<Value, Fault> {
         let text = self.reading().text(row, source)?;
-        let fault = |reason: String| Fault { column: column_of(source), reason };
-        if let (FieldType::Ref, Some(to)) = (field.kind, field.to.clone()) {
-            if text.trim().is_empty() {
-                return Ok(Value::Null);
-            }
-            let text = text.trim();
-            let mut id = self.lookup(&to, text).map_err(|e| fault(e.to_string()))?;
-            // People name a customer or a colleague instead of an id: an address or a name that one alone has will do.
-            if let (None, Some(object)) = (id, self.model.clone().object(&to)) {
-                for name in ["email", object.title.as_str()] {
-                    if id.is_none() {
-                        id = self.known.find(self.store, object, name, text).map_err(|e| fault(e.to_string()))?;
-                    }
-                }
-            }
-            return id.map(Value::Ref).ok_or_else(|| fault(format!("there is no {to} '{text}', or more than one; import it first, or name it by its id")));
+        let (FieldType::Ref, Some(to)) = (field.kind, field.to.as_deref()) else {
+            let value = self.reading().value(row, field, source, &text)?;
+            return Ok(match value {
+                Value::Time(at) => Value::Time(at + self.reading().later(row, source)?),
+                other => other,
+            });
+        };
+        if to == "stage" {
+            return self.stage(row, source, text.trim(), fields);
         }
-        let value = self.reading().value(row, field, source, &text).map_err(fault)?;
-        Ok(match value {
-            Value::Time(at) => Value::Time(at + self.reading().later(row, source)?),
-            other => other,
-        })
+        if text.trim().is_empty() {
+            return Ok(Value::Null);
+        }
+        self.reference(row, source, to, text.trim())
     }
 
     /// What a row changes of a record that exists; `None` when nothing.
@@ -411,6 +421,11 @@ impl<'a> Run<'a> {
         for p in written {
             let counts = self.report.objects.entry(p.change.object.clone()).or_default();
             counts[usize::from(p.change.op != Op::Create)] += 1;
+            for value in p.change.fields.values() {
+                if let Value::Money(money) = value {
+                    *self.report.currencies.entry(money.currency.to_string()).or_default() += 1;
+                }
+            }
         }
     }
 
@@ -424,7 +439,7 @@ impl<'a> Run<'a> {
                 self.count(&pending);
                 Ok(())
             }
-            Err(e @ (StoreError::ReadOnly(_) | StoreError::Database(_))) => Err(e.into()),
+            Err(e @ (StoreError::ReadOnly(_) | StoreError::Full | StoreError::Database(_))) => Err(e.into()),
             Err(e) if pending.iter().all(|p| p.row == pending[0].row) => {
                 let (column, reason) = match e {
                     StoreError::Invalid { field, problem, .. } => (field, problem),
@@ -460,6 +475,12 @@ impl<'a> Run<'a> {
             self.report.rejects.push(reject);
         }
     }
+}
+
+/// A reference to what is not here sets its row aside, unless the plan says otherwise.
+fn is_rejected(field: &northing_model::FieldDef, source: &Source) -> bool {
+    let leaves = matches!(source, Source::Full(full) if full.missing != Missing::Reject);
+    field.kind == FieldType::Ref && !leaves
 }
 
 fn fingerprint(object: &str, key: &str) -> u64 {

@@ -55,7 +55,7 @@ pub fn undo(store: &Store, env: &Env, actor: &str, of: &dyn Fn(&Logged) -> bool,
         for change in batch {
             match commit(std::slice::from_ref(change)) {
                 Ok(_) => undone.taken_back += 1,
-                Err(StoreError::ReadOnly(why)) => return Err(StoreError::ReadOnly(why).into()),
+                Err(e @ (StoreError::ReadOnly(_) | StoreError::Full)) => return Err(e.into()),
                 Err(_) => undone.kept += 1,
             }
         }

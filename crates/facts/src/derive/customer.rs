@@ -12,7 +12,7 @@ const CONTRACT: i64 = 0;
 const PURCHASE: i64 = 1;
 
 /// A purchase: when, a tie-breaker, and its row.
-type Purchase = (i64, Uuid, u32);
+pub(super) type Purchase = (i64, Uuid, u32);
 
 impl Facts {
     pub(crate) fn derive_customer(&mut self, row: u32) {
@@ -49,7 +49,8 @@ impl Facts {
         self.set(c.table, c.realised_value__raw, row, entered);
 
         let seen = self.seen(&members, &purchases);
-        self.write_active(row, &seen, contracts);
+        let comings = self.comings(&members, &purchases);
+        self.write_active(row, &seen, contracts, |facts, until, goes_on| facts.after_loss(until, goes_on, &comings, &members));
         self.convert_leads(&members, &purchases, first);
         self.settle_cycles(&members);
     }
@@ -207,7 +208,7 @@ impl Facts {
         found
     }
 
-    fn write_active(&mut self, row: u32, seen: &[i64], contracts: Vec<(i64, i64)>) {
+    fn write_active(&mut self, row: u32, seen: &[i64], contracts: Vec<(i64, i64)>, after: impl Fn(&Self, i64, bool) -> Vec<(usize, i64)>) {
         let a = self.known.customer_active;
         let window = self.settings.days("activity_window_days");
         // A contract covers a time and a purchase the window after it; what meets is one stretch, which ends with what
@@ -239,7 +240,11 @@ impl Facts {
         let rows: Vec<Vec<(usize, i64)>> = stretches
             .iter()
             .filter(|(since, until, _)| *until == NULL || until > since)
-            .map(|(since, until, basis)| vec![(a.active_since, *since), (a.active_until, *until), (a.basis, *basis)])
+            .map(|(since, until, basis)| {
+                let own = [(a.active_since, *since), (a.active_until, *until), (a.basis, *basis)];
+                let goes_on = stretches.iter().any(|next| next.0 == *until && (next.1 == NULL || next.1 > *until));
+                own.into_iter().chain(after(self, *until, goes_on)).collect()
+            })
             .collect();
         let counted = self.counted(self.known.customer.table, row);
         self.replace(a.table, a.customer, row, counted, &rows);

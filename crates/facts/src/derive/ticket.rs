@@ -1,5 +1,5 @@
 //! Tickets: the first human reply, turns, solving and reopening out of status history, dues, first contact
-//! resolution (KPIS.md, service). Automatic replies never stop a clock.
+//! resolution (KPIS.md, service). Neither automatic replies nor drafts ever stop a clock.
 
 use crate::Facts;
 use crate::build::{EVER, Entry};
@@ -40,13 +40,13 @@ impl Facts {
         self.derive_solving(row, &said, &states, opened, by_customer);
     }
 
-    /// What was said to and by the customer, in order.
+    /// What was said to and by the customer, in order; a draft was not said.
     fn said(&self, members: &[u32]) -> Vec<Said> {
         let m = self.known.message;
         let mut said: Vec<Said> = self
             .children(m.table, m.ticket, members)
             .into_iter()
-            .filter(|r| self.is_fit(m.table, *r) && self.get(m.table, m.is_public, *r) != 0 && self.get(m.table, m.at, *r) != NULL)
+            .filter(|r| self.is_fit(m.table, *r) && self.get(m.table, m.is_public, *r) != 0 && self.get(m.table, m.is_draft, *r) != 1 && self.get(m.table, m.at, *r) != NULL)
             .map(|r| (self.get(m.table, m.at, r), self.get(m.table, m.author, r), self.get(m.table, m.user, r)))
             .filter(|s| s.1 == CUSTOMER || s.1 == STAFF)
             .collect();
@@ -88,12 +88,18 @@ impl Facts {
         let mut hands: Vec<i64> = assigned.iter().map(|a| a.value).filter(|who| *who != NULL).collect();
         hands.dedup();
         self.set(t.table, t.handovers, row, hands.len().saturating_sub(1) as i64);
+        let held = |at: i64| {
+            let status = states.iter().rev().find(|s| s.0 <= at && s.0 != NULL).map(|s| s.1);
+            (status, assigned.iter().rev().find(|a| a.at <= at).map_or(NULL, |a| a.value))
+        };
+        // What was entered again changed nothing: one stay, not two.
+        cuts.dedup_by(|next, last| held(*next) == held(*last));
         for (i, since) in cuts.iter().enumerate() {
-            let Some((_, status)) = states.iter().rev().find(|s| s.0 <= *since && s.0 != NULL).copied() else { continue };
-            let assignee = assigned.iter().rev().find(|a| a.at <= *since).map_or(NULL, |a| a.value);
+            let (Some(status), assignee) = held(*since) else { continue };
             let until = cuts.get(i + 1).copied().unwrap_or(NULL);
             let open = status != NULL && status < SOLVED;
-            rows.push(vec![(v.since, *since), (v.until, until), (v.is_open, i64::from(open)), (v.status, status), (v.assignee, assignee)]);
+            let (business, calendar) = if until == NULL { (NULL, NULL) } else { (self.business(row, *since, until), until - since) };
+            rows.push(vec![(v.since, *since), (v.until, until), (v.is_open, i64::from(open)), (v.status, status), (v.assignee, assignee), (v.stay_secs, business), (v.stay_calendar_secs, calendar)]);
         }
         self.replace(v.table, v.ticket, row, counted, &rows);
     }

@@ -65,6 +65,18 @@ impl Facts {
         self.set(u.table, u.onboarding_secs, row, if productive == NULL || invited == NULL { NULL } else { productive - invited });
     }
 
+    /// What the user of an interaction was when it happened; before the first that is known of a user, that.
+    pub(crate) fn derive_interaction(&mut self, row: u32) {
+        let (i, u) = (self.known.interaction, self.known.user);
+        let at = self.get(i.table, i.at, row);
+        let who = u32::try_from(self.get(i.table, i.user, row)).ok().filter(|user| at != NULL && self.is_fit(u.table, *user));
+        let role = who.map_or(NULL, |user| {
+            let roles: Vec<_> = self.told(u.table, user).into_iter().filter(|e| e.column == u.role).collect();
+            roles.iter().rev().find(|e| e.at <= at).or(roles.first()).map_or(NULL, |e| e.value)
+        });
+        self.set(i.table, i.user_role, row, role);
+    }
+
     /// When somebody first did something, or first had a deal, a lead or a ticket.
     fn first_work(&self, row: u32) -> i64 {
         let (k, a) = (self.known, self.known.user_action);

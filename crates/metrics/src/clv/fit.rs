@@ -39,16 +39,21 @@ const NEAR: f64 = 0.02;
 
 /// Fits both models; `None` where a search does not settle.
 pub fn fit(data: &[Summary], early: bool) -> Option<Fit> {
+    fit_while(data, early, &|| true)
+}
+
+/// The same, as long as it may go on; nothing of a search that was cut short is to be believed.
+pub(super) fn fit_while(data: &[Summary], early: bool, go_on: &dyn Fn() -> bool) -> Option<Fit> {
     let every = if data.len() >= 2 * PART { data.len() / PART } else { 1 };
     let part: Vec<Summary> = data.iter().step_by(every).copied().collect();
     // Rates are per unit of time, so alpha begins at the scale of the data.
     let scale = (data.iter().map(|s| s.t).sum::<f64>() / data.len() as f64).max(0.1) / 8.0;
-    let (mut timing, mut timing_ln) = fit_timing(&part, early, vec![-1.0, scale.ln(), 0.0, 1.0], WIDE)?;
-    let (mut spend, mut spend_ln) = fit_spend(&part, vec![1.0, 1.0, 0.0], WIDE)?;
+    let (mut timing, mut timing_ln) = fit_timing(&part, early, vec![-1.0, scale.ln(), 0.0, 1.0], WIDE, go_on)?;
+    let (mut spend, mut spend_ln) = fit_spend(&part, vec![1.0, 1.0, 0.0], WIDE, go_on)?;
     if every > 1 {
-        (timing, timing_ln) = fit_timing(data, early, [timing.r, timing.alpha, timing.a, timing.b].map(f64::ln).to_vec(), NEAR)?;
+        (timing, timing_ln) = fit_timing(data, early, [timing.r, timing.alpha, timing.a, timing.b].map(f64::ln).to_vec(), NEAR, go_on)?;
         let v = spend.v / mean_of(&repeating(data))?;
-        (spend, spend_ln) = fit_spend(data, [spend.p, spend.q, v].map(f64::ln).to_vec(), NEAR)?;
+        (spend, spend_ln) = fit_spend(data, [spend.p, spend.q, v].map(f64::ln).to_vec(), NEAR, go_on)?;
     }
     let repeaters = repeating(data);
     // With q at most 1 the expected value of a purchase is not finite.
@@ -67,7 +72,7 @@ fn mean_of(repeaters: &[&Summary]) -> Option<f64> {
     (mean > 0.0).then_some(mean)
 }
 
-fn fit_timing(data: &[Summary], early: bool, start: Vec<f64>, step: f64) -> Option<(Timing, f64)> {
+fn fit_timing(data: &[Summary], early: bool, start: Vec<f64>, step: f64, go_on: &dyn Fn() -> bool) -> Option<(Timing, f64)> {
     let most = data.iter().map(|s| s.x).max()?;
     let mut used = vec![false; most as usize + 1];
     data.iter().for_each(|s| used[s.x as usize] = true);
@@ -90,11 +95,11 @@ fn fit_timing(data: &[Summary], early: bool, start: Vec<f64>, step: f64) -> Opti
         let sums: Vec<f64> = equal.par_chunks(4_096).map(|part| part.iter().map(one).sum()).collect();
         -sums.into_iter().sum::<f64>()
     };
-    let (at, best) = minimise(&cost, start, step)?;
+    let (at, best) = minimise(&cost, start, step, go_on)?;
     Some((timing(&at), -best))
 }
 
-fn fit_spend(data: &[Summary], start: Vec<f64>, step: f64) -> Option<(Spend, f64)> {
+fn fit_spend(data: &[Summary], start: Vec<f64>, step: f64, go_on: &dyn Fn() -> bool) -> Option<(Spend, f64)> {
     let repeaters = repeating(data);
     let mean = mean_of(&repeaters)?;
     // In units of the mean, so that the search does not depend on the currency.
@@ -107,7 +112,7 @@ fn fit_spend(data: &[Summary], start: Vec<f64>, step: f64) -> Option<(Spend, f64
         let sums: Vec<f64> = each.par_chunks(1_024).map(|part| part.iter().map(|(x, m, ln_m)| s.with_count(counts[*x as usize], *x, *m, *ln_m)).sum()).collect();
         -sums.into_iter().sum::<f64>()
     };
-    let (at, best) = minimise(&cost, start, step)?;
+    let (at, best) = minimise(&cost, start, step, go_on)?;
     let s = spend(&at);
     // Scaling the values by the mean scales v, and the density by its inverse.
     Some((Spend { v: s.v * mean, ..s }, -best - repeaters.len() as f64 * mean.ln()))
@@ -126,10 +131,10 @@ fn correlation(repeaters: &[&Summary]) -> f64 {
 const FARTHEST: f64 = 12.0;
 
 /// The lowest point of a function by the downhill simplex, begun again from where it ended until that stays.
-fn minimise(cost: &dyn Fn(&[f64]) -> f64, start: Vec<f64>, step: f64) -> Option<(Vec<f64>, f64)> {
+fn minimise(cost: &dyn Fn(&[f64]) -> f64, start: Vec<f64>, step: f64, go_on: &dyn Fn() -> bool) -> Option<(Vec<f64>, f64)> {
     let (mut at, mut best) = (start, f64::INFINITY);
     for _ in 0..12 {
-        let (next, value) = simplex(cost, &at, step);
+        let (next, value) = simplex(cost, &at, step, go_on);
         let settled = (best - value).abs() <= 1e-9 * value.abs().max(1.0);
         (at, best) = (next, value);
         if settled {
@@ -139,7 +144,7 @@ fn minimise(cost: &dyn Fn(&[f64]) -> f64, start: Vec<f64>, step: f64) -> Option<
     None
 }
 
-fn simplex(cost: &dyn Fn(&[f64]) -> f64, start: &[f64], step: f64) -> (Vec<f64>, f64) {
+fn simplex(cost: &dyn Fn(&[f64]) -> f64, start: &[f64], step: f64, go_on: &dyn Fn() -> bool) -> (Vec<f64>, f64) {
     let n = start.len();
     let value = |at: &[f64]| {
         let v = cost(at);
@@ -158,7 +163,7 @@ fn simplex(cost: &dyn Fn(&[f64]) -> f64, start: &[f64], step: f64) -> (Vec<f64>,
     for _ in 0..2_000 {
         points.sort_by(|a, b| a.1.total_cmp(&b.1));
         let width = (0..n).map(|k| points.iter().map(|p| (p.0[k] - points[0].0[k]).abs()).fold(0.0, f64::max)).fold(0.0, f64::max);
-        if width < 1e-8 {
+        if width < 1e-8 || !go_on() {
             break;
         }
         let worst = points[n].clone();

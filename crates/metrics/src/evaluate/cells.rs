@@ -1,7 +1,9 @@
 //! From scan results to cells: one function for each shape.
 
 use super::compile::{Compiled, Shape, Side};
+use super::finish::settle;
 use super::{Group, Series, goals, inputs, kept, retain, unused};
+pub(crate) use super::finish::nothing;
 use crate::answer::Cell;
 use crate::plan::{Frame, Plan};
 use crate::scan::{Bitmap, Grid, Key, Spread};
@@ -14,18 +16,19 @@ use northing_model::metric::{Agg, Classes, Take, Unit};
 use northing_model::money::{MICRO, TICKS};
 use northing_model::{FieldType, MetricDef, MetricKind};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-pub(crate) const LOW_N: u64 = 30;
 const DAY: i128 = 86_400;
 
 /// Scan results with what is needed to name their groups.
 pub(crate) struct Results<'a> {
     pub plan: &'a Plan,
-    pub grids: &'a [std::sync::Arc<Grid>],
+    pub grids: &'a [Arc<Grid>],
     pub frame: &'a Frame<'a>,
 }
 
-pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], frame: &Frame<'_>) -> Result<Series> {
+/// The cells of a metric; where its budget is spent, not all of them.
+pub(crate) fn work_out(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>) -> Result<Series> {
     let results = Results { plan, grids, frame };
     let mut series = match &c.shape {
         Shape::Sums { num, den, values, began } => sums(c, &results, num, den.as_ref(), *values, *began),
@@ -38,6 +41,7 @@ pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], 
         Shape::Goals { goals, share } => goals::finish_all(c, plan, grids, frame, goals, *share)?,
         Shape::Parted(_) | Shape::Worth(_) | Shape::Attributed { .. } | Shape::Composite { .. } | Shape::Model | Shape::Survival(_) => kept::cells(c, &results)?,
     };
+    frame.budget.check()?;
     if frame.by.is_empty() && series.is_empty() {
         series.insert(Group::new(), c.spans.iter().map(|span| nothing(&c.def, span)).collect());
     }
@@ -49,45 +53,6 @@ pub(crate) fn finish(c: &Compiled, plan: &Plan, grids: &[std::sync::Arc<Grid>], 
         }
     }
     Ok(series)
-}
-
-/// What holds for every cell: completeness, low n, periods that have not begun.
-fn settle(def: &MetricDef, cell: &mut Cell, span: &Span, no_rows: bool) {
-    cell.complete = span.complete;
-    cell.flags.extend(def.flags.iter().cloned());
-    cell.flags.sort();
-    cell.flags.dedup();
-    if span.future && !def.future {
-        *cell = Cell { complete: false, mature: cell.mature, reason: Some("not_yet".into()), ..Cell::default() };
-        return;
-    }
-    if no_rows {
-        cell.value = None;
-        cell.reason = Some(def.needs_reason.clone().unwrap_or_else(|| "no_cost_recorded".into()));
-    }
-    let counts_matter = !matches!(def.kind, MetricKind::Flow | MetricKind::Stock | MetricKind::Derived | MetricKind::Goal);
-    cell.low_n = counts_matter && cell.value.is_some() && cell.n < LOW_N;
-    if cell.value.is_some_and(|v| !v.is_finite()) {
-        cell.value = None;
-        cell.reason = Some("no_data".into());
-    }
-}
-
-/// The cell of a group that no row belongs to.
-pub(crate) fn nothing(def: &MetricDef, span: &Span) -> Cell {
-    let mut cell = Cell { mature: true, ..Cell::default() };
-    match def.kind {
-        MetricKind::Flow if def.empty.is_some() => (cell.numerator, cell.reason) = (Some(0.0), def.empty.clone()),
-        MetricKind::Flow | MetricKind::Stock => (cell.value, cell.numerator) = (Some(0.0), Some(0.0)),
-        MetricKind::Goal => cell.reason = Some("no_target".into()),
-        MetricKind::Derived | MetricKind::Composite | MetricKind::Model => cell.reason = Some("no_data".into()),
-        _ => {
-            (cell.numerator, cell.denominator) = (Some(0.0), Some(0.0));
-            cell.reason = Some("no_data".into());
-        }
-    }
-    settle(def, &mut cell, span, false);
-    cell
 }
 
 impl Results<'_> {
@@ -200,10 +165,10 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
         }
     }
     let mut series = Series::new();
-    for group in all_groups(&[&tops, &bottoms]) {
+    for group in r.afforded(all_groups(&[&tops, &bottoms]), c) {
         // Another metric may have looked further: a group that has no row here is none of this answer's.
         let mut some = false;
-        let cells = c.spans.iter().map(|span| {
+        let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
             let (top, rows, scale) = r.side(num, tops.get(group), span);
             some |= rows > 0;
             let mut cell = Cell { mature: true, numerator: Some(scaled(top, scale)), n: rows.max(0) as u64, ..Cell::default() };
@@ -299,8 +264,8 @@ fn conversion(c: &Compiled, r: &Results<'_>, num: &Side, den: &Side, window: Opt
     let (tops, bottoms) = (r.totals(num), r.totals(den));
     let ripe = window.map(|w| r.frame.now - w + 1);
     let mut series = Series::new();
-    for group in all_groups(&[&tops, &bottoms]) {
-        let cells = c.spans.iter().map(|span| {
+    for group in r.afforded(all_groups(&[&tops, &bottoms]), c) {
+        let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
             let (top, ..) = r.side(num, tops.get(group), span);
             let (bottom, ..) = r.side(den, bottoms.get(group), span);
             let mut cell = Cell { numerator: Some(top as f64), denominator: Some(bottom as f64), n: bottom.max(0) as u64, mature: true, ..Cell::default() };
@@ -331,8 +296,8 @@ fn stock(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, live: bool)
     let fx = &r.frame.snapshot.fx;
     let zone = &r.frame.snapshot.settings.zone;
     let mut series = Series::new();
-    for group in all_groups(&[&ins, &outs]) {
-        let cells = c.spans.iter().map(|span| {
+    for group in r.afforded(all_groups(&[&ins, &outs]), c) {
+        let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
             let (mut sum, mut rows, mut missing) = (0i128, 0i64, 0i64);
             // What is open in each currency is netted first and converted once.
             let mut foreign: BTreeMap<i64, (i128, i64)> = BTreeMap::new();
@@ -380,12 +345,12 @@ fn stock(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, live: bool)
 fn average(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side) -> Series {
     let (ins, outs) = (r.totals(entered), r.totals(left));
     let mut series = Series::new();
-    for group in all_groups(&[&ins, &outs]) {
+    for group in r.afforded(all_groups(&[&ins, &outs]), c) {
         let area = |side: &Side, keys: Option<&Vec<(usize, Key)>>, t: i64| -> i128 {
             let each = keys.into_iter().flatten().map(|(term, key)| r.grids[side.terms[*term].handle].sum(key, i64::MIN, t));
             each.map(|(n, sum)| i128::from(n) * i128::from(t) - sum).sum()
         };
-        let cells = c.spans.iter().map(|span| {
+        let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
             let up_to = |t: i64| area(entered, ins.get(group), t) - area(left, outs.get(group), t);
             let mut cell = Cell { mature: true, ..Cell::default() };
             let area = if span.end > span.start { up_to(span.end) - up_to(span.start) } else { 0 };
@@ -419,8 +384,11 @@ fn score(c: &Compiled, r: &Results<'_>, handle: usize, classes: Option<&Classes>
         keys.entry(r.group(handle, &key)).or_default().push(key);
     }
     let mut series = Series::new();
+    if !r.room(keys.len(), c) {
+        return series;
+    }
     for (group, keys) in keys {
-        let cells = c.spans.iter().map(|span| {
+        let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
             let rows: Vec<(i64, u32, i64)> = keys.iter().flat_map(|k| r.grids[handle].rows(k, span.start, span.end)).collect();
             let mut cell = match c.def.per.as_ref().map(|p| p.take) {
                 Some(Take::Mean) => mean_cell(&c.def, &means(rows, classes)),

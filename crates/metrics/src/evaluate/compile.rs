@@ -4,6 +4,7 @@ mod lacking;
 
 use super::goals::{self, Goal};
 use super::inputs::{self, Input};
+use super::{Series, definition};
 use crate::plan::{Frame, Plan, Request, What, steps};
 use crate::span::Span;
 use crate::{MetricError, Result};
@@ -11,6 +12,7 @@ use northing_model::expr::Type;
 use northing_model::metric::{Agg, Attribute, Classes, Days, GoalShare, Measure, Outcome, Population, State, Unit};
 use northing_model::money::{MICRO, TICKS};
 use northing_model::{Expr, MetricDef, MetricKind};
+use std::sync::{Arc, Mutex};
 
 pub(crate) use lacking::{LeftOut, raw};
 
@@ -103,9 +105,48 @@ pub(crate) struct Compiled {
     pub rateless: Side,
     /// There is not one row to take costs from.
     pub no_rows: bool,
+    /// Its cells, once they are worked out: whoever needs them next takes the same.
+    pub finished: Mutex<Option<Arc<Series>>>,
 }
 
-pub(crate) fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans: &[Span]) -> Result<Compiled> {
+/// What makes two metrics of one question the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Same {
+    metric: String,
+    variant: Option<String>,
+    filter: Option<Expr>,
+    by: Vec<String>,
+    spans: Vec<Span>,
+}
+
+/// Metrics made of metrics made of metrics: as deep as that and no deeper.
+const DEEPEST: usize = 40;
+
+/// A metric over some spans, compiled once for a question however many others are made of it.
+pub(crate) fn metric(plan: &mut Plan, frame: &Frame<'_>, metric: &str, variant: Option<&str>, spans: &[Span]) -> Result<Arc<Compiled>> {
+    let variant = variant.filter(|v| !v.is_empty()).map(str::to_string);
+    let same = Same { metric: metric.into(), variant, filter: frame.filter.clone(), by: frame.by.clone(), spans: spans.to_vec() };
+    match plan.metrics.get(&same) {
+        Some(Some(known)) => return known.clone(),
+        Some(None) => return Err(MetricError::Question(format!("{metric} depends on itself"))),
+        None => {}
+    }
+    if !frame.budget.cells(1, spans.len()) {
+        frame.budget.check()?;
+    }
+    if plan.depth >= DEEPEST {
+        return Err(MetricError::Question(format!("{metric} is made of metrics that are made of others, more than {DEEPEST} deep")));
+    }
+    let def = definition(frame.snapshot, metric, same.variant.as_deref())?;
+    plan.metrics.insert(same.clone(), None);
+    plan.depth += 1;
+    let compiled = compile(plan, frame, &def, spans).map(Arc::new);
+    plan.depth -= 1;
+    plan.metrics.insert(same, Some(compiled.clone()));
+    compiled
+}
+
+fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans: &[Span]) -> Result<Compiled> {
     let trailing = def.trailing.as_ref().map(|d| days(frame, d)).transpose()?;
     let spans: Vec<Span> = match trailing {
         Some(n) => spans.iter().map(|s| s.trailing(n)).collect(),
@@ -149,7 +190,7 @@ pub(crate) fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans
             !frame.snapshot.tables[table].chunks.iter().any(|c| c.flags.iter().any(|f| f & northing_facts::table::COUNTED != 0))
         }
     };
-    Ok(Compiled { def: def.clone(), spans, shape, excluded, rateless, no_rows })
+    Ok(Compiled { def: def.clone(), spans, shape, excluded, rateless, no_rows, finished: Mutex::default() })
 }
 
 /// The local midnight of the day on which the first of these rows happened.

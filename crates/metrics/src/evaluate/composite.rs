@@ -34,6 +34,9 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, table: usi
     for (i, span) in spans.iter().enumerate() {
         let population = population(r, state, span, &breakdown);
         let mut groups: BTreeMap<Vec<u32>, (Vec<f64>, u64)> = BTreeMap::new();
+        if !r.goes_on() {
+            break;
+        }
         let rows: Vec<u32> = population.iter().collect();
         let scores: Vec<Option<f64>> = rows.par_iter().map(|row| score(&gathered, *row, span.end)).collect();
         for (row, score) in rows.into_iter().zip(scores) {
@@ -44,7 +47,10 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, table: usi
             }
         }
         for (key, (scores, unknown)) in groups {
-            let blank = || spans.iter().map(|s| super::nothing(def, s)).collect();
+            if !r.goes_on() {
+                break;
+            }
+            let blank = || r.blank(def, spans);
             series.entry(breakdown.group(r.frame.snapshot, &key)).or_insert_with(blank)[i] = cell(&scores, unknown);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::cells::nothing;
 use super::compile::Compiled;
-use super::{Group, Series, Shape, compile, definition, finish};
+use super::{Group, Series, Shape, definition, finish, metric};
 use crate::answer::Cell;
 use crate::plan::{Frame, Plan};
 use crate::scan::Grid;
@@ -26,7 +26,7 @@ pub(crate) struct Goal {
     span: usize,
     group: Group,
     filter: Option<Expr>,
-    actual: Compiled,
+    actual: Arc<Compiled>,
     target: f64,
     baseline: f64,
     weight: f64,
@@ -60,7 +60,8 @@ pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, s
         if !super::allowed(snapshot, &crate::question::Wanted { metric: name.to_string(), variant: table.text(variant, row).map(|v| v.to_string()) }) {
             continue;
         }
-        let Ok(own) = definition(snapshot, &name, table.text(variant, row).as_deref()) else { continue };
+        let reading = table.text(variant, row);
+        let Ok(own) = definition(snapshot, &name, reading.as_deref()) else { continue };
         let (from, to) = (table.get(starts, row), table.get(ends, row));
         let (Some(span), false) = (spans.iter().position(|s| ends_in(s, table.get(due, row), snapshot)), own.kind == MetricKind::Goal || from == NULL || to < from) else { continue };
         let mut conditions = Vec::new();
@@ -72,9 +73,13 @@ pub(crate) fn compile_all(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, s
             }
         }
         let filter = if conditions.is_empty() { None } else { Some(Expr::parse(&conditions.join(" and ")).map_err(MetricError::Question)?) };
-        let inner = Frame { snapshot, filter: filter.clone(), by: Vec::new(), now: frame.now, cache: frame.cache };
+        let inner = frame.with(filter.clone(), Vec::new());
         let days = Period { start: from as i32, end: to as i32 + 1 };
-        let Ok(actual) = compile(plan, &inner, &own, &[Span::of(days, &snapshot.settings, frame.now)]) else { continue };
+        let actual = match metric(plan, &inner, &name, reading.as_deref(), &[Span::of(days, &snapshot.settings, frame.now)]) {
+            Ok(actual) => actual,
+            Err(spent @ MetricError::Spent(_)) => return Err(spent),
+            Err(_) => continue,
+        };
         let number = |column: usize, or: f64| match table.get(column, row) {
             NULL => or,
             n => n as f64,
@@ -115,8 +120,9 @@ fn ends_in(span: &Span, due: i64, snapshot: &northing_facts::Snapshot) -> bool {
 pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>, goals: &[Goal], share: GoalShare) -> Result<Series> {
     let mut actuals = Vec::new();
     for goal in goals {
-        let inner = Frame { snapshot: frame.snapshot, filter: goal.filter.clone(), by: Vec::new(), now: frame.now, cache: frame.cache };
-        let cell = finish(&goal.actual, plan, grids, &inner)?.into_values().next().and_then(|mut cells| cells.pop());
+        frame.budget.check()?;
+        let inner = frame.with(goal.filter.clone(), Vec::new());
+        let cell = finish(&goal.actual, plan, grids, &inner)?.values().next().and_then(|cells| cells.last().cloned());
         actuals.push(cell.unwrap_or_default());
     }
     let mut series = Series::new();
@@ -125,6 +131,8 @@ pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: 
         places.entry((&goal.group, goal.span)).or_default().push(i);
     }
     for ((group, span), members) in places {
+        frame.budget.cells(1, c.spans.len());
+        frame.budget.check()?;
         let cells = series.entry(group.clone()).or_insert_with(|| c.spans.iter().map(|s| nothing(&c.def, s)).collect());
         cells[span] = match share {
             GoalShare::Attainment | GoalShare::Pace => attainment(goals, &actuals, &members),

@@ -1,7 +1,7 @@
 //! Inputs of derived metrics: other metrics over the same, an earlier or a trailing period, settings, and facts of
 //! the period itself.
 
-use super::{Compiled, Group, Series, compile, definition, finish, nothing};
+use super::{Compiled, Group, Series, finish, metric as compiled, nothing};
 use crate::answer::Cell;
 use crate::plan::{Frame, Plan};
 use crate::scan::Grid;
@@ -20,13 +20,13 @@ pub(crate) enum Input {
     /// One number for each span.
     Known(Vec<Option<f64>>),
     /// A cell for each span of the metric.
-    Metric(Box<Compiled>, Option<Part>),
+    Metric(Arc<Compiled>, Option<Part>),
     /// The same of everything, or of what belongs to no value of the dimension.
-    Other(Box<Compiled>, Option<Part>, Of),
+    Other(Arc<Compiled>, Option<Part>, Of),
     /// 1 for a group with a name, 0 for "(none)".
     Named,
     /// Several cells for each span, put together.
-    Several(Box<Compiled>, Vec<Range<usize>>, Together),
+    Several(Arc<Compiled>, Vec<Range<usize>>, Together),
 }
 
 /// How the cells of several spans become one.
@@ -52,7 +52,7 @@ fn one(plan: &mut Plan, frame: &Frame<'_>, input: &metric::Input, spans: &[Span]
     if let Some(what) = input.metric.strip_prefix("group:") {
         return if what == "named" { Ok(Input::Named) } else { Err(MetricError::Question(format!("a group has no '{what}'; use named"))) };
     }
-    let def = definition(frame.snapshot, &input.metric, input.variant.as_deref())?;
+    let mut of = |frame: &Frame<'_>, spans: &[Span]| compiled(plan, frame, &input.metric, input.variant.as_deref(), spans);
     if input.each.is_some() {
         let (mut all, mut ranges) = (Vec::new(), Vec::new());
         for span in spans {
@@ -61,7 +61,7 @@ fn one(plan: &mut Plan, frame: &Frame<'_>, input: &metric::Input, spans: &[Span]
             all.extend((span.days.start..last).map(|day| Span::of(Period { start: day, end: day + 1 }, settings, frame.now)));
             ranges.push(first..all.len());
         }
-        return Ok(Input::Several(Box::new(compile(plan, frame, &def, &all)?), ranges, Together::Sum));
+        return Ok(Input::Several(of(frame, &all)?, ranges, Together::Sum));
     }
     if let Some(months) = input.compound_months {
         let (mut all, mut ranges) = (Vec::new(), Vec::new());
@@ -75,7 +75,7 @@ fn one(plan: &mut Plan, frame: &Frame<'_>, input: &metric::Input, spans: &[Span]
             }
             ranges.push(first..all.len());
         }
-        return Ok(Input::Several(Box::new(compile(plan, frame, &def, &all)?), ranges, Together::Compound));
+        return Ok(Input::Several(of(frame, &all)?, ranges, Together::Compound));
     }
     let own: Vec<Option<Span>> = spans.iter().map(|s| moved(frame, input, s)).collect::<Result<_>>()?;
     if own.iter().any(Option::is_none) {
@@ -83,17 +83,17 @@ fn one(plan: &mut Plan, frame: &Frame<'_>, input: &metric::Input, spans: &[Span]
     }
     let own: Vec<Span> = own.into_iter().flatten().collect();
     Ok(match input.of {
-        None => Input::Metric(Box::new(compile(plan, frame, &def, &own)?), input.part),
-        Some(Of::All) => Input::Other(Box::new(compile(plan, &uncut(frame), &def, &own)?), input.part, Of::All),
+        None => Input::Metric(of(frame, &own)?, input.part),
+        Some(Of::All) => Input::Other(of(&uncut(frame), &own)?, input.part, Of::All),
         // Without a breakdown everything is one group, and nothing of it is left over.
         Some(Of::None) if frame.by.is_empty() => Input::Constant(Some(0.0)),
-        Some(Of::None) => Input::Other(Box::new(compile(plan, frame, &def, &own)?), input.part, Of::None),
+        Some(Of::None) => Input::Other(of(frame, &own)?, input.part, Of::None),
     })
 }
 
 /// The same question, not broken down.
 fn uncut<'a>(frame: &Frame<'a>) -> Frame<'a> {
-    Frame { snapshot: frame.snapshot, filter: frame.filter.clone(), by: Vec::new(), now: frame.now, cache: frame.cache }
+    frame.with(frame.filter.clone(), Vec::new())
 }
 
 /// Days, days until now, and the share of a period that lies ahead (none of one that is over).
@@ -146,7 +146,7 @@ fn moved(frame: &Frame<'_>, input: &metric::Input, span: &Span) -> Result<Option
 
 pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>, inputs: &[(String, Input)]) -> Result<Series> {
     let formula = Formula::parse(c.def.formula.as_deref().unwrap_or_default()).map_err(MetricError::Question)?;
-    let mut known: Vec<(&str, Option<Series>, &Input)> = Vec::new();
+    let mut known: Vec<(&str, Option<Arc<Series>>, &Input)> = Vec::new();
     for (name, input) in inputs {
         let series = match input {
             Input::Constant(_) | Input::Known(_) | Input::Named => None,
@@ -154,7 +154,7 @@ pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: 
             Input::Other(compiled, _, of) => {
                 let series = if *of == Of::All { finish(compiled, plan, grids, &uncut(frame))? } else { finish(compiled, plan, grids, frame)? };
                 // One group, under no name: every group looks there.
-                Some(series.into_iter().filter(|(group, _)| group.iter().all(is_none)).map(|(_, cells)| (Group::new(), cells)).collect())
+                Some(Arc::new(series.iter().filter(|(group, _)| group.iter().all(is_none)).map(|(_, cells)| (Group::new(), cells.clone())).collect()))
             }
             Input::Several(compiled, ranges, together) => {
                 let single = finish(compiled, plan, grids, frame)?;
@@ -162,7 +162,7 @@ pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: 
                     Together::Compound => compound(cells),
                     Together::Sum => sum(cells),
                 };
-                Some(single.into_iter().map(|(g, cells)| (g, ranges.iter().map(|r| join(&cells[r.clone()])).collect())).collect())
+                Some(Arc::new(single.iter().map(|(g, cells)| (g.clone(), ranges.iter().map(|r| join(&cells[r.clone()])).collect())).collect()))
             }
         };
         known.push((name, series, input));
@@ -170,7 +170,10 @@ pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: 
     let own = known.iter().filter(|k| !matches!(k.2, Input::Other(..)));
     let groups: BTreeSet<Group> = own.filter_map(|(_, s, _)| s.as_ref()).flat_map(|s| s.keys().cloned()).collect();
     let mut series = Series::new();
+    frame.budget.cells(groups.len(), c.spans.len());
+    frame.budget.check()?;
     for group in groups {
+        frame.budget.check()?;
         let cells = (0..c.spans.len()).map(|i| cell(c, &formula, &known, &group, i)).collect();
         series.insert(group, cells);
     }
@@ -181,7 +184,7 @@ fn is_none((name, id): &(String, Option<uuid::Uuid>)) -> bool {
     id.is_none() && name == "(none)"
 }
 
-fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Series>, &Input)], group: &Group, i: usize) -> Cell {
+fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Arc<Series>>, &Input)], group: &Group, i: usize) -> Cell {
     let mut cell = Cell { mature: true, n: u64::MAX, ..Cell::default() };
     let mut reasons: Vec<(&str, Option<String>)> = Vec::new();
     let nowhere = Group::new();

@@ -43,6 +43,8 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>) -> Result<Series> {
             Shape::Attributed { attribute, measure } => attribute::cells(&c.def, &spans, frame, attribute, measure)?,
             _ => clv::cells(&c.def, &spans, r, cut)?,
         };
+        // Cells of a question that was given up are not all there.
+        frame.budget.check()?;
         for (n, i) in missing.iter().enumerate() {
             let groups: Arc<Groups> = Arc::new(series.iter().map(|(group, cells)| (group.clone(), cells[n].clone())).collect());
             if let Some(cache) = frame.cache {

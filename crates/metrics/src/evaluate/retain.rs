@@ -30,6 +30,9 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, followed: &Followed) -> Resul
         return Ok(Series::from([(Group::new(), cells.collect())]));
     }
     for (i, span) in c.spans.iter().enumerate() {
+        if !r.goes_on() {
+            break;
+        }
         let (mut before, mut after) = (grid.state(span.start), grid.state(span.end));
         if let Some(joined) = followed.joined {
             before.join(&r.grids[joined].members(&Vec::new(), span.start, span.end));
@@ -56,7 +59,10 @@ pub(crate) fn cells(c: &Compiled, r: &Results<'_>, followed: &Followed) -> Resul
         before.iter().for_each(|row| counts.entry(breakdown.key(row)).or_default().1 += 1);
         chosen.iter().for_each(|row| counts.entry(breakdown.key(row)).or_default().0 += 1);
         for (key, (k, n)) in counts {
-            let blank = || c.spans.iter().map(|_| cell(0, 0)).collect();
+            if !r.goes_on() {
+                break;
+            }
+            let blank = || empty(c, r);
             series.entry(breakdown.group(r.frame.snapshot, &key)).or_insert_with(blank)[i] = cell(k, n);
         }
     }
@@ -98,12 +104,21 @@ fn by_deed(c: &Compiled, r: &Results<'_>, followed: &Followed) -> Result<Series>
         }
         let undone = undone(r, followed, span);
         for (group, who) in groups {
+            if !r.goes_on() {
+                break;
+            }
             let who = who.without(&undone);
-            let blank = || c.spans.iter().map(|_| cell(0, 0)).collect();
+            let blank = || empty(c, r);
             series.entry(group).or_insert_with(blank)[i] = cell(all.both(&who).count(), all.count());
         }
     }
     Ok(series)
+}
+
+/// The cells of a group before anybody of it is found.
+fn empty(c: &Compiled, r: &Results<'_>) -> Vec<Cell> {
+    r.room(1, c);
+    c.spans.iter().map(|_| cell(0, 0)).collect()
 }
 
 fn cell(k: u64, n: u64) -> Cell {

@@ -2,7 +2,7 @@
 //! (Kaplan, Meier 1958). Every stretch of the state is a life; one that goes on at the span's end is censored there.
 
 use super::Series;
-use super::cells::{Results, nothing};
+use super::cells::Results;
 use super::compile::Lives;
 use crate::Result;
 use crate::answer::Cell;
@@ -63,13 +63,16 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, lives: &Li
             }
         }
         for (key, own) in groups {
+            if !r.goes_on() {
+                break;
+            }
             let (n, ended) = (own.len(), own.iter().filter(|life| life.1).count());
             let (value, whole) = mean(own, cap);
             let mut cell = Cell { value: Some(value), numerator: Some(ended as f64), denominator: Some(n as f64), n: n as u64, mature: true, ..Cell::default() };
             if !whole {
                 cell.flags.push("short_history".into());
             }
-            let blank = || spans.iter().map(|s| nothing(def, s)).collect();
+            let blank = || r.blank(def, spans);
             series.entry(breakdown.group(r.frame.snapshot, &key)).or_insert_with(blank)[i] = cell;
         }
     }

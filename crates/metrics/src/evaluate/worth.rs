@@ -2,7 +2,7 @@
 //! Whoever came in between never counts. Net takes growth in, gross takes nobody for more than at first.
 
 use super::Series;
-use super::cells::{Results, nothing};
+use super::cells::Results;
 use super::unused::without_rate;
 use super::compile::Worth;
 use crate::Result;
@@ -63,12 +63,15 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, worth: &Wo
             *group = (group.0 + before, group.1 + after, group.2 + 1, group.3 + missing);
         }
         for (key, (before, after, n, missing)) in groups {
+            if !r.goes_on() {
+                break;
+            }
             let amount = |ticks: i128| Some(ticks as f64 / TICKS as f64);
             let mut cell = Cell { value: Some(after as f64 / before as f64), numerator: amount(after), denominator: amount(before), n, mature: true, ..Cell::default() };
             if missing > 0 {
                 without_rate(&mut cell, missing, true);
             }
-            let blank = || spans.iter().map(|s| nothing(def, s)).collect();
+            let blank = || r.blank(def, spans);
             series.entry(breakdown.group(r.frame.snapshot, &key)).or_insert_with(blank)[i] = cell;
         }
     }

@@ -25,6 +25,11 @@ impl Part {
     pub fn small(&self) -> bool {
         self.groups.values().map(Vec::len).sum::<usize>() <= 1 << 14
     }
+
+    /// About what it takes in memory.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.groups.values().map(|cells| 64 + cells.len() * size_of::<(i64, i128)>()).sum::<usize>()
+    }
 }
 
 /// First and last instant of a chunk, where its time column is its own.
@@ -186,7 +191,12 @@ pub(crate) fn scan(pass: &Pass<'_>, chunk: usize, work: &[Work], sums: &[usize],
             keys = keys.map(|keys| picked.iter().map(|i| keys[*i as usize]).collect());
         }
         let (runs, each) = layout.place(pass, keys.as_deref(), &mask, &times);
-        results.resize(layout.groups.len() * layout.segments * sums.len(), (0, 0));
+        let cells = layout.groups.len() * layout.segments * sums.len();
+        // Twice: as they are found, and by group.
+        if !pass.frame.budget.hold((cells - results.len()) * 2 * size_of::<(i64, i128)>()) {
+            return Part::default();
+        }
+        results.resize(cells, (0, 0));
         let name = |cell: u32| (layout.groups[cell as usize / layout.segments], layout.base + cell as usize % layout.segments);
         let mut masks: HashMap<&str, Vec<u8>> = HashMap::new();
         for item in sums.iter().chain(keeps).map(|w| &work[*w]) {

@@ -6,7 +6,7 @@ use super::chunk::Part;
 use super::work::{Found, Pieces, Places};
 use crate::stats::{Sorted, spread};
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
@@ -103,13 +103,15 @@ impl Grid {
     /// About what it holds in memory.
     pub fn bytes(&self) -> usize {
         let set = |b: &Bitmap| b.words.len() * 8;
-        match &self.data {
-            Data::Additive(g) => g.values().map(|v| v.len() * 24).sum(),
+        let held = match &self.data {
+            Data::Additive(g) => g.values().map(|v| 64 + v.len() * size_of::<(i64, i128)>()).sum(),
             Data::Values(g) => g.values().flat_map(|c| c.values()).map(|v| v.bytes()).sum(),
             Data::Distinct(g) => g.values().flat_map(|c| c.values()).map(set).sum(),
             Data::Rows(g) => g.values().flat_map(|c| c.values()).map(|v| v.len() * 24).sum(),
-            Data::States(s) => s.iter().map(set).sum(),
-        }
+            Data::States(s) => s.iter().map(set).sum::<usize>(),
+        };
+        // What is worked out of it later is of its groups and spans.
+        size_of::<Self>() + held + self.bounds.len() * (self.groups().len() + 1) * 64
     }
     fn at(&self, instant: i64) -> usize {
         self.bounds.partition_point(|b| *b < instant)
@@ -208,6 +210,12 @@ impl Grid {
         let Data::States(states) = &self.data else { return Bitmap::default() };
         states.get(self.at(instant)).cloned().unwrap_or_default()
     }
+}
+
+/// Bytes that adding up parts takes, and what comes of it.
+pub(crate) fn size(pass: &Pass<'_>, parts: &[Arc<Part>], requests: usize) -> usize {
+    let groups: HashSet<u64> = parts.iter().flat_map(|part| part.groups.keys().copied()).collect();
+    groups.len() * (pass.bounds.len() + 1) * requests * 2 * size_of::<(i64, i128)>()
 }
 
 /// Adds up the parts of a table. Each request sees its own segments only, so that the groups it knows do not

@@ -41,7 +41,7 @@ impl<'a> Pass<'a> {
         let dated = bounds.iter().position(|b| *b != i64::MIN).unwrap_or(bounds.len());
         if let (Some(first), Some(last)) = (bounds.get(dated), bounds.last()) {
             let slots = ((last - first) >> SLOT) as usize + 1;
-            if slots < 1 << 20 {
+            if slots < 1 << 20 && bounds.len() < usize::from(u16::MAX) {
                 let mut segment = dated;
                 for slot in 0..slots {
                     let at = first + ((slot as i64) << SLOT);

@@ -18,10 +18,14 @@ pub(crate) fn scan(pass: &Pass<'_>, request: &Request) -> Result<Grid> {
     let points = pass.bounds.len();
     let chunks: Vec<usize> = (0..pass.source().chunks.len()).collect();
     let share = chunks.len().div_ceil(rayon::current_num_threads()).max(1);
+    // One set for each instant and share of the table, and one more when they are joined.
+    if !pass.frame.budget.hold((chunks.len().div_ceil(share) + 1) * points * size.div_ceil(8)) {
+        pass.frame.budget.check()?;
+    }
     let read = |share: &[usize]| {
         let mut states: Vec<Bitmap> = (0..points).map(|_| Bitmap::new(size)).collect();
         for c in share {
-            if timeless(pass, *c) {
+            if timeless(pass, *c) || !pass.frame.budget.goes_on() {
                 continue;
             }
             let n = pass.source().chunks[*c].flags.len();

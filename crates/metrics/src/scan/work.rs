@@ -185,6 +185,10 @@ impl<'a> Rows<'a> {
 /// Adds the rows of a block to what was found.
 pub(crate) fn gather(pass: &Pass<'_>, work: &Work, rows: &Rows<'_>, known: &mut Vec<usize>, found: &mut Found) {
     let mask = rows.mask;
+    // As many values as there are rows, and what sorting them takes.
+    if !matches!(work.take, Take::Distinct(..)) && !pass.frame.budget.hold(mask.iter().map(|m| usize::from(*m)).sum::<usize>() * 24) {
+        return;
+    }
     match (&work.take, found) {
         (Take::Values(value), Found::Values(places)) => {
             let values = rows.numbers(pass, value);
@@ -196,7 +200,14 @@ pub(crate) fn gather(pass: &Pass<'_>, work: &Work, rows: &Rows<'_>, known: &mut 
         (Take::Distinct(path, size), Found::Members(places)) => {
             let codes = rows.codes(pass, path);
             rows.runs(&work.segments, |range, cell| {
-                let at = place(known, cell, || places.at((rows.name)(cell)));
+                // A set is as wide as its table.
+                let at = place(known, cell, || {
+                    pass.frame.budget.hold(size.div_ceil(8) * 2);
+                    places.at((rows.name)(cell))
+                });
+                if pass.frame.budget.spent().is_some() {
+                    return;
+                }
                 places.list[at].1.set_all(*size, &codes[range.clone()], &mask[range]);
             });
         }

@@ -286,7 +286,7 @@ pub struct Attribute {
 
 /// A number of days: fixed, or the name of a workspace setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "this should be a number of days, or the name of a setting in quotes")]
 pub enum Days {
     Fixed(i64),
     Setting(String),

@@ -53,6 +53,26 @@ impl Oracle<'_> {
                 let won = self.deals().iter().filter(|d| d.2 == "won" && d.3.is_some_and(|at| within(at) && sold(d.1, at))).count();
                 over(Some(won as f64), self.people_at_work(Some("sales"), start, end))
             }
+            "sales_activities_per_rep" => {
+                let sells = |user: Uuid, at: i64| {
+                    let mut told: Vec<_> = self.world.get("user", user)?.moments.iter().filter(|(_, m)| m.field == "role").map(|(seq, m)| (m.at.unwrap_or(i64::MIN), *seq, m.value.as_text().unwrap_or(""))).collect();
+                    told.sort_unstable();
+                    Some(told.iter().rev().find(|t| t.0 <= at).or(told.first())?.2 == "sales")
+                };
+                let done = self.world.all("interaction").filter(|(_, i)| {
+                    let sent = i.text("direction") == "out" && ["email", "chat", "sms"].contains(&i.text("kind"));
+                    let person = |u: &Uuid| self.world.get("user", *u).is_some_and(|u| !u.deleted && !u.flag("is_test") && !u.flag("is_service"));
+                    let by = i.reference("user").filter(person).zip(i.time("at"));
+                    self.counted("interaction", i) && i.text("author") == "human" && (sent || ["call", "meeting", "visit"].contains(&i.text("kind"))) && by.is_some_and(|(u, at)| within(at) && sells(u, at) == Some(true))
+                });
+                over(Some(done.count() as f64), self.people_at_work(Some("sales"), start, end))
+            }
+            "revenue_per_employee" => over(self.value("revenue", start, end), self.people_at_work(None, start, end)),
+            "labour_cost_ratio" => {
+                let labour: Vec<Option<i64>> = self.cost_shares().into_iter().filter(|p| within(p.0) && p.4).map(|p| p.1).collect();
+                let cost: Option<i128> = labour.iter().map(|c| c.map(i128::from)).sum();
+                over(cost.filter(|_| !labour.is_empty()).map(|c| c as f64 / 10_000.0), self.value("revenue", start, end))
+            }
             "enabled_users" => self.people_at_work(None, start, end),
             "target_attainment" => {
                 let (mut actual, mut target) = (Some(0.0), 0.0);

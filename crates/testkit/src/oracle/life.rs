@@ -252,6 +252,10 @@ impl Oracle<'_> {
                 said.value = said.value.map(|v| 100.0 * v);
                 said
             }
+            "severe_dissatisfaction_rate" => {
+                let all: Vec<_> = self.answers("csat", false).into_iter().filter(|a| within(a.0)).collect();
+                ratio(all.iter().filter(|a| a.4 <= 200_000).count(), all.len())
+            }
             "csat" => {
                 let all: Vec<_> = self.answers("csat", false).into_iter().filter(|a| within(a.0)).collect();
                 ratio(all.iter().filter(|a| a.5 == 1).count(), all.len())

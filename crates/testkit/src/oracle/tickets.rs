@@ -3,7 +3,7 @@
 use super::{DAY, Entry, Oracle, Said, said};
 use crate::life::STEP;
 use northing_model::value::{date_of, parse_date};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// What can be said of one ticket.
@@ -40,7 +40,7 @@ impl Oracle<'_> {
             let mut said: Vec<(i64, bool)> = self
                 .world
                 .all("message")
-                .filter(|(_, m)| !m.deleted && m.flag("is_public") && m.reference("ticket").is_some_and(|t| members.iter().any(|(id, _)| *id == t)))
+                .filter(|(_, m)| !m.deleted && m.flag("is_public") && !m.flag("is_draft") && m.reference("ticket").is_some_and(|t| members.iter().any(|(id, _)| *id == t)))
                 .filter(|(_, m)| m.text("author") != "automatic")
                 .filter_map(|(_, m)| Some((m.time("at")?, m.text("author") == "staff")))
                 .collect();
@@ -149,6 +149,31 @@ impl Oracle<'_> {
                     }
                 }
                 mean(turns)
+            }
+            "ticket_step_time" => {
+                let mut stays = Vec::new();
+                for t in &tickets {
+                    let mut given: Vec<(i64, u64, Option<Uuid>)> = t.e.moments.iter().filter(|(_, m)| m.field == "assignee").map(|(seq, m)| (m.at.unwrap_or(i64::MIN), *seq, m.value.as_ref_id())).collect();
+                    given.sort_unstable();
+                    let mut cuts: BTreeSet<i64> = t.states.iter().map(|s| s.0).collect();
+                    cuts.extend(given.iter().map(|g| g.0.max(t.opened)));
+                    let held = |at: i64| (t.states.iter().rev().find(|s| s.0 <= at).map(|s| s.1.clone()), given.iter().rev().find(|g| g.0 <= at).and_then(|g| g.2));
+                    let mut since = None;
+                    for at in cuts {
+                        let Some(began) = since else {
+                            since = Some(at);
+                            continue;
+                        };
+                        if held(began) == held(at) {
+                            continue;
+                        }
+                        if within(at) && held(began).0.is_some_and(|s| !solved(&s)) {
+                            stays.push(self.business(t, began, at));
+                        }
+                        since = Some(at);
+                    }
+                }
+                mean(stays)
             }
             "ticket_resolution_time" => mean(tickets.iter().filter(|t| !t.e.flag("auto_closed")).filter_map(|t| Self::solved_now(t).filter(|at| within(*at)).map(|at| self.business(t, t.opened, at))).filter(|s| *s >= 0).collect()),
             "first_contact_resolution_rate" => share(

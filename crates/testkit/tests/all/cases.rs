@@ -16,6 +16,18 @@ fn metric_cases() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The KPIs that the articles name on a second reading: each with a number worked out by hand, not only with a reason.
+#[test]
+fn n23_the_six_of_the_second_reading_are_worked_out() {
+    let text = files("metrics").into_iter().find(|f| f.0.ends_with("second_reading.toml")).unwrap().1;
+    let case: northing_testkit::cases::Case = toml::from_str(&text).unwrap();
+    let model = Model::builtin().unwrap();
+    for id in ["severe_dissatisfaction_rate", "sales_activities_per_rep", "ticket_step_time", "win_back_rate", "revenue_per_employee", "labour_cost_ratio"] {
+        assert!(model.metrics.get(id).is_some_and(|def| !def.sources.is_empty()), "{id} names no source");
+        assert!(case.expect.iter().any(|e| e.metric == id && e.variant.is_none() && e.value.is_some()), "no number for {id}");
+    }
+}
+
 #[test]
 fn filter_cases() {
     let wrong: Vec<String> = files("filters").iter().flat_map(|(path, text)| northing_testkit::cases::run(path, text)).collect();

@@ -76,7 +76,7 @@ fn elsewhere() -> Elsewhere {
 }
 
 fn server(at: &Elsewhere) -> Server {
-    let oidc = northing_server::Oidc { issuer: at.issuer.clone(), client: "northing".into(), secret: "s&cret".into(), name: "Company".into() };
+    let oidc = northing_server::Oidc { issuer: at.issuer.clone(), client: "northing".into(), secret: "s&cret".into(), name: "Company".into(), plain: true };
     let fill = |store: &northing_store::Store, env: &northing_crm::Env| {
         northing_crm::workspace::ensure(store, env, &Record::new()).unwrap();
         northing_crm::workspace::ensure_roles(store, env).unwrap();
@@ -203,7 +203,6 @@ fn what_the_provider_did_not_say_opens_nothing() {
     let way = begin(&server, &at);
     at.told.lock().unwrap().status = 400;
     assert_eq!(header(&come_back(&server, &way, &way.cookie), "location"), ["/sign-in#!oidc-failed"]);
-    assert_eq!(header(&come_back(&server, &way, &way.cookie), "location"), ["/sign-in#!oidc-again"], "a state is good once");
     let denied = server.send("GET", &format!("/api/oidc/back?error=access_denied&state={}", begin(&server, &at).state), &[], None);
     assert_eq!(denied.status, 303);
     // Without a provider there is no such way.
@@ -212,4 +211,45 @@ fn what_the_provider_did_not_say_opens_nothing() {
     for path in ["/api/oidc/begin", "/api/oidc/back?code=x&state=y"] {
         assert_eq!(plain.send("GET", path, &[], None).status, 403);
     }
+}
+
+/// However many begin and never come back, nothing is kept of them, and whoever comes back comes in.
+#[test]
+fn s5_beginning_costs_nobody_their_turn() {
+    let at = elsewhere();
+    let server = server(&at);
+    for n in 0..1_200 {
+        assert_eq!(server.send("GET", "/api/oidc/begin", &[], None).status, 303, "{n}");
+    }
+    assert_eq!(as_claimed(&server, &at, |_| {}).0, "/");
+    // What a browser brings back is what it was given: not another's, not changed, not made up, not signed for another use.
+    let way = begin(&server, &at);
+    let sealed = way.cookie.strip_prefix("oidc=").unwrap();
+    let mut changed = sealed.to_string();
+    changed.replace_range(70..71, if &sealed[70..71] == "a" { "b" } else { "a" });
+    let made_up = server.store.seal().seal("another use", format!("{{\"state\":\"{}\",\"nonce\":\"n\",\"verifier\":\"v\",\"until\":{}}}", way.state, NOW + 9).as_bytes()).unwrap();
+    let late = server.store.seal().seal("oidc", format!("{{\"state\":\"{}\",\"nonce\":\"n\",\"verifier\":\"v\",\"until\":{NOW}}}", way.state).as_bytes()).unwrap();
+    for cookie in [changed, made_up, late, way.state.clone(), String::new()] {
+        assert_eq!(header(&come_back(&server, &way, &format!("oidc={cookie}")), "location"), ["/sign-in#!oidc-again"], "{cookie}");
+    }
+    assert!(!sealed.contains(&way.nonce), "the cookie can be read");
+}
+
+/// Whoever signs in with an account elsewhere proves anew who they are by signing in there anew, not by being signed in.
+#[test]
+fn s7_a_proof_by_an_account_elsewhere() {
+    let at = elsewhere();
+    let server = server(&at);
+    let door = |sid: &str| server.send("POST", "/api/me/tokens", &[("Cookie", sid), SAME, KIND], Some(&json!({"name": "x", "days": 3})));
+    let (_, long_ago) = as_claimed(&server, &at, |c| c["auth_time"] = json!(NOW - 3_600));
+    let long_ago = long_ago.unwrap();
+    let refused = door(&long_ago);
+    assert!(refused.status == 403 && refused.body.contains("proof-needed"), "{}", refused.body);
+    let proof = server.send("POST", "/api/session/proof", &[("Cookie", &long_ago), SAME, KIND], Some(&json!({"password": "x"})));
+    assert!(proof.status == 422 && proof.body.contains("proof-elsewhere"), "{}", proof.body);
+    let again = server.send("GET", "/api/oidc/begin?again=true", &[], None);
+    let to = header(&again, "location").remove(0);
+    assert!(to.contains("prompt=login") && to.contains("max_age=0"), "{to}");
+    let (_, now) = as_claimed(&server, &at, |c| c["auth_time"] = json!(NOW - 20));
+    assert_eq!(door(&now.unwrap()).status, 200);
 }

@@ -41,11 +41,21 @@ pub fn start_with(fill: impl FnOnce(&Store, &Env)) -> Server {
 }
 
 pub fn start_where(fill: impl FnOnce(&Store, &Env), env: Env, set: impl FnOnce(&mut Config)) -> Server {
-    let folder = tempfile::tempdir().unwrap();
+    start_in(tempfile::tempdir().unwrap(), fill, env, set)
+}
+
+pub fn start_in(folder: tempfile::TempDir, fill: impl FnOnce(&Store, &Env), env: Env, set: impl FnOnce(&mut Config)) -> Server {
+    let server = start_at(folder, fill, env, set);
+    server.store.add_sign_in("letmein", "owner", 1_710_000_000, 60).unwrap();
+    server
+}
+
+/// The same on a folder that may hold a workspace; nobody can sign in yet.
+pub fn start_at(folder: tempfile::TempDir, fill: impl FnOnce(&Store, &Env), env: Env, set: impl FnOnce(&mut Config)) -> Server {
     let store = Store::open(folder.path()).unwrap();
     fill(&store, &env);
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut config = Config { listen: format!("127.0.0.1:{port}").parse().unwrap(), public_url: None, oidc: None };
+    let mut config = Config::new(format!("127.0.0.1:{port}").parse().unwrap());
     set(&mut config);
     let served = store.clone();
     std::thread::spawn(move || {
@@ -55,7 +65,6 @@ pub fn start_where(fill: impl FnOnce(&Store, &Env), env: Env, set: impl FnOnce(&
     // Two cores and some eighty tests: it may take a while until it is its turn.
     let there = (0..2_400).any(|_| TcpStream::connect(("127.0.0.1", port)).is_ok() || { std::thread::sleep(std::time::Duration::from_millis(25)); false });
     assert!(there, "the server does not begin");
-    store.add_sign_in("letmein", "owner", 1_710_000_000, 60).unwrap();
     Server { folder, store, port }
 }
 
@@ -141,7 +150,7 @@ fn the_api_from_sign_in_to_a_changed_number() {
     assert_eq!(document["openapi"], "3.1.0");
     for (path, methods) in document["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
-            let open = matches!(path.as_str(), "/livez" | "/readyz" | "/api/ways" | "/api/oidc/begin" | "/api/oidc/back") || (path == "/api/session" && method == "post");
+            let open = matches!(path.as_str(), "/livez" | "/readyz" | "/metrics" | "/api/ways" | "/api/oidc/begin" | "/api/oidc/back") || (path == "/api/session" && method == "post");
             let path = path.replace("{id}", "0190a000-0000-7000-8000-000000000000");
             let reply = server.send(&method.to_uppercase(), &path, &[same, kind], Some(&json!({})));
             assert_eq!(reply.status == 401, !open, "{method} {path}: {}", reply.status);
@@ -244,10 +253,10 @@ fn two_starts_share_no_secret_and_nothing_listens_in_the_open() {
     let store = Store::open(folder.path()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let env = Env::fixed(0, 1);
-    let open = Config { listen: "0.0.0.0:0".parse().unwrap(), public_url: None, oidc: None };
+    let open = Config::new("0.0.0.0:0".parse().unwrap());
     let refused = runtime.block_on(northing_server::serve(store.clone(), env.clone(), open)).unwrap_err();
     assert!(refused.to_string().contains("TLS"));
-    let plain = Config { listen: "127.0.0.1:0".parse().unwrap(), public_url: Some("http://crm.example.org".into()), oidc: None };
+    let plain = Config { public_url: Some("http://crm.example.org".into()), ..Config::new("127.0.0.1:0".parse().unwrap()) };
     assert!(runtime.block_on(northing_server::serve(store, env, plain)).unwrap_err().to_string().contains("https"));
 }
 

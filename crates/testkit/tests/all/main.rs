@@ -2,30 +2,47 @@
 #![allow(clippy::unwrap_used)]
 
 mod again;
+mod backups;
 mod bookings;
+mod budget;
 mod bulk;
 mod cases;
+mod connections;
+mod closed;
 mod crash;
+mod derived_anew;
+mod doors;
 mod elsewhere;
+mod ending;
 mod exports;
 mod files;
+mod full_disk;
+mod hidden;
 mod hostile;
+mod hostile_questions;
 mod http;
 mod imports;
 mod lists;
 mod lost_update;
 mod matrix;
+mod opening;
 mod oracle;
 mod outflow;
+mod pickers;
+mod packed;
 mod real_data;
 mod real_life;
+mod replies;
 mod rights;
 mod search;
 mod settings;
 mod sign_in;
 mod store;
+mod strangers;
+mod brought_values;
 mod tidy;
 mod unknown;
+mod usage;
 
 /// Where the real data sets lie beside the repository, if they do.
 pub fn shared(path: &str) -> Option<std::path::PathBuf> {

@@ -10,13 +10,13 @@ use serde_json::{Value as Js, json};
 
 const SAME: (&str, &str) = ("Sec-Fetch-Site", "same-origin");
 const KIND: (&str, &str) = ("Content-Type", "application/json");
-const GOOD: &str = "orange tiles on the quay";
+pub const GOOD: &str = "orange tiles on the quay";
 
 fn server() -> Server {
     server_where(Env::new(|| NOW, uuid::Uuid::now_v7), |_| {})
 }
 
-fn server_where(env: Env, set: impl FnOnce(&mut Config)) -> Server {
+pub fn server_where(env: Env, set: impl FnOnce(&mut Config)) -> Server {
     let fill = |store: &Store, env: &Env| {
         northing_crm::workspace::ensure(store, env, &Record::new()).unwrap();
         northing_crm::workspace::ensure_roles(store, env).unwrap();
@@ -35,10 +35,10 @@ fn server_where(env: Env, set: impl FnOnce(&mut Config)) -> Server {
 }
 
 impl Server {
-    fn as_them(&self, cookie: &str, method: &str, path: &str, body: &Js) -> crate::http::Reply {
+    pub fn as_them(&self, cookie: &str, method: &str, path: &str, body: &Js) -> crate::http::Reply {
         self.send(method, path, &[("Cookie", cookie), SAME, KIND], Some(body))
     }
-    fn with_password(&self, email: &str, password: &str) -> crate::http::Reply {
+    pub fn with_password(&self, email: &str, password: &str) -> crate::http::Reply {
         self.ask_in(&json!({"email": email, "password": password}))
     }
 }

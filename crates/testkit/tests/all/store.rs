@@ -106,19 +106,23 @@ fn bad_rows_are_set_aside_and_can_be_mended() {
     std::fs::write(&file, "\u{feff}id,name,mail,order,day,total\n1,Ann,ann@example.com,o1,01.02.2024,\"1.234,50\"\n2,Bob,not a mail,o2,02.02.2024,5\n3,Cid,,o3,31.02.2024,5\n4,,,o4,03.02.2024,5\n5,Eve,,o5,04.02.2024,12x\n6,\"=HYPERLINK(1)\",,o6,05.02.2024,\"7,25\"\n").unwrap();
     let mut rejects = Vec::new();
     let report = import(&store, &env, &plan, &file, &mut |_, r| rejects.push((r.row, r.column.clone(), r.reason.clone()))).unwrap();
-    assert_eq!((report.rows, report.rejected), (6, 4));
+    // What is needed sets its row aside; what may be empty is left out of it and listed.
+    assert_eq!((report.rows, report.rejected, report.left_out), (6, 1, 3));
     rejects.sort();
-    assert_eq!(rejects.iter().map(|r| (r.0, r.1.as_str())).collect::<Vec<_>>(), [(2, "mail"), (3, "day"), (4, "name"), (5, "total")]);
-    assert_eq!((store.count("customer").unwrap(), store.count("order").unwrap()), (2, 2), "a rejected row left something behind");
+    assert_eq!(rejects.iter().map(|r| (r.0, r.1.as_str())).collect::<Vec<_>>(), [(4, "name")]);
+    assert_eq!(report.left.iter().map(|r| (r.row, r.column.as_str())).collect::<Vec<_>>(), [(2, "mail"), (3, "day"), (5, "total")]);
+    assert_eq!((store.count("customer").unwrap(), store.count("order").unwrap()), (5, 5), "a rejected row left something behind");
     let mended = folder.path().join("mended.csv");
     std::fs::write(&mended, "id,name,mail,order,day,total,northing_row\n2,Bob,bob@example.com,o2,02.02.2024,5,2\n4,Dan,,o4,03.02.2024,5,4\n").unwrap();
     import(&store, &env, &plan, &mended, &mut |_, r| panic!("{r:?}")).unwrap();
     let seq = store.seq();
     import(&store, &env, &plan, &mended, &mut |_, r| panic!("{r:?}")).unwrap();
     assert_eq!(store.seq(), seq);
-    assert_eq!(store.count("order").unwrap(), 4);
+    assert_eq!(store.count("order").unwrap(), 6);
     let headings: Vec<String> = ["Record ID", "Deal Name", "Deal Stage", "Amount", "Deal owner"].map(String::from).to_vec();
-    let guessed = guess::guess(&store.model(), &northing_model::Labels::load().unwrap(), "hubspot-crm-exports-all-deals.csv", &headings).unwrap();
+    let (model, labels) = (store.model(), northing_model::Labels::load().unwrap());
+    let guessed = guess::guess(&model, &labels, guess::Looked { name: "hubspot-crm-exports-all-deals.csv", headings: &headings, sample: &[] }).mapping.unwrap();
+    let guessed = guessed.plan(model.object("deal").unwrap(), &labels, "deals.csv", ",", "deals.csv", &headings);
     assert_eq!(guessed.file[0].make[0].object, "deal");
     assert!(guessed.file[0].make[0].fields.contains_key("amount") && guessed.file[0].make[0].fields.contains_key("owner"));
     Plan::parse(&guessed.to_toml()).unwrap();
