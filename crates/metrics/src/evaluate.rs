@@ -32,13 +32,13 @@ use uuid::Uuid;
 
 pub(crate) use cells::{Results, class_of, name};
 pub(crate) use compile::{Compiled, Followed, Same, Shape, Side as TermSide, metric, raw};
-pub(crate) use unused::without_rate;
 pub(crate) use composite::each as scores;
 pub(crate) use finish::{finish, nothing};
 pub(crate) use kept::Groups;
 pub(crate) use parted::each as parts;
 pub(crate) use retain::none_left;
 pub(crate) use survive::each as lives;
+pub(crate) use unused::without_rate;
 pub(crate) use worth::each as worths;
 
 /// About what a bucket takes in an answer, with its names and the earlier one.

@@ -229,7 +229,7 @@ fn properties(seed: u64, snapshot: &Snapshot, period: Period, now: i64, cache: &
     }
     for metric in METRICS {
         let cell = one(snapshot, &[metric], period, now, cache).remove(0);
-        if cell.reason.as_deref() == Some("missing_rate") || (metric == "pipeline_value" && snapshot.fx.codes() > 1) {
+        if cell.excluded.contains_key("missing_rate") || (metric == "pipeline_value" && snapshot.fx.codes() > 1) {
             continue;
         }
         let question = Question::new(metric, period, now);
