@@ -13,6 +13,7 @@ mod stall;
 mod survey;
 mod ticket;
 mod user;
+mod way;
 
 use crate::Facts;
 use crate::touch::Touched;
@@ -92,6 +93,9 @@ impl Facts {
         for row in touched.expenses.iter().filter(|r| **r != NONE) {
             self.derive_expense(*row);
             self.progress.step();
+        }
+        for row in self.leads_behind(touched, &customers) {
+            self.derive_way(row);
         }
         let k = self.known;
         let mut consents = std::collections::BTreeSet::new();

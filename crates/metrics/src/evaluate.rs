@@ -8,7 +8,9 @@ mod goals;
 mod inputs;
 mod kept;
 mod retain;
+mod score;
 mod survive;
+mod unallocated;
 mod worth;
 
 use crate::answer::{Answer, Bucket, Cell, Change, Earlier, MetricAnswer};
@@ -25,11 +27,14 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-pub(crate) use cells::{Results, class_of, finish, name, nothing};
+pub(crate) use cells::{Results, finish, name, nothing};
 pub(crate) use compile::{Compiled, Followed, Shape, Side as TermSide, compile};
 pub(crate) use composite::each as scores;
+pub(crate) use goals::{Share, frame_of as goal_frame, shares};
+pub(crate) use inputs::{Input, joined, value as input_value};
 pub(crate) use kept::Groups;
 pub(crate) use retain::none_left;
+pub(crate) use score::class_of;
 pub(crate) use survive::each as lives;
 pub(crate) use worth::each as worths;
 

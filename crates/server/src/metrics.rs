@@ -6,7 +6,7 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
 use northing_facts::Snapshot;
-use northing_metrics::drill::{Drill, Side};
+use northing_metrics::drill::{Drill, Side, Wish};
 use northing_metrics::{Answer, Cohorts, Compare, Question, Wanted, explain};
 use northing_model::{Calendar, Expr, Grain, Period};
 use serde::Deserialize;
@@ -40,7 +40,7 @@ pub async fn model(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
                 .values()
                 .map(|f| {
                     json!({
-                        "name": f.name, "label": app.labels.field(&lang, &o.name, f), "type": f.kind, "to": f.to, "options": f.options, "required": f.required, "default": f.default, "suggest": f.suggest, "condition_on": f.condition_on,
+                        "name": f.name, "label": app.labels.field(&lang, &o.name, f), "type": f.kind, "to": f.to, "options": f.options, "required": f.required, "default": f.default.as_ref().filter(|_| !o.fill.as_ref().is_some_and(|fill| fill.fields.contains(&f.name))), "suggest": f.suggest, "condition_on": f.condition_on,
                         "derived": f.derived, "filterable": f.facts, "dimension": f.kind.is_dimension() && f.facts,
                     })
                 })
@@ -94,6 +94,8 @@ pub struct Asked {
     after: Option<u64>,
     // drill only
     side: Option<String>,
+    /// A part of what is made of other metrics: `cac`, `lifespan.churn.3`.
+    part: Option<String>,
     limit: Option<usize>,
     offset: Option<usize>,
 }
@@ -207,7 +209,7 @@ pub async fn drill(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
             other => Side::Excluded(other.strip_prefix("excluded:").ok_or_else(|| Problem::bad("side: numerator, denominator or excluded:REASON"))?.into()),
         };
         let (offset, limit) = (asked.offset.unwrap_or(0), asked.limit.unwrap_or(50).clamp(1, 1_000));
-        let mut found = northing_metrics::drill::drill(&snapshot, &question, &side, offset, limit)?;
+        let mut found = northing_metrics::drill::drill_into(&snapshot, &question, &Wish { side, part: asked.part.unwrap_or_default(), offset, limit })?;
         northing_crm::titles::fill(&app.store, found.rows.iter_mut().map(|r| (r.object.as_str(), r.id, &mut r.title)))?;
         app.showed(&caller, found.rows.iter().map(|r| r.object.as_str()));
         Ok(Json(found))

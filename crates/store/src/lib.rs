@@ -5,7 +5,9 @@
 //! business is for `crm`, what it means for a KPI is for `facts`. It must not know of either, nor of HTTP.
 
 mod change;
+mod checks;
 mod exclusive;
+mod fill;
 mod log;
 mod migrate;
 mod read;

@@ -1,11 +1,13 @@
 //! One test binary for what spans crates: linking is dear on two cores.
 #![allow(clippy::unwrap_used)]
 
+mod adding_up;
 mod again;
 mod bookings;
 mod bulk;
 mod cases;
 mod crash;
+mod day_one;
 mod elsewhere;
 mod exports;
 mod files;
@@ -17,14 +19,17 @@ mod lost_update;
 mod matrix;
 mod oracle;
 mod outflow;
+mod promises;
 mod real_data;
 mod real_life;
+mod refused;
 mod rights;
 mod search;
 mod settings;
 mod sign_in;
 mod store;
 mod tidy;
+mod told;
 
 /// Where the real data sets lie beside the repository, if they do.
 pub fn shared(path: &str) -> Option<std::path::PathBuf> {

@@ -38,7 +38,7 @@ fn value(field: &FieldDef, words: &str, refs: &BTreeMap<String, Uuid>) -> Value 
 /// A record of every object for a person, each pointing at the person's own others.
 pub fn life(model: &Model, store: &Store, person: &str, salt: &str, refs: &BTreeMap<String, Uuid>, hidden: &[(&str, &str)], hidden_salt: &str) {
     let mut refs = refs.clone();
-    let mut left: Vec<&northing_model::ObjectDef> = model.objects.iter().filter(|o| !o.derived && !COMMON.contains(&o.name.as_str()) && !["user", "fx_rate", "question_version", "score_rule", "saved_list", "canned_reply"].contains(&o.name.as_str())).collect();
+    let mut left: Vec<&northing_model::ObjectDef> = model.objects.iter().filter(|o| !o.derived && !COMMON.contains(&o.name.as_str()) && !["user", "fx_rate", "question_version", "score_rule", "saved_list", "canned_reply", "service_promise"].contains(&o.name.as_str())).collect();
     while !left.is_empty() {
         let ready = |o: &&northing_model::ObjectDef| !o.fields.values().any(|f| f.kind == FieldType::Ref && !f.derived && f.to.as_ref().is_some_and(|to| *to != o.name && left.iter().any(|l| l.name == *to)));
         let at = left.iter().position(|o| ready(o)).unwrap_or(0);
