@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { AxeBuilder } from '@axe-core/playwright';
 import { forms } from './forms.mjs';
+import { numbers } from './numbers.mjs';
 import { leads, offline, people } from './people.mjs';
 import { wait, work } from './work.mjs';
 
@@ -326,6 +327,7 @@ async function walk(lang, theme, width, height) {
   check(`${name}: an own metric opens under its name`, named);
   await cohorts(page, origin, name);
   await day(page, context, origin, name);
+  if (lang === 'en') await numbers(page, origin, name, check);
   await leads({ page, origin, name, check, look });
   await work({ page, origin, name, check, look });
   const apart = await browser.newContext({ viewport: { width, height }, hasTouch: width < 500 });

@@ -220,9 +220,11 @@ fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Series>, &Input)
             // One of several would have been enough: all that are missing are.
             blamed = cell.parts.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
         }
-        let declared = blamed.iter().find_map(|name| c.def.inputs.get(*name)?.reason.clone());
-        let own = || blamed.iter().filter_map(|name| reasons.iter().find(|(n, _)| n == name)?.1.clone()).find(|reason| reason != "no_data");
-        cell.reason = declared.or_else(own).or_else(|| Some("no_data".into()));
+        // What is missing says more than what is there and too small.
+        blamed.sort_by_key(|name| cell.parts[*name].is_some());
+        let declared = |name: &&String| c.def.inputs.get(*name).and_then(|input| input.reason.clone());
+        let own = |name: &&String| reasons.iter().find(|(n, _)| n == *name).and_then(|(_, reason)| reason.clone()).filter(|reason| reason != "no_data");
+        cell.reason = blamed.iter().find_map(|name| declared(name).or_else(|| own(name))).or_else(|| Some("no_data".into()));
     }
     if cell.value.is_some() {
         let gone = c.def.inputs.iter().filter(|(name, _)| cell.parts.get(*name).is_some_and(Option::is_none));

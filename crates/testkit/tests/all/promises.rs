@@ -53,6 +53,6 @@ fn n19_a_ticket_is_due_by_what_is_promised_for_its_priority() {
     let reply = server.send("POST", "/api/records/service_promises", &[("Cookie", &cookie), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")], Some(&json!({"name": "No time", "resolution_target_mins": 0})));
     assert!(reply.status == 422 && reply.body.contains("a promise takes at least a minute"), "{}", reply.body);
     // Those five promises that fall due by tomorrow are what is in time, or not.
-    let rate = ask(&server, &cookie, "GET", "/api/metrics?metrics=ticket_on_time_rate&from=2024-03-09&to=2024-03-30", None);
+    let rate = ask(&server, &cookie, "GET", "/api/ask?metrics=ticket_on_time_rate&from=2024-03-09&to=2024-03-30", None);
     assert!(rate["metrics"][0]["total"]["denominator"].is_number(), "{rate}");
 }

@@ -52,6 +52,22 @@ pub fn life(model: &Model, store: &Store, person: &str, salt: &str, refs: &BTree
                 fields.insert(field.name.clone(), value);
             }
         }
+        // What a record must meet: an end after the beginning, an answer on its scale, a metric that there is.
+        for (from, to) in [("starts_on", "ends_on"), ("service_from", "service_to")] {
+            if let (Some(at), true) = (fields.get(from).cloned(), fields.contains_key(to)) {
+                fields.insert(to.into(), at);
+            }
+        }
+        for field in object.stored_fields() {
+            match field.names {
+                Some(northing_model::field::Names::Metric) => drop(fields.insert(field.name.clone(), Value::Text("revenue".into()))),
+                Some(northing_model::field::Names::Variant) => drop(fields.insert(field.name.clone(), Value::Text("paid".into()))),
+                None => {}
+            }
+        }
+        if object.name == "survey_response" {
+            fields.insert("value".into(), Value::Int(1 + (id_of(&format!("{person}{salt}")).as_u128() % 4) as i64));
+        }
         fields.insert("created_at".into(), Value::Time(NOW - 40 * 86_400));
         store.commit(Commit { actor: "owner".into(), at: NOW - 100, changes: vec![Change::create(&object.name, id, fields)], key: None }).unwrap_or_else(|e| panic!("{}: {e}", object.name));
         refs.insert(object.name.clone(), id);
