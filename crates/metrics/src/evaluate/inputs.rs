@@ -199,7 +199,8 @@ fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Series>, &Input)
                 cell.mature &= part.is_none_or(|p| p.mature);
                 if let Some(part) = part {
                     cell.flags.extend(part.flags.iter().cloned());
-                    cell.unallocated = cell.unallocated.or(part.unallocated);
+                    // Of the costs of several inputs the larger sum is told.
+                    cell.unallocated = [cell.unallocated, part.unallocated].into_iter().flatten().reduce(|a, b| if b[0] > a[0] { b } else { a });
                     reasons.push((name, part.reason.clone()));
                 }
                 let rests = |p: &&Cell| p.n > 0 || !c.def.inputs.get(*name).is_some_and(|i| i.needs_records);

@@ -36,6 +36,10 @@ fn n11_costs_that_belong_to_no_source_are_told_of_beside_every_source() {
         let parts = asked(&snapshot, metric, None, Some("source"));
         assert!(parts.buckets.len() > 2 && parts.buckets.iter().all(|b| b.cell.flags.iter().any(|f| f == "unallocated_costs") && b.cell.unallocated.is_some_and(|[part, all]| part * 10.0 > all)), "{metric}: {:?}", parts.buckets);
     }
+    // A ratio that rests on several costs tells of the largest sum: what it took to win customers, not what serving them did.
+    let ratio = asked(&snapshot, "ltv_cac_ratio", None, Some("source"));
+    let own = asked(&snapshot, "customer_acquisition_cost", None, Some("source")).buckets[0].cell.unallocated.unwrap();
+    assert!(ratio.buckets.iter().all(|b| b.cell.unallocated.is_some_and(|u| u[0] >= own[0])), "{own:?}: {:?}", ratio.buckets[0].cell);
     // Where nearly all costs have their source nothing is told.
     let leads = asked(&snapshot, "cost_per_lead", None, Some("source"));
     let all = asked(&snapshot, "cost_per_lead", None, None).total.cell.numerator.unwrap();
