@@ -10,6 +10,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import { daily } from './daily.mjs';
 import { firstDay } from './firstday.mjs';
 import { forms } from './forms.mjs';
+import { numbers } from './numbers.mjs';
 import { leads, offline, people } from './people.mjs';
 import { tabs } from './tabs.mjs';
 import { wait, work } from './work.mjs';
@@ -343,6 +344,7 @@ async function walk(lang, theme, width, height) {
   check(`${name}: an own metric opens under its name`, named);
   await cohorts(page, origin, name);
   await day(page, context, origin, name);
+  if (lang === 'en') await numbers(page, origin, name, check);
   await leads({ page, origin, name, check, look });
   await work({ page, origin, name, check, look });
   // What takes long is done in each language once.

@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub const OWNER: &str = "owner";
 
 /// Objects beside the structural ones that only `settings` lets change.
-const SETTINGS: [&str; 4] = ["user", "team", "access_role", "definition"];
+const SETTINGS: [&str; 5] = ["user", "team", "access_role", "definition", "service_promise"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]

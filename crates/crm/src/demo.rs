@@ -27,6 +27,7 @@ pub fn fill(store: &Store, env: &Env, seed: u64) -> Result<u64> {
     workspace::ensure(store, env, &settings)?;
     workspace::ensure_pipeline(store, env)?;
     workspace::ensure_roles(store, env)?;
+    workspace::ensure_promises(store, env)?;
     let mut writer = Writer { store, env, pending: Vec::new(), written: 0 };
     let mut story = story::Story::new(store, env, seed)?;
     story.tell(&mut writer)?;

@@ -28,6 +28,21 @@ pub fn ensure_roles(store: &Store, env: &Env) -> Result<()> {
     Ok(())
 }
 
+/// How soon tickets are answered and solved, in minutes of open hours, to begin with, if nothing is promised yet.
+pub fn ensure_promises(store: &Store, env: &Env) -> Result<()> {
+    if store.count("service_promise")? > 0 {
+        return Ok(());
+    }
+    let text = |t: &str| Value::Text(t.into());
+    let promise = |(name, priority, reply, solve): (&str, &str, i64, i64)| {
+        let fields = [("name", text(name)), ("priority", text(priority)), ("first_reply_target_mins", Value::Int(reply)), ("resolution_target_mins", Value::Int(solve))];
+        Change::create("service_promise", env.id(), fields.into_iter().map(|(k, v)| (k.to_string(), v)).collect())
+    };
+    let changes = [("Urgent", "urgent", 60, 240), ("High", "high", 120, 480), ("Normal", "normal", 480, 1_440), ("Low", "low", 960, 2_400)].into_iter().map(promise).collect();
+    store.commit(Commit { actor: crate::access::OWNER.into(), at: env.now(), changes, key: None })?;
+    Ok(())
+}
+
 /// A pipeline that a business can begin with, if there is none.
 pub fn ensure_pipeline(store: &Store, env: &Env) -> Result<()> {
     if store.count("pipeline")? > 0 {

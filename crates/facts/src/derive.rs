@@ -13,6 +13,7 @@ mod stall;
 mod survey;
 mod ticket;
 mod user;
+mod way;
 mod win_back;
 
 use crate::Facts;
@@ -93,6 +94,9 @@ impl Facts {
         for row in touched.expenses.iter().filter(|r| **r != NONE) {
             self.derive_expense(*row);
             self.progress.step();
+        }
+        for row in self.leads_behind(touched, &customers) {
+            self.derive_way(row);
         }
         let k = self.known;
         let mut consents = std::collections::BTreeSet::new();

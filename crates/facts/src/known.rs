@@ -54,7 +54,7 @@ tables! {
     plan_share: PlanShareColumns { sales_plan, at, orders_planned }
     deal_stall: StallColumns { deal, since, until, stage, owner, amount, amount__raw, amount__cur }
     customer: CustomerColumns { first_purchase_at, last_purchase_at, second_secs, purchases, realised_value, realised_value__raw, lost_at }
-    lead: LeadColumns { score, points, customer, owner, schedule, response_business_secs, assigned_at, assign_secs, react_secs, created_at, is_convertible, converted_at, convert_secs, first_response_at, response_secs, response_target_mins, response_due_at, response_met, qualified_at, qualify_secs, status, is_qualified, undated_from, undated_to }
+    lead: LeadColumns { score, points, customer, owner, schedule, response_business_secs, assigned_at, assign_secs, react_secs, created_at, is_convertible, converted_at, convert_secs, first_response_at, response_secs, response_target_mins, response_due_at, response_met, qualified_at, qualify_secs, status, is_qualified, undated_from, undated_to, to_contact_secs, to_qualified_secs, to_deal_secs, to_win_secs, to_paid_secs }
     deal: DealColumns {
         customer, lead, stage, owner, created_at, amount, amount__raw, amount__cur, outcome, closed_at, closing_owner, staged_at, stalls_at, cycle_secs,
         created_cycle_secs, revenue_at, purchased_at, purchase_value, gap_secs, is_first, is_repeat, is_another_day, is_new, has_lines, expected_close,
@@ -69,7 +69,7 @@ tables! {
         purchase_value__raw, undated_from, undated_to, is_sale, created_at
     }
     order_line: LineColumns { order, product, quantity, unit_price, discount, amount, amount__raw, unit_cost, cost, cost__raw, fulfilled_at, is_upsell, is_cross_sell, step, step__raw }
-    payment: PaymentColumns { order }
+    payment: PaymentColumns { order, at, kind }
     refund: RefundColumns { order, at, amount, amount__raw, amount__cur, refunded_at, is_new, customer }
     contract: ContractColumns {
         customer, value_months, monthly, monthly__raw, monthly__cur, value, value__raw, value__cur, starts_at, term_end, ended_at, auto_renew, successor, outcome, decided_at, active_until

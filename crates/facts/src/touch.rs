@@ -112,6 +112,10 @@ impl Facts {
         }
         for order in touched.orders.clone() {
             if order != NONE {
+                // Its payments may be what the lead behind its deal came to.
+                let deal = self.links[k.order.table][k.order.deal].as_ref().map_or(NONE, |l| l.parent(order));
+                let lead = if deal == NONE { NONE } else { self.links[k.deal.table][k.deal.lead].as_ref().map_or(NONE, |l| l.parent(deal)) };
+                touched.leads.insert(self.root(k.lead.table, lead));
                 let customer = self.links[k.order.table][k.order.customer].as_ref().map_or(NONE, |l| l.parent(order));
                 touched.customers.insert(customer);
             }

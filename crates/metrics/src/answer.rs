@@ -33,6 +33,9 @@ pub struct Cell {
     /// What the reader should know: `revenue_basis`, `capped`, `annualised`, `period_rate`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<String>,
+    /// Of a breakdown more than a tenth of whose costs belongs to none of its values: those costs, and all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unallocated: Option<[f64; 2]>,
     /// Values of the parts of a derived metric.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, Option<f64>>,

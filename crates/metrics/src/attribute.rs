@@ -57,15 +57,20 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], frame: &Frame<'_>, attribut
         let seen: Vec<u32> = own.map_or_else(before, |code| vec![code]);
         let value = if rateless { 0 } else { value };
         let credits = split(value, seen.len(), attribute.model);
+        // A purchase that several touches led to is one.
+        let mut given: Vec<u32> = Vec::new();
         let mut give = |code: u32, credit: i64| {
-            let cells = sums.entry(if frame.by.is_empty() { NONE } else { code }).or_insert_with(|| {
+            let group = if frame.by.is_empty() { NONE } else { code };
+            let first = !given.contains(&group);
+            given.extend(first.then_some(group));
+            let cells = sums.entry(group).or_insert_with(|| {
                 frame.budget.cells(1, spans.len());
                 vec![(0, 0, 0); spans.len()]
             });
             for place in &places {
                 cells[*place].0 += i128::from(credit);
-                cells[*place].1 += 1;
-                cells[*place].2 += u64::from(rateless);
+                cells[*place].1 += u64::from(first);
+                cells[*place].2 += u64::from(rateless && first);
             }
         };
         // What no touch led to is a row of the breakdown, not part of what campaigns brought.

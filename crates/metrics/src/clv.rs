@@ -130,10 +130,10 @@ fn values(frame: &Frame<'_>, def: &MetricDef, bought: &[Bought], fit: &Fit, cut:
 }
 
 /// The values behind a span's number, by customer.
-pub(crate) fn each(r: &Results<'_>, def: &MetricDef, span: &Span) -> Result<Vec<(u32, f64)>> {
+pub(crate) fn each(r: &Results<'_>, def: &MetricDef, span: &Span, cut: i64) -> Result<Vec<(u32, f64)>> {
     let breakdown = Breakdown::of(r.frame, r.frame.table("customer")?)?;
     let bought = purchases(r.frame)?;
-    let Some(fit) = fitted(r.frame, def, &bought, span.end)? else { return Ok(Vec::new()) };
+    let Some(fit) = fitted(r.frame, def, &bought, cut)? else { return Ok(Vec::new()) };
     let all = values(r.frame, def, &bought, &fit, span.end);
     Ok(all.into_iter().filter(|(row, ..)| breakdown.keeps(*row)).map(|(row, value, _)| (row, value)).collect())
 }

@@ -10,7 +10,9 @@ mod inputs;
 mod kept;
 mod parted;
 mod retain;
+mod score;
 mod survive;
+mod unallocated;
 mod unused;
 mod worth;
 
@@ -30,13 +32,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
-pub(crate) use cells::{Results, class_of, name};
+pub(crate) use cells::{Results, name};
 pub(crate) use compile::{Compiled, Followed, Same, Shape, Side as TermSide, metric, raw};
 pub(crate) use composite::each as scores;
 pub(crate) use finish::{finish, nothing};
+pub(crate) use goals::{Share, frame_of as goal_frame, shares};
+pub(crate) use inputs::{Input, joined, value as input_value};
 pub(crate) use kept::Groups;
 pub(crate) use parted::each as parts;
 pub(crate) use retain::none_left;
+pub(crate) use score::class_of;
 pub(crate) use survive::each as lives;
 pub(crate) use unused::without_rate;
 pub(crate) use worth::each as worths;

@@ -6,6 +6,7 @@ pub struct Spread {
     pub median: Option<f64>,
     pub p90: Option<f64>,
     pub mean_variance: Option<f64>,
+    pub least: Option<i64>,
 }
 
 /// Values in order, with their exact sum and sum of squares.
@@ -73,7 +74,7 @@ impl Sorted {
 
 /// Order statistics of several lists as if they were one.
 pub(crate) fn spread(lists: &[&Sorted]) -> Spread {
-    Spread { median: quantile(lists, 0.5), p90: quantile(lists, 0.9), mean_variance: variance_of_mean(lists) }
+    Spread { median: quantile(lists, 0.5), p90: quantile(lists, 0.9), mean_variance: variance_of_mean(lists), least: lists.iter().filter(|l| l.len() > 0).map(|l| l.get(0)).min() }
 }
 
 /// Interpolated quantile (as SQL's percentile_cont); `None` for no values.

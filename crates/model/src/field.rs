@@ -91,6 +91,12 @@ pub struct FieldDef {
     /// What a form for a new record offers in a `ref`; unlike a default, nothing else sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suggest: Option<Suggest>,
+    /// What a record that leaves it out takes from one that it refers to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<FieldFrom>,
+    /// A text that is the name of something declared, and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Names>,
     /// A text that is a condition on what records of this object say themselves; it is checked when it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition_on: Option<String>,
@@ -108,6 +114,26 @@ pub enum Suggest {
     Me,
     /// The first in its object's declared order.
     First,
+}
+
+/// A value taken from another record: `product.price`. An amount of money becomes a plain number only where it is in
+/// the currency that the record is in: the first of these that is filled says so, else the workspace's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldFrom {
+    pub path: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub currency: Vec<String>,
+}
+
+/// What a text may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Names {
+    /// A metric that somebody can set a goal on.
+    Metric,
+    /// A variant of the metric that another field of the record names.
+    Variant,
 }
 
 /// Below the first edge, from edge to edge, from the last one on; edges in whole units (money: major ones).
@@ -207,6 +233,7 @@ impl FieldDef {
             Ok(Value::Text(text.to_string()))
         };
         match self.kind {
+            FieldType::Phone if !is_phone(text) => Err(format!("'{text}' is not a phone number")),
             FieldType::Text | FieldType::Label | FieldType::Phone => bounded(500),
             FieldType::LongText | FieldType::Json => bounded(200_000),
             FieldType::Url => {
@@ -278,6 +305,12 @@ impl FieldDef {
             }
         }
     }
+}
+
+/// A number that can be dialled: at least three digits of any script and not more letters (of an extension) than those.
+fn is_phone(text: &str) -> bool {
+    let digits = text.chars().filter(|c| c.is_numeric()).count();
+    digits >= 3 && text.chars().filter(|c| c.is_alphabetic()).count() <= digits
 }
 
 fn read_shares(json: &Json, options: &[String]) -> Result<Value, String> {

@@ -25,6 +25,8 @@ pub enum Operation {
     Coalesce,
     /// The argument where it is above zero.
     Positive,
+    /// The first argument where it is at least the second.
+    Enough,
     /// Division whose zero divisor gives infinity, for use inside `least`.
     Per,
 }
@@ -74,6 +76,7 @@ impl Formula {
             Operation::Least => v.into_iter().reduce(f64::min),
             Operation::Greatest => v.into_iter().reduce(f64::max),
             Operation::Positive => (v[0] > 0.0).then_some(v[0]),
+            Operation::Enough => (pair().0 >= pair().1).then_some(pair().0),
             Operation::Coalesce => None,
         }
     }
@@ -110,7 +113,8 @@ fn lower(sql: &Sql) -> Result<Formula, String> {
                 ("coalesce", n) if n > 0 => Operation::Coalesce,
                 ("per", 2) => Operation::Per,
                 ("positive", 1) => Operation::Positive,
-                (name, _) => return Err(format!("'{name}' is not a function of formulas (least, greatest, coalesce, per, positive)")),
+                ("enough", 2) => Operation::Enough,
+                (name, _) => return Err(format!("'{name}' is not a function of formulas (least, greatest, coalesce, per, positive, enough)")),
             };
             Ok(Formula::Apply(op, parts))
         }

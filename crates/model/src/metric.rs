@@ -50,6 +50,10 @@ pub struct MetricDef {
     pub spread: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trailing: Option<Days>,
+    /// Null with reason `insufficient_data` while the first row of the numerator is younger than so many days; survival:
+    /// while no life has been looked at for longer and some go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_days: Option<i64>,
     /// Null with reason `no_cost_recorded` while this table has no row at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub needs_rows: Option<String>,

@@ -34,6 +34,12 @@ pub struct ObjectDef {
     /// Something that a record takes for a span of time, so that no other may have it then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclusive: Option<Exclusive>,
+    /// Fields that a record which leaves them out takes from a rule that fits it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill: Option<Fill>,
+    /// What every record must meet, whoever writes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
     /// Records that no KPI counts (KPIS.md G4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exclude: Option<String>,
@@ -49,6 +55,9 @@ pub struct ObjectDef {
     /// For derived tables: the object whose history makes the rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
+    /// For derived tables: the rows are pieces of one record of `of`, so numbers of records count that record once.
+    #[serde(default)]
+    pub pieces: bool,
     /// Columns that a list shows first.
     #[serde(default)]
     pub list: Vec<String>,
@@ -57,6 +66,31 @@ pub struct ObjectDef {
     pub fields: BTreeMap<String, FieldDef>,
     #[serde(default)]
     pub derive: BTreeMap<String, FieldDef>,
+}
+
+/// Rules are records of `by`. One fits where its `matching` fields are empty or say the same as the record's, where its
+/// flag `active` is up, and where it was made no later than what the record's instant `since` says. Of those that fit the
+/// one that says most gives its `fields`; when the record comes to say something else there, so does the rule.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fill {
+    pub by: String,
+    pub matching: Vec<String>,
+    pub fields: Vec<String>,
+    pub active: String,
+    pub since: String,
+}
+
+/// A condition on a record. It is looked at when a field that it speaks of is written, and refuses what is known not to
+/// meet it: what is left out meets every condition.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// The field that is told of.
+    pub field: String,
+    pub holds: String,
+    /// What is wrong where it does not, as a sentence.
+    pub says: String,
 }
 
 /// One record at a time has what `of` refers to from `from` until `to`; those in one of the states `free` have nothing.
@@ -145,6 +179,8 @@ impl ObjectDef {
                     suggest: None,
                     condition_on: None,
                     door: false,
+                    from: None,
+                    names: None,
                 });
             }
         }
@@ -171,6 +207,7 @@ pub struct Model {
 pub struct Dashboard {
     pub tiles: Vec<String>,
     pub trend: String,
+    /// The whole first, then the steps that are counted of it (`metric` or `metric:variant`, cohort metrics).
     pub funnel: Vec<String>,
     pub breakdown: String,
     pub breakdown_by: String,
@@ -309,6 +346,22 @@ impl Model {
             if let Some(name) = object.whose.iter().find(|w| object.field(w).is_none_or(|f| f.kind != FieldType::Ref || !f.facts)) {
                 return Err(ModelError::new(place, format!("whose '{name}' is not one of its references"), "name a ref field that facts hold"));
             }
+            if let Some(fill) = &object.fill {
+                let rules = self.object(&fill.by).filter(|by| !by.derived && by.field(&fill.active).is_some_and(|f| f.kind == FieldType::Bool && !f.derived));
+                let both = |name: &String| rules.and_then(|by| by.field(name)).zip(object.field(name)).is_some_and(|(a, b)| a.kind == b.kind && !a.derived && !b.derived && a.options == b.options);
+                let fine = fill.matching.iter().all(|n| both(n) && object.field(n).is_some_and(|f| f.kind == FieldType::Choice)) && fill.fields.iter().all(both) && object.field(&fill.since).is_some_and(|f| f.kind == FieldType::Datetime && !f.derived);
+                if !fine || fill.matching.is_empty() {
+                    return Err(ModelError::new(place, "fill needs rules that share its fields, an instant of the object and a flag of the rules", "name by, matching (choices), fields, active and since"));
+                }
+            }
+            for check in &object.checks {
+                let condition = crate::Expr::parse(&check.holds).and_then(|e| e.check(self, &object.name));
+                match condition {
+                    Ok(crate::expr::Type::Bool) if object.fields.contains_key(&check.field) && !check.says.trim().is_empty() => {}
+                    Ok(_) => return Err(ModelError::new(format!("{place}.checks"), format!("'{}' is no condition, or not of one of its fields", check.holds), "write field, holds (a condition) and says (a sentence)")),
+                    Err(e) => return Err(ModelError::new(format!("{place}.checks"), e, "mend the condition")),
+                }
+            }
             if let Some(text) = &object.exclude {
                 crate::Expr::parse(text)
                     .and_then(|e| e.check(self, &object.name))
@@ -321,7 +374,8 @@ impl Model {
         metric::chains(self)?;
         for (name, board) in &self.dashboards {
             for id in board.tiles.iter().chain(&board.funnel).chain([&board.trend, &board.breakdown]) {
-                if !self.metrics.contains_key(id) {
+                let (metric, variant) = id.split_once(':').map_or((id.as_str(), None), |(m, v)| (m, Some(v)));
+                if self.metrics.get(metric).is_none_or(|def| variant.is_some_and(|v| !def.variants.contains_key(v))) {
                     return Err(ModelError::new(format!("dashboards/{name}.toml"), format!("there is no metric '{id}'"), "see `northing metrics`"));
                 }
             }
@@ -345,6 +399,18 @@ impl Model {
         }
         if field.suggest.is_some() && field.kind != FieldType::Ref || field.suggest == Some(Suggest::Me) && field.to.as_deref() != Some("user") {
             return Err(ModelError::new(place, "only a ref can suggest a record, and only a ref to users whoever makes the record", "remove 'suggest'"));
+        }
+        if let Some(from) = &field.from {
+            let path: Vec<String> = from.path.split('.').map(str::to_string).collect();
+            let told = crate::expr::path_type(self, &object.name, &path).map(|(_, kind)| kind);
+            let fits = path.len() > 1 && told.as_ref().is_ok_and(|kind| kind.physical() == field.kind.physical() || (kind.physical(), field.kind.physical()) == (crate::Physical::Money, crate::Physical::Decimal));
+            let known = from.currency.iter().all(|c| crate::expr::path_type(self, &object.name, &c.split('.').map(str::to_string).collect::<Vec<_>>()).is_ok());
+            if !fits || !known {
+                return Err(ModelError::new(place, "'from' needs a field of a record that this one refers to, of the same type", "write from = { path = \"product.price\", currency = [\"order.currency\"] }"));
+            }
+        }
+        if field.names.is_some() && !matches!(field.kind, FieldType::Text | FieldType::Label) {
+            return Err(ModelError::new(place, "only a text can name something", "remove 'names'"));
         }
         if field.condition_on.as_ref().is_some_and(|on| field.kind != FieldType::Text || self.object(on).is_none()) {
             return Err(ModelError::new(place, "only a text can be a condition, and only on an object that there is", format!("condition_on is one of {}", self.names())));

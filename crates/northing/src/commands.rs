@@ -421,6 +421,7 @@ impl Serve {
         northing_crm::workspace::ensure(&store, &env, &northing_model::Record::new())?;
         northing_crm::workspace::ensure_pipeline(&store, &env)?;
         northing_crm::workspace::ensure_roles(&store, &env)?;
+        northing_crm::workspace::ensure_promises(&store, &env)?;
         serve(store, env, &self.listen)
     }
 }

@@ -4,7 +4,7 @@ use crate::{Data, table};
 use clap::Args;
 use northing_crm::Env;
 use northing_facts::{Facts, Snapshot};
-use northing_metrics::drill::{Side, drill};
+use northing_metrics::drill::{Side, Wish, drill_into};
 use northing_metrics::{Answer, Bucket, Cache, Cohort, Cohorts, Compare, Question, Wanted};
 use northing_model::{Calendar, Expr, Grain, Labels, Period};
 use northing_store::Store;
@@ -67,6 +67,9 @@ pub struct Drill {
     /// Which records: numerator, denominator, or excluded:REASON
     #[arg(long, default_value = "numerator")]
     side: String,
+    /// Of which part of what is made of other metrics (cac, lifespan.churn.3)
+    #[arg(long, default_value = "")]
+    part: String,
     #[arg(long, default_value_t = 50)]
     limit: usize,
 }
@@ -264,14 +267,18 @@ impl Drill {
             "denominator" => Side::Denominator,
             other => Side::Excluded(other.strip_prefix("excluded:").ok_or("--side: numerator, denominator or excluded:REASON")?.to_string()),
         };
-        let mut found = drill(&snapshot, &question, &side, 0, self.limit)?;
+        let mut found = drill_into(&snapshot, &question, &Wish { side, part: self.part, offset: 0, limit: self.limit }, &northing_metrics::Budget::default())?;
         northing_crm::titles::fill(&open(&self.asked.data)?, found.rows.iter_mut().map(|r| (r.object.as_str(), r.id, &mut r.title)))?;
         if self.asked.json {
             say!("{}", serde_json::to_string(&found)?);
             return Ok(());
         }
-        if !found.inputs.is_empty() {
-            say!("{} is made of other metrics; drill into: {}", found.metric, found.inputs.join(", "));
+        if !found.parts.is_empty() {
+            say!("{} is made of other numbers{}", found.metric, found.formula.map(|f| format!(": {f}")).unwrap_or_default());
+            let headings: Vec<String> = ["part", "is", "value", "look into"].map(String::from).to_vec();
+            let is = |p: &northing_metrics::drill::DrillPart| [Some(p.metric.clone()), p.variant.clone(), p.side.clone()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+            let rows: Vec<Vec<String>> = found.parts.iter().map(|p| vec![p.name.clone(), is(p), p.value.map(plain).unwrap_or_default(), p.part.as_ref().map(|p| format!("--part {p}")).unwrap_or_default()]).collect();
+            table::print(&headings, &[false, false, true, false], &rows);
             return Ok(());
         }
         let headings: Vec<String> = ["record", "id", "at", "adds"].map(String::from).to_vec();

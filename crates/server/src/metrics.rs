@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::{Extension, Json};
 use northing_facts::Snapshot;
-use northing_metrics::drill::{Side, drill_within};
+use northing_metrics::drill::{Side, Wish, drill_into};
 use northing_metrics::{Compare, Question, Wanted, explain};
 use northing_model::{Calendar, Expr, Grain, Period};
 use serde::Deserialize;
@@ -42,7 +42,7 @@ pub async fn model(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
                 .values()
                 .map(|f| {
                     json!({
-                        "name": f.name, "label": app.labels.field(&lang, &o.name, f), "type": f.kind, "to": f.to, "options": f.options, "required": f.required, "default": f.default, "suggest": f.suggest, "condition_on": f.condition_on,
+                        "name": f.name, "label": app.labels.field(&lang, &o.name, f), "type": f.kind, "to": f.to, "options": f.options, "required": f.required, "default": f.default.as_ref().filter(|_| !o.fill.as_ref().is_some_and(|fill| fill.fields.contains(&f.name))), "suggest": f.suggest, "condition_on": f.condition_on,
                         "derived": f.derived, "filterable": f.facts, "dimension": f.kind.is_dimension() && f.facts,
                     })
                 })
@@ -96,6 +96,8 @@ pub struct Asked {
     after: Option<u64>,
     // drill only
     side: Option<String>,
+    /// A part of what is made of other metrics: `cac`, `lifespan.churn.3`.
+    part: Option<String>,
     limit: Option<usize>,
     offset: Option<usize>,
 }
@@ -226,10 +228,10 @@ pub async fn drill(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
         "denominator" => Side::Denominator,
         other => Side::Excluded(other.strip_prefix("excluded:").ok_or_else(|| Problem::bad("side: numerator, denominator or excluded:REASON"))?.into()),
     };
-    let (offset, limit) = (asked.offset.unwrap_or(0), asked.limit.unwrap_or(50).clamp(1, 1_000));
+    let wish = Wish { side, part: asked.part.clone().unwrap_or_default(), offset: asked.offset.unwrap_or(0), limit: asked.limit.unwrap_or(50).clamp(1, 1_000) };
     let (own, who) = (app.clone(), caller.clone());
     app.answer(&caller.actor, move |budget| {
-        let mut found = drill_within(&facts, &question, &side, offset, limit, budget)?;
+        let mut found = drill_into(&facts, &question, &wish, budget)?;
         northing_crm::titles::fill(&own.store, found.rows.iter_mut().map(|r| (r.object.as_str(), r.id, &mut r.title)))?;
         own.showed(&who, found.rows.iter().map(|r| r.object.as_str()));
         Ok(found)

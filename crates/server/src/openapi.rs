@@ -51,7 +51,7 @@ pub fn openapi(model: &Model) -> Js {
     let mut by_cohort = asked.clone();
     by_cohort.push(id_parameter());
     let mut drilling = asked;
-    drilling.extend([id_parameter(), parameter("side", &text, false), parameter("limit", &json!({"type": "integer"}), false), parameter("offset", &json!({"type": "integer"}), false)]);
+    drilling.extend([id_parameter(), parameter("side", &text, false), parameter("part", &text, false), parameter("limit", &json!({"type": "integer"}), false), parameter("offset", &json!({"type": "integer"}), false)]);
     let lang = [parameter("lang", &json!({"enum": northing_model::labels::LANGUAGES}), false)];
     let mut get = |path: &str, summary: &str, parameters: &[Js]| {
         paths.insert(path.into(), json!({"get": operation(summary, parameters, None)}));

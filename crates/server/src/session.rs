@@ -159,7 +159,7 @@ pub async fn current(State(app): State<Arc<App>>, Extension(caller): Extension<C
             "password": known.password.is_some(), "codes": known.totp_on, "provider": app.store.identity(&caller.actor)?.and(app.provider.as_ref()).map(|p| &p.config.name), "by_link": caller.by_link, "model": s.model.edition(),
             "workspace": {
                 "name": s.settings.name, "zone": s.settings.zone.name(), "currency": s.settings.currency.as_str(),
-                "calendar": s.settings.calendar.name(), "week_start": s.settings.week_start,
+                "calendar": s.settings.calendar.name(), "week_start": s.settings.week_start, "purchases": if s.settings.purchase_table() == "deal" { "deals" } else { "orders" },
                 "today": northing_model::value::date_text(s.settings.zone.day(app.env.now())),
             },
         })))

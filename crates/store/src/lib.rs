@@ -6,7 +6,9 @@
 
 mod backup;
 mod change;
+mod checks;
 mod exclusive;
+mod fill;
 mod log;
 mod migrate;
 pub mod private;

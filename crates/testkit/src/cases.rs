@@ -78,6 +78,9 @@ pub struct Expect {
     pub excluded: Option<BTreeMap<String, u64>>,
     pub mature: Option<bool>,
     pub flags: Option<Vec<String>>,
+    /// Costs that belong to no value of the breakdown, and all costs.
+    pub unallocated: Option<[f64; 2]>,
+    pub n: Option<u64>,
     pub drill: Option<Vec<String>>,
 }
 
@@ -254,6 +257,12 @@ fn judge(e: &Expect, p: &Prepared) -> Vec<String> {
     }
     if e.flags.as_ref().is_some_and(|f| *f != cell.flags) {
         wrong.push(format!("flags are {:?}, expected {:?}", cell.flags, e.flags));
+    }
+    if e.unallocated.is_some_and(|u| cell.unallocated != Some(u)) {
+        wrong.push(format!("unallocated costs are {:?}, expected {:?}", cell.unallocated, e.unallocated));
+    }
+    if e.n.is_some_and(|n| n != cell.n) {
+        wrong.push(format!("n is {}, expected {:?}", cell.n, e.n));
     }
     if e.mature.is_some_and(|m| m != cell.mature) {
         wrong.push(format!("mature is {}", cell.mature));

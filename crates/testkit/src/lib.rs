@@ -1,5 +1,6 @@
 //! For tests: the naive oracle, random histories, cases as data. Shares no code with the engine that it judges.
 
+pub mod adds_up;
 pub mod cases;
 mod crowd;
 pub mod history;

@@ -119,7 +119,9 @@ impl History {
             }
             45..=52 => {
                 let (question, invite, customer, at) = (self.reference("question_version", 100), self.reference("survey_invite", 50), self.reference("customer", 60), Value::Time(self.instant()));
-                let value = if self.chance.percent(90) { Value::Int(self.chance.between(0, 11)) } else { Value::Null };
+                // On the scale of its question, in the order in which they were made.
+                let scale = self.ids.get("question_version").and_then(|all| all.iter().position(|q| Value::Ref(*q) == question)).and_then(|at| [(0, 10), (1, 10), (1, 5), (1, 7), (1, 7)].get(at).copied()).unwrap_or((1, 5));
+                let value = if self.chance.percent(90) { Value::Int(self.chance.between(scale.0, scale.1)) } else { Value::Null };
                 new("survey_response", vec![("question", question), ("invite", invite), ("customer", customer), ("answered_at", at), ("value", value)])
             }
             55..=61 => {

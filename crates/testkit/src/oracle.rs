@@ -1,6 +1,7 @@
 //! The oracle: every KPI row by row from the records, slowly and plainly, after KPIS.md.
 
 mod derived;
+mod funnel;
 mod life;
 mod predicted;
 mod tickets;
@@ -392,13 +393,13 @@ impl<'a> Oracle<'a> {
         // Whoever it was with: a contact is a contact.
         Self::exists(e) && Self::own_fit("interaction", e) && e.text("author") == "human" && e.text("kind") != "note"
     }
-    /// (created, convertible, seconds to conversion) of every lead that counts.
-    fn leads(&self, purchases: &[Purchase]) -> Vec<(Option<i64>, bool, Option<i64>)> {
+    /// (created, convertible, seconds to conversion, which) of every lead that counts.
+    fn leads(&self, purchases: &[Purchase]) -> Vec<(Option<i64>, bool, Option<i64>, Uuid)> {
         let mut found = Vec::new();
         let mut by_customer: BTreeMap<Uuid, Vec<(Option<i64>, Uuid)>> = BTreeMap::new();
         for (id, e) in self.world.all("lead").filter(|(_, e)| self.counted("lead", e)) {
             match self.customer_of(e) {
-                None => found.push((self.lead_created(id), true, None)),
+                None => found.push((self.lead_created(id), true, None, id)),
                 Some(c) => by_customer.entry(c).or_default().push((self.lead_created(id), id)),
             }
         }
@@ -411,7 +412,7 @@ impl<'a> Oracle<'a> {
             let mut taken = false;
             for (created, id) in leads {
                 let Some(at) = created else {
-                    found.push((None, true, None));
+                    found.push((None, true, None, id));
                     continue;
                 };
                 let before = mine.iter().any(|p| p.at < at && p.lead != Some(id)) || (first_is_contract && first.is_some_and(|f| f < at));
@@ -420,7 +421,7 @@ impl<'a> Oracle<'a> {
                     None => first.is_some_and(|f| f >= at),
                 };
                 taken |= wins;
-                found.push((created, !before, if wins { first.map(|f| f - at) } else { None }));
+                found.push((created, !before, if wins { first.map(|f| f - at) } else { None }, id));
             }
         }
         found
@@ -591,10 +592,11 @@ impl<'a> Oracle<'a> {
                 let cycles: Vec<i64> = self.deals().iter().filter(|d| d.2 == "won").filter_map(|d| d.3.filter(|at| within(*at)).and_then(|at| self.cycle(d.0, d.1, at))).filter(|s| *s >= 0).collect();
                 said(cycles.iter().map(|c| i128::from(*c)).sum(), Some(cycles.len() as i128), 1.0)
             }
+            "lead_funnel" | "to_contact" | "to_qualified" | "to_deal" | "to_win" => return Some(self.funnel(metric, start, end, &purchases)),
             "new_leads" => count(self.leads(&purchases).iter().filter(|l| l.0.is_some_and(within)).count()),
             "lead_conversion_rate" => {
                 let usable: Vec<_> = self.leads(&purchases).into_iter().filter(|l| l.0.is_some_and(within) && l.1 && l.2.is_none_or(|s| s >= 0)).collect();
-                let done = |l: &(Option<i64>, bool, Option<i64>)| l.2.is_some_and(|s| s <= self.days["convert"] * DAY && l.0.unwrap_or(0) + s <= self.now);
+                let done = |l: &(Option<i64>, bool, Option<i64>, Uuid)| l.2.is_some_and(|s| s <= self.days["convert"] * DAY && l.0.unwrap_or(0) + s <= self.now);
                 ratio(usable.iter().filter(|l| done(l)).count(), usable.len())
             }
             "lead_response_time" => {
@@ -677,6 +679,8 @@ impl<'a> Oracle<'a> {
                 // A business younger than the window: its days count for the whole of it.
                 let began = purchases.iter().map(|p| p.at).min().map(|at| self.zone.midnight(self.zone.day(at)));
                 match began.filter(|b| *b > from && *b < end) {
+                    // Less than four weeks of business say nothing of a year.
+                    Some(began) if end - began < 28 * DAY => Said { value: None, ..said },
                     Some(began) => Said { value: said.value.map(|v| v * (365 * DAY) as f64 / (end - began) as f64), ..said },
                     None => said,
                 }

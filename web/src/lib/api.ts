@@ -5,7 +5,7 @@ export interface Problem { type?: string; title: string; detail: string; status:
 export interface Cell {
   value: number | null; numerator: number | null; denominator: number | null; n: number; excluded: Record<string, number>;
   complete: boolean; mature: boolean; mature_share?: number; reason: string | null; median?: number; p90?: number;
-  interval?: [number, number]; low_n: boolean; flags?: string[]; parts?: Record<string, number | null>;
+  interval?: [number, number]; low_n: boolean; flags?: string[]; unallocated?: [number, number]; parts?: Record<string, number | null>;
 }
 export interface Bucket extends Cell {
   start: string; end: string; by: Record<string, string>; by_id?: Record<string, string>;
@@ -13,7 +13,7 @@ export interface Bucket extends Cell {
   change?: { absolute: number; relative: number | null; certain: boolean | null };
   contribution?: { total: number; mix?: number; rate?: number };
 }
-export interface MetricAnswer { id: string; unit: Unit; good: Good; buckets: Bucket[]; total: Bucket }
+export interface MetricAnswer { id: string; variant?: string; unit: Unit; good: Good; buckets: Bucket[]; total: Bucket }
 export type Unit = 'money' | 'money_per_year' | 'count' | 'ratio' | 'duration' | 'per_year' | 'years' | 'times' | 'points' | 'money_per_day' | 'hours_per_week' | 'per_person';
 export type Good = 'up' | 'down' | 'neutral';
 export interface Answer { seq: number; as_of: string; zone: string; calendar: string; currency: string; metrics: MetricAnswer[] }
@@ -30,10 +30,11 @@ export interface Free { id: string; title: string; hours: boolean; open: [string
 export interface Dashboard { tiles: string[]; trend: string; funnel: string[]; breakdown: string; breakdown_by: string }
 export interface ModelInfo { objects: ObjectInfo[]; labels: Record<string, string>; dashboards: Record<string, Dashboard> }
 export interface May { create: boolean; change: boolean; delete: boolean; export: boolean; read_only: string[] }
-export interface Session { actor: string; name: string; user: string | null; email: string; settings: boolean; whole: boolean; password: boolean; codes: boolean; provider: string | null; by_link: boolean; model: string; may: Record<string, May>; workspace: { name: string; zone: string; currency: string; calendar: string; week_start: number; today: string } }
+export interface Session { actor: string; name: string; user: string | null; email: string; settings: boolean; whole: boolean; password: boolean; codes: boolean; provider: string | null; by_link: boolean; model: string; may: Record<string, May>; workspace: { name: string; zone: string; currency: string; calendar: string; week_start: number; purchases: 'orders' | 'deals'; today: string } }
 export interface Item { id: string; version: number; fields: Record<string, unknown>; titles: Record<string, string> }
 export interface Page { seq: number; total: number; items: Item[]; next: string | null }
-export interface Drill { total: number; sum: number; inputs: string[]; rows: { object: string; id: string; title: string; at: string | null; adds: number }[] }
+export interface DrillPart { name: string; part?: string; metric: string; variant?: string; side?: string; unit: Unit | ''; value: number | null; reason?: string; start?: string; end?: string }
+export interface Drill { total: number; sum: number; formula?: string; parts?: DrillPart[]; rows: { object: string; id: string; title: string; at: string | null; adds: number; part?: string }[] }
 export interface Entry { at: string; actor: string; who: string | null; op: string; version: number; changed: Record<string, { from: unknown; to: unknown }> }
 
 export interface Cohorts { unit: Unit; rows: { start: string; end: string; customers: number; cells: Cell[] }[] }

@@ -19,7 +19,8 @@ import css from './inbox.module.css';
 export interface InboxSearch { view?: string; t?: string }
 const OPEN = "status <> 'solved' and status <> 'closed' and merged_into is null and not is_spam";
 const SHOWN = 200;
-const WEIGHT: Record<string, number> = { urgent: 0, high: 1, normal: 2, low: 3 };
+/** Hours within which a ticket that nothing was promised about is looked at; it stands among the others by these. */
+const HOURS: Record<string, number> = { urgent: 1, high: 2, normal: 8, low: 16 };
 
 /** What must happen next, and by when: the first answer, then the solution. */
 export function dueOf(ticket: Item): { what: 'reply' | 'solve'; at: string } | undefined {
@@ -28,10 +29,13 @@ export function dueOf(ticket: Item): { what: 'reply' | 'solve'; at: string } | u
   return resolution_due_at ? { what: 'solve', at: String(resolution_due_at) } : undefined;
 }
 
-const urgent = (a: Item, b: Item) => {
-  const [x, y] = [dueOf(a)?.at ?? '9', dueOf(b)?.at ?? '9'];
-  return x !== y ? (x < y ? -1 : 1) : (WEIGHT[String(a.fields.priority)] ?? 2) - (WEIGHT[String(b.fields.priority)] ?? 2);
+const instant = (ticket: Item) => {
+  const due = dueOf(ticket)?.at;
+  return due ? Date.parse(due) : Date.parse(String(ticket.fields.received_at ?? ticket.fields.opened_at)) + (HOURS[String(ticket.fields.priority)] ?? HOURS.normal!) * 3_600_000;
 };
+
+/** What is due first stands first; an urgent ticket without a promise does not sink below every dated one. */
+export const byDue = (a: Item, b: Item) => instant(a) - instant(b);
 
 export function Inbox() {
   const intl = useIntl();
@@ -48,7 +52,7 @@ export function Inbox() {
     waiting: `${OPEN} and (status = 'pending' or status = 'on_hold')`, solved: "status = 'solved'",
   };
   const list = useQuery({ queryKey: ['live', 'inbox', view], queryFn: () => get<ListPage>('/api/records/tickets', { filter: filters[view], sort: view === 'solved' ? '-solved_at' : 'resolution_due_at', limit: SHOWN }) });
-  const items = view === 'solved' ? list.data?.items ?? [] : [...(list.data?.items ?? [])].sort(urgent);
+  const items = view === 'solved' ? list.data?.items ?? [] : [...(list.data?.items ?? [])].sort(byDue);
   const go = (next: InboxSearch) => void navigate({ to: '/inbox', search: next });
   const open = useQuery({ queryKey: ['live', 'record', 'tickets', search.t], queryFn: () => get<Item>(`/api/records/tickets/${search.t}`), enabled: !!search.t });
   const t = (id: string) => intl.formatMessage({ id });

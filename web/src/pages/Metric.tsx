@@ -2,10 +2,9 @@
 // out, and the records behind it.
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { useState } from 'react';
 import { useIntl } from 'react-intl';
-import { get, type Definition, type Drill, type MetricAnswer } from '../lib/api';
-import { askQuery, useCatalogue, useLabel, useModel } from '../lib/data';
+import type { Definition, MetricAnswer } from '../lib/api';
+import { askQuery, useCatalogue, useLabel } from '../lib/data';
 import { useFormat } from '../lib/format';
 import type { PeriodSearch } from '../lib/period';
 import { Chart, Legend } from '../ui/Chart';
@@ -14,7 +13,9 @@ import { PeriodPicker } from '../ui/PeriodPicker';
 import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
+import { Behind } from './Behind';
 import { Cohorts } from './Cohorts';
+import { Purchases, Unallocated } from './Notes';
 import { Bars, CompareSelect, usePeriod } from './Overview';
 import css from './metric.module.css';
 
@@ -63,7 +64,7 @@ export function Metric() {
             <Split definition={definition} asked={{ ...asked, compare }} by={search.by} onChange={(by) => change({ ...search, by })} />
           </div>
           {definition.dims.includes('segment') && <Cohorts key={id} definition={definition} asked={asked} grain={grain} />}
-          <Records definition={definition} metric={metric} asked={asked} first={search.side} />
+          <Behind key={`${id} ${search.variant ?? ''}`} definition={definition} metric={metric} asked={asked} first={search.side} />
         </>
       )}
     </Page>
@@ -110,6 +111,7 @@ function About({ definition, metric }: { definition: Definition; metric: MetricA
   return (
     <Panel title={intl.formatMessage({ id: 'metric.definition' })}>
       <p>{definition.explanation}</p>
+      {definition.measures.some((m) => m.from === 'purchase') && <Purchases />}
       <h3 className={css.h3}>{intl.formatMessage({ id: 'metric.formula' })}</h3>
       <div className={`${css.formula} num`}>
         {parts.length > 0 ? <span>{definition.formula}</span> : total.denominator !== null ? (
@@ -156,7 +158,7 @@ function Split({ definition, asked, by, onChange }: { definition: Definition; as
     <Panel title={intl.formatMessage({ id: 'by.title' }, { dimension: label(`field.${chosen}`) })} aside={
       <Select hideLabel label={intl.formatMessage({ id: 'by.label' })} value={chosen} onChange={(v) => onChange(v)} options={definition.dims.map((d) => ({ value: d, label: label(`field.${d}`) }))} />
     }>
-      {error ? <Failure error={error} /> : metric ? <><Bars metric={metric} by={chosen} most={15} /><Changed metric={metric} by={chosen} /></> : <Loading />}
+      {error ? <Failure error={error} /> : metric ? <><Unallocated buckets={metric.buckets} /><Bars metric={metric} by={chosen} most={15} /><Changed metric={metric} by={chosen} /></> : <Loading />}
     </Panel>
   );
 }
@@ -181,45 +183,5 @@ function Changed({ metric, by }: { metric: MetricAnswer; by: string }) {
         </tbody>
       </Table>
     </>
-  );
-}
-
-function Records({ definition, metric, asked, first = 'numerator' }: { definition: Definition; metric: MetricAnswer; asked: { from: string; to: string; metrics: string; variant?: string }; first?: string }) {
-  const intl = useIntl();
-  const label = useLabel();
-  const format = useFormat();
-  const model = useModel();
-  const [side, setSide] = useState(first);
-  const [limit, setLimit] = useState(20);
-  const query = { from: asked.from, to: asked.to, variant: asked.variant, side, limit };
-  const { data, error } = useQuery({ queryKey: ['live', 'drill', definition.id, query], queryFn: () => get<Drill>(`/api/metrics/${definition.id}/drill`, query) });
-  const sides = ['numerator', ...(metric.total.denominator !== null && definition.kind !== 'duration' ? ['denominator'] : []), ...Object.keys(metric.total.excluded).map((r) => `excluded:${r}`)];
-  const name = (s: string) => (s.startsWith('excluded:') ? `${intl.formatMessage({ id: 'metric.leftout' })}: ${label(`reason.${s.slice(9)}`)}` : intl.formatMessage({ id: `metric.${s}` }));
-  const plural = (object: string) => model?.objects.find((o) => o.name === object)?.plural ?? object;
-  return (
-    <Panel title={intl.formatMessage({ id: 'metric.records' })} aside={
-      data && data.inputs.length === 0 && sides.length > 1 ? <div className={css.tabs}>{sides.map((s) => <button key={s} type="button" className={css.tab} aria-pressed={s === side} onClick={() => { setSide(s); setLimit(20); }}>{name(s)}</button>)}</div> : null
-    }>
-      {error ? <Failure error={error} /> : !data ? <Loading /> : data.inputs.length > 0 ? (
-        <div className={css.tabs}>{intl.formatMessage({ id: 'metric.inputs' })}: {data.inputs.map((i) => <Link key={i} className={ui.button} to="/metrics/$id" params={{ id: i }}>{label(`metric.${i}`)}</Link>)}</div>
-      ) : (
-        <>
-          <p className={ui.quiet}>{intl.formatMessage({ id: 'metric.sum' }, { count: format.number(data.total), sum: format.plain(data.sum) })}</p>
-          <Table label={intl.formatMessage({ id: 'metric.records' })}>
-            <thead><tr><th>{label('field.name')}</th><th>{label('field.at')}</th><th className={table.right}>{intl.formatMessage({ id: 'metric.adds' })}</th></tr></thead>
-            <tbody>
-              {data.rows.map((r, i) => (
-                <tr key={`${r.id}-${i}`}>
-                  <td><Link className={table.link} to="/records/$object/$id" params={{ object: plural(r.object), id: r.id }}>{r.title}</Link> <span className={ui.quiet}>{label(`object.${r.object}`)}</span></td>
-                  <td className="num">{r.at ? format.instant(r.at) : ''}</td>
-                  <td className={`${table.right} num`}>{format.plain(r.adds)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </Table>
-          {data.rows.length < data.total && <button type="button" className={ui.button} onClick={() => setLimit((n) => Math.min(1000, n * 4))}>{intl.formatMessage({ id: 'records.more' })}</button>}
-        </>
-      )}
-    </Panel>
   );
 }

@@ -111,21 +111,29 @@ function Funnel({ ids, base }: { ids: string[]; base: Base }) {
   const label = useLabel();
   const format = useFormat();
   const { data } = useQuery(askQuery({ ...base, metrics: ids.join(',') }));
-  const steps = ids.map((id) => ({ id, value: data?.metrics.find((m) => m.id === id)?.total.value ?? 0 }));
-  const most = Math.max(1, ...steps.map((s) => s.value));
+  // The first is the whole, and all others are counted of it.
+  const steps = ids.map((step) => {
+    const [id = '', variant] = step.split(':');
+    const cell = data?.metrics.find((m) => m.id === id && (m.variant ?? undefined) === variant)?.total;
+    return { id, variant, cell, count: cell?.denominator == null ? cell?.value ?? 0 : cell.numerator ?? 0 };
+  });
+  const whole = steps[0]?.count ?? 0;
+  const last = steps.at(-1)?.cell;
+  const open = last?.mature_share === undefined ? 0 : Math.round(whole * (1 - last.mature_share));
   return (
     <Panel title={intl.formatMessage({ id: 'funnel.title' })}>
       <div className={css.funnel}>
         {steps.map((step, i) => {
-          const before = steps[i - 1]?.value;
+          const before = steps[i - 1]?.count;
           return (
-            <div key={step.id} className={ui.step}>
-              <div><span>{label(`metric.${step.id}`)}</span><span className="num">{format.number(step.value)}</span></div>
-              <Track share={step.value / most} />
-              {before ? <span className={ui.quiet}>{intl.formatMessage({ id: 'funnel.step' }, { share: format.percent(step.value / before, 0) })}</span> : null}
+            <div key={ids[i]} className={ui.step}>
+              <div><span>{step.variant ? intl.formatMessage({ id: `variant.${step.variant}` }) : label(`metric.${step.id}`)}</span><span className="num">{format.number(step.count)}{i > 0 && whole > 0 ? ` · ${format.percent(step.count / whole, 0)}` : ''}</span></div>
+              <Track share={whole ? step.count / whole : 0} />
+              {before ? <span className={ui.quiet}>{intl.formatMessage({ id: 'funnel.step' }, { share: format.percent(step.count / before, 0) })}</span> : null}
             </div>
           );
         })}
+        {open > 0 && <span className={ui.quiet}>{intl.formatMessage({ id: 'funnel.open' }, { count: open })}</span>}
       </div>
     </Panel>
   );

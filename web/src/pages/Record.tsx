@@ -20,6 +20,7 @@ import { Page } from '../ui/Shell';
 import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
 import { Conversation } from './Conversation';
+import { Purchases } from './Notes';
 import { Own } from './Own';
 import { now, Related } from './Related';
 
@@ -76,6 +77,7 @@ export function Record() {
       {!!problem && <Failure error={problem} retry={() => { setProblem(undefined); void record.refetch(); }} />}
       {object.name === 'customer' && <Own id={id} />}
       {object.name === 'ticket' && <Conversation ticket={item} />}
+      {object.name === 'deal' && item.fields.outcome === 'won' && <Purchases of="won" />}
       <Panel title={intl.formatMessage({ id: 'record.details' })}>
         <dl className={table.fields}>{shown.filter((f) => !f.derived).map(row)}</dl>
         {worked.length > 0 && <details className={table.more}><summary>{intl.formatMessage({ id: 'record.derived' })}</summary><dl className={table.fields}>{worked.map(row)}</dl></details>}

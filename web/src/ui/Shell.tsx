@@ -1,6 +1,6 @@
 // The frame of every page: side bar, or tabs on a phone; language, theme, live mark.
 import { Link, Outlet } from '@tanstack/react-router';
-import { ArrowLeftRight, Box, CalendarDays, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, FileText, Flag, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, MessageSquareText, Moon, Package, ShoppingCart, Sigma, Sun, Target, UserPlus, Users, type LucideIcon } from 'lucide-react';
+import { ArrowLeftRight, Box, CalendarDays, CircleUser, Clock, GitBranch, Settings2, ShieldCheck, SlidersHorizontal, UsersRound, ChartNoAxesColumn, Coins, FileText, Flag, LayoutGrid, LifeBuoy, ListChecks, LogOut, Megaphone, Menu, MessageSquareQuote, MessageSquareText, Moon, Package, ShoppingCart, Sigma, Sun, Target, Timer, UserPlus, Users, type LucideIcon } from 'lucide-react';
 import { createContext, useContext, useState, type ReactNode } from 'react';
 import { Button, Dialog, DialogTrigger, Popover } from 'react-aria-components';
 import { useIntl } from 'react-intl';
@@ -24,7 +24,7 @@ const RECORDS: [plural: string, object: string, icon: LucideIcon][] = [
 /** What whoever runs the workspace looks after. */
 const SETTINGS: typeof RECORDS = [
   ['users', 'user', ChartNoAxesColumn], ['teams', 'team', UsersRound], ['access_roles', 'access_role', ShieldCheck], ['score_rules', 'score_rule', Target], ['pipelines', 'pipeline', GitBranch], ['stages', 'stage', SlidersHorizontal],
-  ['canned_replies', 'canned_reply', MessageSquareText], ['schedules', 'schedule', Clock], ['fx_rates', 'fx_rate', ArrowLeftRight], ['question_versions', 'question_version', MessageSquareQuote], ['workspaces', 'workspace', Settings2],
+  ['canned_replies', 'canned_reply', MessageSquareText], ['service_promises', 'service_promise', Timer], ['schedules', 'schedule', Clock], ['fx_rates', 'fx_rate', ArrowLeftRight], ['question_versions', 'question_version', MessageSquareQuote], ['workspaces', 'workspace', Settings2],
 ];
 
 export function Logo({ size = 20 }: { size?: number }) {

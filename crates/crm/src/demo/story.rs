@@ -263,6 +263,11 @@ impl<'a> Story<'a> {
                 ("quantity", Value::Decimal(quantity * 1_000_000)), ("unit_price", Value::Decimal(price * 10_000)),
             ])))?;
         }
+        // Paid within three weeks, some at once.
+        let paid = at + (self.orders as i64 * 5 % 22) * DAY;
+        if !cancelled && paid < self.now {
+            w.push(Change::create("payment", self.env.id(), record(vec![("order", Value::Ref(id)), ("at", Value::Time(paid)), ("kind", text("payment")), ("amount", self.money(total)), ("created_at", Value::Time(paid))])))?;
+        }
         let back = at + self.chance.between(2, 30) * DAY;
         if !cancelled && back < self.now && self.chance.percent(3) {
             let amount = if self.chance.percent(40) { total } else { total * self.chance.between(10, 60) / 100 };

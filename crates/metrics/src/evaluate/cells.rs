@@ -1,19 +1,19 @@
 //! From scan results to cells: one function for each shape.
 
-use super::compile::{Compiled, Shape, Side};
+use super::compile::{Began, Compiled, Shape, Side};
 use super::finish::settle;
-use super::{Group, Series, goals, inputs, kept, retain, unused};
+use super::{Group, Series, goals, inputs, kept, retain, score, unallocated, unused};
 pub(crate) use super::finish::nothing;
 use crate::answer::Cell;
 use crate::plan::{Frame, Plan};
 use crate::scan::{Bitmap, Grid, Key, Spread};
 use crate::span::Span;
-use crate::stats::{mean_variance, wilson};
+use crate::stats::wilson;
 use crate::Result;
 use northing_facts::{NONE, Snapshot};
 use northing_facts::eval::Path;
-use northing_model::metric::{Agg, Classes, Take, Unit};
-use northing_model::money::{MICRO, TICKS};
+use northing_model::metric::{Agg, Unit};
+use northing_model::money::TICKS;
 use northing_model::{FieldType, MetricDef, MetricKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,12 +31,12 @@ pub(crate) struct Results<'a> {
 pub(crate) fn work_out(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>) -> Result<Series> {
     let results = Results { plan, grids, frame };
     let mut series = match &c.shape {
-        Shape::Sums { num, den, values, began } => sums(c, &results, num, den.as_ref(), *values, *began),
+        Shape::Sums { num, den, values, began } => sums(c, &results, num, den.as_ref(), *values, began.as_ref()),
         Shape::Conversion { num, den, window } => conversion(c, &results, num, den, *window),
         Shape::Stock { entered, left, live } => stock(c, &results, entered, left, *live),
-        Shape::Average { entered, left } => average(c, &results, entered, left),
+        Shape::Average { entered, left, began, ended } => average(c, &results, entered, left, [*began, *ended]),
         Shape::Retention(followed) => retain::cells(c, &results, followed)?,
-        Shape::Score { handle, classes, mixed } => score(c, &results, *handle, classes.as_ref(), *mixed),
+        Shape::Score { handle, classes, mixed } => score::cells(c, &results, *handle, classes.as_ref(), *mixed),
         Shape::Derived { inputs } => inputs::finish_all(c, plan, grids, frame, inputs)?,
         Shape::Goals { goals, share } => goals::finish_all(c, plan, grids, frame, goals, *share)?,
         Shape::Parted(_) | Shape::Worth(_) | Shape::Attributed { .. } | Shape::Composite { .. } | Shape::Model | Shape::Survival(_) => kept::cells(c, &results)?,
@@ -47,6 +47,9 @@ pub(crate) fn work_out(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &F
     }
     unused::left_out(c, &results, &mut series);
     unused::rateless(c, &results, &mut series);
+    if let (Shape::Sums { num, .. }, false) = (&c.shape, frame.by.is_empty()) {
+        unallocated::tell(c, &results, num, &mut series);
+    }
     for cells in series.values_mut() {
         for (cell, span) in cells.iter_mut().zip(&c.spans) {
             settle(&c.def, cell, span, c.no_rows);
@@ -104,6 +107,7 @@ impl Results<'_> {
                 (i128::from(n), n)
             }
         };
+        let rows = term.records.map_or(rows, |records| self.grids[records].distinct(key, span.start, span.end) as i64);
         (if term.minus { -amount } else { amount }, rows)
     }
 
@@ -155,7 +159,7 @@ fn scaled(sum: i128, scale: i64) -> f64 {
     sum as f64 / scale as f64
 }
 
-fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: Option<(usize, i64)>, began: Option<i64>) -> Series {
+fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: Option<(usize, i64)>, began: Option<&Began>) -> Series {
     let tops = r.totals(num);
     let bottoms = den.map(|d| r.totals(d)).unwrap_or_default();
     let mut spread: BTreeMap<Group, Vec<Key>> = BTreeMap::new();
@@ -182,7 +186,9 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
                         cell.reason = Some("no_data".into());
                     } else {
                         cell.value = Some(top as f64 * bottom_scale as f64 / (bottom as f64 * scale as f64));
-                        a_year_of(&mut cell, span, began);
+                        if let Some(began) = began {
+                            young(&mut cell, span, began);
+                        }
                     }
                     // Only a share of the same rows is a proportion.
                     let same = c.def.num.iter().all(|m| c.def.den.iter().any(|d| d.time == m.time && d.from == m.from));
@@ -223,15 +229,20 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
     series
 }
 
-/// A business younger than the window: what it did in its days, as for the whole of it.
-fn a_year_of(cell: &mut Cell, span: &Span, began: Option<i64>) {
-    if let Some(began) = began.filter(|b| *b > span.start && *b < span.end) {
-        cell.value = cell.value.map(|v| v * (span.end - span.start) as f64 / (span.end - began) as f64);
+/// A business younger than the window: what it did in its days, as for the whole of it; too few days say nothing.
+fn young(cell: &mut Cell, span: &Span, began: &Began) {
+    let Some(at) = began.at.filter(|at| *at > span.start && *at < span.end) else { return };
+    if span.end - at < began.least {
+        (cell.value, cell.reason) = (None, Some("insufficient_data".into()));
+        return;
+    }
+    if began.yearly {
+        cell.value = cell.value.map(|v| v * (span.end - span.start) as f64 / (span.end - at) as f64);
         cell.flags.push("short_history".into());
     }
 }
 
-fn proportion(cell: &mut Cell, k: f64, n: f64) {
+pub(crate) fn proportion(cell: &mut Cell, k: f64, n: f64) {
     cell.interval = wilson(k, n);
     let p = (k + 1.0) / (n + 2.0);
     cell.variance = Some(p * (1.0 - p) / n);
@@ -243,8 +254,10 @@ fn spread_of(cell: &mut Cell, spread: Spread, scale: i64) {
     cell.p90 = spread.p90.map(|v| v / scale);
     cell.variance = spread.mean_variance.map(|v| v / (scale * scale));
     if let (Some(mean), Some(variance)) = (cell.value, cell.variance) {
+        // What was never below nothing is not expected there.
         let half = 1.96 * variance.sqrt();
-        cell.interval = Some([mean - half, mean + half]);
+        let low = if spread.least.is_some_and(|l| l >= 0) { 0.0 } else { f64::NEG_INFINITY };
+        cell.interval = (half > 0.0).then(|| [(mean - half).max(low), mean + half]);
     }
 }
 
@@ -340,9 +353,21 @@ fn stock(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, live: bool)
     series
 }
 
+/// How many records were in a state at some time of a span: of those that came before its end, who had not left by
+/// its beginning.
+fn present(r: &Results<'_>, group: &Group, [began, ended]: [usize; 2], span: &Span) -> u64 {
+    let of = |handle: usize| -> Vec<(i64, u32, i64)> {
+        let grid = &r.grids[handle];
+        grid.groups().iter().filter(|key| r.group(handle, key) == *group).flat_map(|key| grid.rows(key, i64::MIN, span.end)).collect()
+    };
+    let gone: BTreeSet<(u32, i64)> = of(ended).into_iter().filter(|(until, ..)| *until <= span.start).map(|(_, who, since)| (who, since)).collect();
+    let there: BTreeSet<u32> = of(began).into_iter().filter(|(since, who, _)| !gone.contains(&(*who, *since))).map(|(_, who, _)| who).collect();
+    there.len() as u64
+}
+
 /// The mean of a stock: the area under it over the length of the period. The area up to t is t times the rows
 /// that came before it, less the sum of their instants, less the same of those that left.
-fn average(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side) -> Series {
+fn average(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, stretches: [usize; 2]) -> Series {
     let (ins, outs) = (r.totals(entered), r.totals(left));
     let mut series = Series::new();
     for group in r.afforded(all_groups(&[&ins, &outs]), c) {
@@ -357,6 +382,7 @@ fn average(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side) -> Series
             if span.end > span.start && (area == 0 || area >= DAY) {
                 let mean = area as f64 / (span.end - span.start) as f64;
                 (cell.value, cell.numerator) = (Some(mean), Some(mean));
+                cell.n = present(r, group, stretches, span);
             } else if span.end > span.start {
                 // Less than one for a day is too little to measure anything by.
                 cell.reason = Some("insufficient_data".into());
@@ -368,116 +394,4 @@ fn average(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side) -> Series
         series.insert(group.clone(), cells.collect());
     }
     series
-}
-
-fn score(c: &Compiled, r: &Results<'_>, handle: usize, classes: Option<&Classes>, mixed: Option<usize>) -> Series {
-    // Answers on several scales are compared by what the scales share; then all of the answer is.
-    let scales: BTreeSet<u32> = mixed
-        .into_iter()
-        .flat_map(|m| r.grids[m].groups().into_iter().map(move |k| (m, k)).collect::<Vec<_>>())
-        .flat_map(|(m, k)| c.spans.iter().flat_map(|s| r.grids[m].rows(&k, s.start, s.end)).map(|row| row.1).collect::<Vec<_>>())
-        .collect();
-    let pooled = scales.len() > 1;
-    let handle = if pooled { mixed.unwrap_or(handle) } else { handle };
-    let mut keys: BTreeMap<Group, Vec<Key>> = BTreeMap::new();
-    for key in r.grids[handle].groups() {
-        keys.entry(r.group(handle, &key)).or_default().push(key);
-    }
-    let mut series = Series::new();
-    if !r.room(keys.len(), c) {
-        return series;
-    }
-    for (group, keys) in keys {
-        let cells = c.spans.iter().take_while(|_| r.goes_on()).map(|span| {
-            let rows: Vec<(i64, u32, i64)> = keys.iter().flat_map(|k| r.grids[handle].rows(k, span.start, span.end)).collect();
-            let mut cell = match c.def.per.as_ref().map(|p| p.take) {
-                Some(Take::Mean) => mean_cell(&c.def, &means(rows, classes)),
-                take => score_cell(&c.def, classes, &together(rows, take)),
-            };
-            if pooled {
-                // Millionths of the way from worst to best, as 0 to 100.
-                let percent = MICRO as f64 / 100.0;
-                cell.value = cell.value.map(|v| v / percent);
-                cell.numerator = cell.numerator.map(|v| v / percent);
-                cell.variance = cell.variance.map(|v| v / (percent * percent));
-                cell.flags.push("mixed_scale".into());
-            }
-            cell
-        });
-        series.insert(group, cells.collect());
-    }
-    series
-}
-
-/// The values to score: the last row of each key (rows without one all count), or how many rows each key has.
-fn together(mut rows: Vec<(i64, u32, i64)>, take: Option<Take>) -> Vec<i64> {
-    rows.sort_unstable_by_key(|(at, who, _)| (*who, *at));
-    let own = rows.chunk_by(|a, b| a.1 != NONE && a.1 == b.1);
-    match take {
-        Some(Take::Latest) => own.filter_map(|rows| rows.last()).map(|row| row.2).collect(),
-        Some(Take::Count) => own.filter(|rows| rows[0].1 != NONE).map(|rows| rows.len() as i64).collect(),
-        _ => rows.iter().map(|row| row.2).collect(),
-    }
-}
-
-/// Each key's mean class; a row without a key stands for itself.
-fn means(mut rows: Vec<(i64, u32, i64)>, classes: Option<&Classes>) -> Vec<f64> {
-    rows.sort_unstable_by_key(|(at, who, _)| (*who, *at));
-    let own = rows.chunk_by(|a, b| a.1 != NONE && a.1 == b.1);
-    own.map(|rows| rows.iter().map(|row| class_of(classes, row.2) as f64).sum::<f64>() / rows.len() as f64).collect()
-}
-
-/// 1 in the upper class, -1 in the lower, 0 between; the value itself where there are no classes.
-pub(crate) fn class_of(classes: Option<&Classes>, value: i64) -> i64 {
-    let within = |range: [i64; 2]| (range[0]..=range[1]).contains(&value);
-    match classes {
-        None => value,
-        Some(k) => i64::from(within(k.top)) - i64::from(k.bottom.is_some_and(within)),
-    }
-}
-
-fn mean_cell(def: &MetricDef, values: &[f64]) -> Cell {
-    let n = values.len() as f64;
-    let sum: f64 = values.iter().sum();
-    let mut cell = Cell { n: values.len() as u64, numerator: Some(sum), denominator: Some(n), mature: true, ..Cell::default() };
-    if values.is_empty() {
-        cell.reason = Some("no_data".into());
-        return cell;
-    }
-    let (points, mean) = (if def.unit == Unit::Points { 100.0 } else { 1.0 }, sum / n);
-    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n / n;
-    let half = 1.96 * variance.sqrt() * points;
-    cell.value = Some(points * mean);
-    cell.interval = Some([points * mean - half, points * mean + half]);
-    cell.variance = Some(variance * points * points);
-    cell
-}
-
-fn score_cell(def: &MetricDef, classes: Option<&Classes>, values: &[i64]) -> Cell {
-    let n = values.len() as f64;
-    let mut cell = Cell { n: values.len() as u64, denominator: Some(n), mature: true, ..Cell::default() };
-    let within = |range: [i64; 2]| values.iter().filter(|v| (range[0]..=range[1]).contains(*v)).count() as f64;
-    let (top, bottom) = match classes {
-        None => (values.iter().map(|v| *v as f64).sum(), 0.0),
-        Some(k) => (within(k.top), k.bottom.map_or(0.0, within)),
-    };
-    cell.numerator = Some(top - bottom);
-    if values.is_empty() {
-        cell.reason = Some("no_data".into());
-        return cell;
-    }
-    let points = if def.unit == Unit::Points && classes.is_some() { 100.0 } else { 1.0 };
-    let mean = (top - bottom) / n;
-    cell.value = Some(points * mean);
-    match classes {
-        Some(k) if k.bottom.is_some() => {
-            let variance = ((top + bottom) / n - mean * mean) / n;
-            let half = 1.96 * variance.max(0.0).sqrt() * points;
-            cell.interval = Some([points * mean - half, points * mean + half]);
-            cell.variance = Some(variance.max(0.0) * points * points);
-        }
-        Some(_) => proportion(&mut cell, top, n),
-        None => cell.variance = mean_variance(values),
-    }
-    cell
 }

@@ -24,6 +24,8 @@ pub(crate) struct Term {
     pub minus: bool,
     /// What a sum is divided by for display: 10,000 for money, a million for decimals.
     pub scale: i64,
+    /// Where the rows are pieces of records: the distinct records behind them.
+    pub records: Option<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -34,13 +36,13 @@ pub(crate) struct Side {
 #[derive(Debug)]
 pub(crate) enum Shape {
     /// Flow, ratio, duration: numerator and perhaps denominator.
-    Sums { num: Side, den: Option<Side>, values: Option<(usize, i64)>, began: Option<i64> },
+    Sums { num: Side, den: Option<Side>, values: Option<(usize, i64)>, began: Option<Began> },
     Conversion { num: Side, den: Side, window: Option<i64> },
     Stock { entered: Side, left: Side, live: bool },
     /// A stock whose values are each for a number of months.
     Parted(Parted),
-    /// The mean of a stock over the period.
-    Average { entered: Side, left: Side },
+    /// The mean of a stock over the period; and, of rows that begin and of rows that end, when they began and of which record.
+    Average { entered: Side, left: Side, began: usize, ended: usize },
     Retention(Followed),
     Worth(Worth),
     Score { handle: usize, classes: Option<Classes>, mixed: Option<usize> },
@@ -50,6 +52,16 @@ pub(crate) enum Shape {
     Composite { table: usize, state: usize },
     Model,
     Survival(Lives),
+}
+
+/// When the business began, as far as a metric can tell.
+#[derive(Debug)]
+pub(crate) struct Began {
+    pub at: Option<i64>,
+    /// A younger one has no value: that many seconds.
+    pub least: i64,
+    /// What was done since counts for the whole window.
+    pub yearly: bool,
 }
 
 /// Records that were in a state, and what became of them.
@@ -161,8 +173,12 @@ fn compile(plan: &mut Plan, frame: &Frame<'_>, def: &MetricDef, spans: &[Span]) 
             let num = asked.side(&def.num)?;
             let den = if def.kind == MetricKind::Ratio { Some(asked.side(&def.den)?) } else { None };
             let values = if def.spread { asked.values(&def.num[0])? } else { None };
-            let per_year = matches!(def.unit, Unit::PerYear | Unit::MoneyPerYear) && def.trailing.is_some();
-            let began = if per_year { began(frame, &def.num[0])? } else { None };
+            let yearly = matches!(def.unit, Unit::PerYear | Unit::MoneyPerYear) && def.trailing.is_some();
+            let began = if yearly || def.least_days.is_some() {
+                Some(Began { at: began(frame, &def.num[0])?, least: def.least_days.unwrap_or(0) * 86_400, yearly })
+            } else {
+                None
+            };
             Shape::Sums { num, den, values, began }
         }
         (MetricKind::Conversion, _) => asked.conversion(&spans)?,
@@ -322,8 +338,20 @@ impl Ask<'_, '_> {
         };
         let request = Request { table, time: steps(&m.time), base: extra, filter, what, dims };
         self.want_rateless(&request);
+        let records = self.records(&request)?;
         let handle = self.plan.want(request, self.bounds.iter().copied());
-        Ok(Term { handle, agg: m.agg, minus: m.minus, scale })
+        Ok(Term { handle, agg: m.agg, minus: m.minus, scale, records })
+    }
+
+    /// The distinct records of which a request's rows are pieces, where they are.
+    fn records(&mut self, request: &Request) -> Result<Option<usize>> {
+        let model = &self.frame.snapshot.model;
+        let of = model.object(&self.frame.snapshot.tables[request.table].schema.name).filter(|o| o.pieces).and_then(|o| o.of.clone());
+        let (Some(of), What::Sum(value)) = (of, &request.what) else { return Ok(None) };
+        let known = Expr::Not(Box::new(Expr::IsNull(Box::new(value.clone()))));
+        let filter = Some(request.filter.clone().map_or(known.clone(), |f| f.and(known)));
+        let request = Request { what: What::Distinct(steps(&of)), filter, ..request.clone() };
+        Ok(Some(self.plan.want(request, self.bounds.iter().copied())))
     }
 
     fn scale(&self, table: usize, value: Option<&Expr>) -> i64 {
@@ -422,7 +450,16 @@ impl Ask<'_, '_> {
                 finer: Vec::new(),
             }])
         };
-        Ok(Shape::Average { entered: side(&state.since)?, left: side(&state.until)? })
+        let (entered, left) = (side(&state.since)?, side(&state.until)?);
+        let of = self.frame.snapshot.model.object(&state.from).and_then(|o| o.of.clone()).unwrap_or_else(|| "id".into());
+        let began = self.parse(&state.since)?;
+        let mut whose = |side: &Side| -> Result<usize> {
+            let handle = side.terms.first().map(|t| t.handle).ok_or_else(|| MetricError::Question(format!("the definition of {} lacks state", self.def.id)))?;
+            let request = Request { what: What::Rows(began.clone(), Some(steps(&of))), ..self.plan.requests[handle].clone() };
+            Ok(self.plan.want(request, self.bounds.iter().copied()))
+        };
+        let (began, ended) = (whose(&entered)?, whose(&left)?);
+        Ok(Shape::Average { entered, left, began, ended })
     }
 
     fn parted(&mut self) -> Result<Shape> {

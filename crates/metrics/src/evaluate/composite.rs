@@ -57,11 +57,11 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, table: usi
     Ok(series)
 }
 
-/// The score of every record of the population at the end of a span.
-pub(crate) fn each(def: &MetricDef, r: &Results<'_>, table: usize, state: usize, span: &Span) -> Result<Vec<(u32, f64)>> {
+/// The score of every record of the population at the end of a span, none where too little is known.
+pub(crate) fn each(def: &MetricDef, r: &Results<'_>, table: usize, state: usize, span: &Span) -> Result<Vec<(u32, Option<f64>)>> {
     let gathered = gather(def, r, table)?;
     let breakdown = Breakdown::of(r.frame, table)?;
-    Ok(population(r, state, span, &breakdown).iter().filter_map(|row| score(&gathered, row, span.end).map(|s| (row, s))).collect())
+    Ok(population(r, state, span, &breakdown).iter().map(|row| (row, score(&gathered, row, span.end))).collect())
 }
 
 fn population(r: &Results<'_>, state: usize, span: &Span, breakdown: &Breakdown) -> Bitmap {

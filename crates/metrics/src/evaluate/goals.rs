@@ -1,6 +1,6 @@
 //! Goals: what people want a metric to be, against what it is over the goal's own period and scope.
 
-use super::cells::nothing;
+use super::cells::{Results, nothing};
 use super::compile::Compiled;
 use super::{Group, Series, Shape, definition, finish, metric};
 use crate::answer::Cell;
@@ -26,7 +26,7 @@ pub(crate) struct Goal {
     span: usize,
     group: Group,
     filter: Option<Expr>,
-    actual: Arc<Compiled>,
+    pub actual: Arc<Compiled>,
     target: f64,
     baseline: f64,
     weight: f64,
@@ -117,14 +117,33 @@ fn ends_in(span: &Span, due: i64, snapshot: &northing_facts::Snapshot) -> bool {
     due != NULL && due >= zone.midnight(span.days.start) && due < zone.midnight(span.days.end)
 }
 
-pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>, goals: &[Goal], share: GoalShare) -> Result<Series> {
-    let mut actuals = Vec::new();
-    for goal in goals {
+/// What one goal adds to both sides of a metric of goals.
+#[derive(Debug)]
+pub(crate) struct Share {
+    pub row: u32,
+    pub num: Option<f64>,
+    pub den: f64,
+    /// Its denominator counts even while its numerator is not known.
+    pub counts: bool,
+    /// Why the numerator is not known.
+    reason: Option<String>,
+}
+
+/// The same question with a goal's own scope.
+pub(crate) fn frame_of<'a>(frame: &Frame<'a>, goal: &Goal) -> Frame<'a> {
+    frame.with(goal.filter.clone(), Vec::new())
+}
+
+fn actuals(plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>, goals: &[Goal]) -> Result<Vec<Cell>> {
+    let actual = |goal: &Goal| {
         frame.budget.check()?;
-        let inner = frame.with(goal.filter.clone(), Vec::new());
-        let cell = finish(&goal.actual, plan, grids, &inner)?.values().next().and_then(|cells| cells.last().cloned());
-        actuals.push(cell.unwrap_or_default());
-    }
+        Ok(finish(&goal.actual, plan, grids, &frame_of(frame, goal))?.values().next().and_then(|cells| cells.last().cloned()).unwrap_or_default())
+    };
+    goals.iter().map(actual).collect()
+}
+
+pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Frame<'_>, goals: &[Goal], share: GoalShare) -> Result<Series> {
+    let actuals = actuals(plan, grids, frame, goals)?;
     let mut series = Series::new();
     let mut places: BTreeMap<(&Group, usize), Vec<usize>> = BTreeMap::new();
     for (i, goal) in goals.iter().enumerate() {
@@ -134,30 +153,20 @@ pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: 
         frame.budget.cells(1, c.spans.len());
         frame.budget.check()?;
         let cells = series.entry(group.clone()).or_insert_with(|| c.spans.iter().map(|s| nothing(&c.def, s)).collect());
-        cells[span] = match share {
-            GoalShare::Attainment | GoalShare::Pace => attainment(goals, &actuals, &members),
-            GoalShare::Progress => progress(goals, &actuals, &members),
-        };
+        cells[span] = cell(share, &added(goals, &actuals, &members, share));
     }
     Ok(series)
 }
 
-fn attainment(goals: &[Goal], actuals: &[Cell], members: &[usize]) -> Cell {
-    // What a goal is made of counts through it.
-    let whole: Vec<usize> = members.iter().copied().filter(|i| !members.iter().any(|o| goals[*o].row == goals[*i].parent)).collect();
-    let mut cell = Cell { mature: true, n: whole.len() as u64, ..Cell::default() };
-    let actual: Option<f64> = whole.iter().map(|i| actuals[*i].value).sum();
-    let target: f64 = whole.iter().map(|i| goals[*i].target).sum();
-    (cell.numerator, cell.denominator) = (actual, Some(target));
-    cell.value = actual.filter(|_| target > 0.0).map(|a| a / target);
-    if cell.value.is_none() {
-        let missing = whole.iter().find_map(|i| actuals[*i].reason.clone().filter(|_| actuals[*i].value.is_none()));
-        cell.reason = Some(if target > 0.0 { missing.unwrap_or_else(|| "no_data".into()) } else { "no_target".into() });
-    }
-    cell
+/// What the goals that end in a span add.
+pub(crate) fn shares(r: &Results<'_>, goals: &[Goal], share: GoalShare, span: usize) -> Result<Vec<Share>> {
+    let members: Vec<usize> = (0..goals.len()).filter(|i| goals[*i].span == span).collect();
+    Ok(added(goals, &actuals(r.plan, r.grids, r.frame, goals)?, &members, share))
 }
 
-fn progress(goals: &[Goal], actuals: &[Cell], members: &[usize]) -> Cell {
+fn added(goals: &[Goal], actuals: &[Cell], members: &[usize], share: GoalShare) -> Vec<Share> {
+    // What a goal is made of counts through it.
+    let whole = members.iter().copied().filter(|i| !members.iter().any(|o| goals[*o].row == goals[*i].parent));
     let of = |i: usize| {
         let goal = &goals[i];
         let way = goal.target - goal.baseline;
@@ -167,19 +176,37 @@ fn progress(goals: &[Goal], actuals: &[Cell], members: &[usize]) -> Cell {
         let parts: Option<Vec<(f64, f64)>> = list.iter().map(|i| of(*i).map(|p| (p * goals[*i].weight, goals[*i].weight))).collect();
         parts.map(|p| (p.iter().map(|x| x.0).sum::<f64>(), p.iter().map(|x| x.1).sum::<f64>())).filter(|(_, w)| *w > 0.0).map(|(s, w)| s / w)
     };
-    // A goal that has parts is as far as they are, by their weights.
-    let (mut sum, mut weights, mut missing) = (0.0, 0.0, None);
-    let tops: Vec<usize> = members.iter().copied().filter(|i| !members.iter().any(|o| goals[*o].row == goals[*i].parent)).collect();
-    for i in &tops {
-        let parts: Vec<usize> = members.iter().copied().filter(|o| goals[*o].parent == goals[*i].row).collect();
-        let value = if parts.is_empty() { of(*i) } else { mean(&parts) };
-        match value {
-            Some(v) => (sum, weights) = (sum + v * goals[*i].weight, weights + goals[*i].weight),
-            None => missing = missing.or_else(|| actuals[*i].reason.clone()).or_else(|| Some("no_target".into())),
+    let one = |i: usize| {
+        let goal = &goals[i];
+        if share != GoalShare::Progress {
+            return Share { row: goal.row, num: actuals[i].value, den: goal.target, counts: true, reason: actuals[i].reason.clone() };
         }
+        // A goal that has parts is as far as they are, by their weights.
+        let parts: Vec<usize> = members.iter().copied().filter(|o| goals[*o].parent == goal.row).collect();
+        let value = if parts.is_empty() { of(i) } else { mean(&parts) };
+        let reason = actuals[i].reason.clone().unwrap_or_else(|| "no_target".into());
+        Share { row: goal.row, num: value.map(|v| v * goal.weight), den: goal.weight, counts: false, reason: Some(reason) }
+    };
+    whole.map(one).collect()
+}
+
+fn cell(share: GoalShare, shares: &[Share]) -> Cell {
+    let mut cell = Cell { mature: true, n: shares.len() as u64, ..Cell::default() };
+    let missing = shares.iter().find(|s| s.num.is_none());
+    let known: f64 = shares.iter().filter_map(|s| s.num).sum();
+    if share == GoalShare::Progress {
+        let weights: f64 = shares.iter().filter(|s| s.num.is_some()).map(|s| s.den).sum();
+        (cell.numerator, cell.denominator) = (Some(known), Some(weights));
+        cell.value = (missing.is_none() && weights > 0.0).then(|| known / weights);
+        cell.reason = cell.value.is_none().then(|| missing.and_then(|m| m.reason.clone()).unwrap_or_else(|| "no_target".into()));
+        return cell;
     }
-    let mut cell = Cell { mature: true, n: tops.len() as u64, numerator: Some(sum), denominator: Some(weights), ..Cell::default() };
-    cell.value = (missing.is_none() && weights > 0.0).then(|| sum / weights);
-    cell.reason = if cell.value.is_none() { missing.or_else(|| Some("no_target".into())) } else { None };
+    let target: f64 = shares.iter().map(|s| s.den).sum();
+    (cell.numerator, cell.denominator) = (missing.is_none().then_some(known), Some(target));
+    cell.value = cell.numerator.filter(|_| target > 0.0).map(|a| a / target);
+    if cell.value.is_none() {
+        let why = missing.and_then(|m| m.reason.clone()).unwrap_or_else(|| "no_data".into());
+        cell.reason = Some(if target > 0.0 { why } else { "no_target".into() });
+    }
     cell
 }

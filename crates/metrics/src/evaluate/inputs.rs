@@ -158,11 +158,7 @@ pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: 
             }
             Input::Several(compiled, ranges, together) => {
                 let single = finish(compiled, plan, grids, frame)?;
-                let join = |cells: &[Cell]| match together {
-                    Together::Compound => compound(cells),
-                    Together::Sum => sum(cells),
-                };
-                Some(Arc::new(single.iter().map(|(g, cells)| (g.clone(), ranges.iter().map(|r| join(&cells[r.clone()])).collect())).collect()))
+                Some(Arc::new(single.iter().map(|(g, cells)| (g.clone(), ranges.iter().map(|r| joined(&cells[r.clone()], *together)).collect())).collect()))
             }
         };
         known.push((name, series, input));
@@ -180,12 +176,12 @@ pub(crate) fn finish_all(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: 
     Ok(series)
 }
 
-fn is_none((name, id): &(String, Option<uuid::Uuid>)) -> bool {
+pub(crate) fn is_none((name, id): &(String, Option<uuid::Uuid>)) -> bool {
     id.is_none() && name == "(none)"
 }
 
 fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Arc<Series>>, &Input)], group: &Group, i: usize) -> Cell {
-    let mut cell = Cell { mature: true, n: u64::MAX, ..Cell::default() };
+    let mut cell = Cell { mature: true, ..Cell::default() };
     let mut reasons: Vec<(&str, Option<String>)> = Vec::new();
     let nowhere = Group::new();
     for (name, series, input) in known {
@@ -202,15 +198,17 @@ fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Arc<Series>>, &I
                     _ => None,
                 };
                 let part = series.get(place).map(|cells| &cells[i]).or(none.as_ref());
-                cell.n = cell.n.min(part.map_or(0, |p| p.n));
+                cell.n = least(cell.n, part.map_or(0, |p| p.n));
                 cell.mature &= part.is_none_or(|p| p.mature);
                 if let Some(part) = part {
                     cell.flags.extend(part.flags.iter().cloned());
+                    // Of the costs of several inputs the larger sum is told.
+                    cell.unallocated = [cell.unallocated, part.unallocated].into_iter().flatten().reduce(|a, b| if b[0] > a[0] { b } else { a });
                     reasons.push((name, part.reason.clone()));
                 }
-                part.and_then(|p| match input {
-                    Input::Metric(_, Some(Part::Numerator)) | Input::Other(_, Some(Part::Numerator), _) => p.numerator,
-                    Input::Metric(_, Some(Part::Denominator)) | Input::Other(_, Some(Part::Denominator), _) => p.denominator,
+                let rests = |p: &&Cell| p.n > 0 || !c.def.inputs.get(*name).is_some_and(|i| i.needs_records);
+                part.filter(rests).and_then(|p| match input {
+                    Input::Metric(_, side) | Input::Other(_, side, _) => value(p, *side),
                     _ => p.value,
                 })
             }
@@ -218,14 +216,19 @@ fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Arc<Series>>, &I
         cell.parts.insert((*name).to_string(), value);
     }
     cell.value = formula.value(&|name| cell.parts.get(name).copied().flatten());
-    cell.n = if cell.n == u64::MAX { 0 } else { cell.n };
     if cell.value.is_none() {
         // Inputs that alone would make the result null are to blame; of their reasons the one that says most is told.
         let alone = |suspect: &&String| formula.value(&|name| if name == suspect.as_str() { cell.parts[name] } else { Some(cell.parts[name].filter(|v| *v > 0.0).unwrap_or(1.0)) }).is_none();
-        let blamed: Vec<&String> = cell.parts.keys().filter(alone).collect();
-        let declared = blamed.iter().find_map(|name| c.def.inputs.get(*name)?.reason.clone());
-        let own = || blamed.iter().filter_map(|name| reasons.iter().find(|(n, _)| n == name)?.1.clone()).find(|reason| reason != "no_data");
-        cell.reason = declared.or_else(own).or_else(|| Some("no_data".into()));
+        let mut blamed: Vec<&String> = cell.parts.keys().filter(alone).collect();
+        if blamed.is_empty() {
+            // One of several would have been enough: all that are missing are.
+            blamed = cell.parts.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+        }
+        // What is missing says more than what is there and too small.
+        blamed.sort_by_key(|name| cell.parts[*name].is_some());
+        let declared = |name: &&String| c.def.inputs.get(*name).and_then(|input| input.reason.clone());
+        let own = |name: &&String| reasons.iter().find(|(n, _)| n == *name).and_then(|(_, reason)| reason.clone()).filter(|reason| reason != "no_data");
+        cell.reason = blamed.iter().find_map(|name| declared(name).or_else(|| own(name))).or_else(|| Some("no_data".into()));
     }
     if cell.value.is_some() {
         let gone = c.def.inputs.iter().filter(|(name, _)| cell.parts.get(*name).is_some_and(Option::is_none));
@@ -238,17 +241,40 @@ fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Arc<Series>>, &I
     cell
 }
 
+/// The number of an input's cell that is meant.
+pub(crate) fn value(cell: &Cell, part: Option<Part>) -> Option<f64> {
+    match part {
+        Some(Part::Numerator) => cell.numerator,
+        Some(Part::Denominator) => cell.denominator,
+        None => cell.value,
+    }
+}
+
+/// The cells of several spans as one.
+pub(crate) fn joined(cells: &[Cell], together: Together) -> Cell {
+    match together {
+        Together::Compound => compound(cells),
+        Together::Sum => sum(cells),
+    }
+}
+
+/// The fewer records of two inputs: what rests on both is as sure as the smaller. One that rests on none (nothing was
+/// won) is no smaller sample than the other.
+fn least(a: u64, b: u64) -> u64 {
+    if a == 0 || b == 0 { a.max(b) } else { a.min(b) }
+}
+
 /// Days without anybody to lose add nothing.
 fn sum(days: &[Cell]) -> Cell {
     let known: Vec<f64> = days.iter().filter_map(|d| d.value).collect();
     let value = (!known.is_empty()).then(|| known.iter().sum());
-    Cell { value, reason: value.is_none().then(|| "no_data".into()), mature: true, n: days.first().map_or(0, |d| d.n), ..Cell::default() }
+    Cell { value, reason: value.is_none().then(|| "no_data".into()), mature: true, n: days.iter().map(|d| d.n).fold(0, least), ..Cell::default() }
 }
 
 /// 1 − Π(1 − x) over the months that have a value.
 fn compound(months: &[Cell]) -> Cell {
     let known: Vec<f64> = months.iter().filter_map(|m| m.value).collect();
-    let mut cell = Cell { mature: true, n: months.last().map_or(0, |m| m.n), ..Cell::default() };
+    let mut cell = Cell { mature: true, n: months.iter().map(|m| m.n).fold(0, least), ..Cell::default() };
     if known.is_empty() {
         cell.reason = Some("no_data".into());
         return cell;

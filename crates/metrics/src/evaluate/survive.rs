@@ -67,9 +67,12 @@ pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, lives: &Li
                 break;
             }
             let (n, ended) = (own.len(), own.iter().filter(|life| life.1).count());
+            let longest = own.iter().map(|life| life.0).max().unwrap_or(0);
             let (value, whole) = mean(own, cap);
             let mut cell = Cell { value: Some(value), numerator: Some(ended as f64), denominator: Some(n as f64), n: n as u64, mature: true, ..Cell::default() };
-            if !whole {
+            if !whole && longest < def.least_days.unwrap_or(0) * 86_400 {
+                (cell.value, cell.reason) = (None, Some("insufficient_data".into()));
+            } else if !whole {
                 cell.flags.push("short_history".into());
             }
             let blank = || r.blank(def, spans);

@@ -342,6 +342,9 @@ pub struct Input {
     /// Over the whole bucket, what lies ahead included (plans).
     #[serde(default)]
     pub whole: bool,
+    /// Null where no record at all stands behind it: a sum over nothing is 0, and 0 is no state of a business.
+    #[serde(default)]
+    pub needs_records: bool,
     /// Why the result is null when this input is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

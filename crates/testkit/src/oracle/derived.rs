@@ -46,7 +46,9 @@ impl Oracle<'_> {
                 let from = end - 90 * DAY;
                 let (open, rate) = (self.value("open_opportunities", start, end), self.value("win_rate", from, end));
                 let product = open.zip(rate).zip(self.value("average_deal_value", from, end)).map(|((a, b), c)| a * b * c);
-                over(product, self.value("sales_cycle_length", from, end)).map(|v| v * DAY as f64)
+                // A cycle of less than a day counts as a day.
+                let cycle = self.value("sales_cycle_length", from, end).filter(|c| *c > 0.0).map(|c| c.max(DAY as f64));
+                over(product, cycle).map(|v| v * DAY as f64)
             }
             "deals_won_per_rep" => {
                 let sold = |e: &super::Entry, closed: i64| self.owner_at(e, closed).and_then(|u| self.world.get("user", u)).is_some_and(|u| u.text("role") == "sales");

@@ -215,7 +215,7 @@ impl Oracle<'_> {
         let stage = told.max_by_key(|(seq, m)| (m.at.unwrap_or(i64::MIN), *seq)).and_then(|(_, m)| m.value.as_ref_id());
         last + 14 * DAY < t && placed && stage.is_some_and(|s| self.stage_kind(s) == "open")
     }
-    fn line_costs(&self) -> Vec<(i64, Option<i64>)> {
+    pub(super) fn line_costs(&self) -> Vec<(i64, Option<i64>)> {
         let mut found = Vec::new();
         for (id, o) in self.world.all("order").filter(|(_, e)| self.order_valid(e)) {
             for l in self.lines(id) {

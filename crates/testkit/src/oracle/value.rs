@@ -47,7 +47,8 @@ impl Oracle<'_> {
                 let spent = |t: &Entry| t.time("ended_at").unwrap_or(self.now) - t.time("started_at").unwrap_or(0);
                 let seconds: i64 = entries.iter().filter(inside).map(|t| spent(t)).filter(|s| *s >= 0).sum();
                 let weeks = self.people_at_work(None, start, end)? * (end - start) as f64 / (7 * DAY) as f64;
-                over((!entries.is_empty()).then_some(seconds as f64 / 3_600.0), Some(weeks))
+                // Of less than a week of somebody's time nothing is said.
+                over((!entries.is_empty()).then_some(seconds as f64 / 3_600.0), Some(weeks).filter(|w| *w >= 1.0))
             }
             "crm_roi" => {
                 let settings = self.world.all("workspace").find(|(_, e)| !e.deleted).map(|(_, e)| e)?;
@@ -61,6 +62,9 @@ impl Oracle<'_> {
                             earlier = months_before(earlier, 12);
                         }
                         let (from, to) = self.same_part(earlier, days, end);
+                        if !self.any_business(from, to) {
+                            return None;
+                        }
                         self.value("customer_profit", from, to)?
                     }
                 };
@@ -74,6 +78,14 @@ impl Oracle<'_> {
             "customer_health_score" => self.health(end),
             _ => None,
         }
+    }
+
+    /// Did anything happen that a profit is made of?
+    fn any_business(&self, from: i64, to: i64) -> bool {
+        let within = |at: &i64| *at >= from && *at < to;
+        let served = |p: &(i64, Option<i64>, String)| ["service", "product", "retention", "overhead"].contains(&p.2.as_str());
+        let costs = self.cost_parts().iter().any(|p| within(&p.0) && served(p));
+        costs || self.revenue(&self.purchases()).iter().any(|r| within(&r.0)) || self.line_costs().iter().any(|c| within(&c.0))
     }
 
     fn just_before(&self, days: Period) -> Period {

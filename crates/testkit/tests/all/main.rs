@@ -1,6 +1,7 @@
 //! One test binary for what spans crates: linking is dear on two cores.
 #![allow(clippy::unwrap_used)]
 
+mod adding_up;
 mod again;
 mod backups;
 mod bookings;
@@ -12,6 +13,7 @@ mod closed;
 mod crash;
 mod derived_anew;
 mod doors;
+mod day_one;
 mod elsewhere;
 mod ending;
 mod exports;
@@ -33,6 +35,10 @@ mod packed;
 mod real_data;
 mod real_life;
 mod replies;
+mod promises;
+mod real_data;
+mod real_life;
+mod refused;
 mod rights;
 mod search;
 mod settings;
@@ -43,6 +49,7 @@ mod brought_values;
 mod tidy;
 mod unknown;
 mod usage;
+mod told;
 
 /// Where the real data sets lie beside the repository, if they do.
 pub fn shared(path: &str) -> Option<std::path::PathBuf> {

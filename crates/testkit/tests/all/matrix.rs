@@ -86,7 +86,7 @@ fn every_route_by_role_and_owner() {
             let object = model.object_by_path(plural).unwrap();
             let tail = path.trim_start_matches(&format!("/api/records/{plural}"));
             // Everybody sees what belongs to nobody; only settings, which this role has not, let it be changed.
-            let basic = object.structural || ["user", "team", "access_role", "definition"].contains(&object.name.as_str());
+            let basic = object.structural || ["user", "team", "access_role", "definition", "service_promise"].contains(&object.name.as_str());
             let there: Vec<&str> = PEOPLE.into_iter().filter(|p| server.store.get(&object.name, id_of(&format!("{p}/{}", object.name))).is_ok()).collect();
             // What names nobody is nobody's.
             let owned = !object.whose.is_empty();

@@ -38,7 +38,7 @@ pub fn value(field: &FieldDef, words: &str, refs: &BTreeMap<String, Uuid>) -> Va
 /// A record of every object for a person, each pointing at the person's own others.
 pub fn life(model: &Model, store: &Store, person: &str, salt: &str, refs: &BTreeMap<String, Uuid>, hidden: &[(&str, &str)], hidden_salt: &str) {
     let mut refs = refs.clone();
-    let mut left: Vec<&northing_model::ObjectDef> = model.objects.iter().filter(|o| !o.derived && !COMMON.contains(&o.name.as_str()) && !["user", "fx_rate", "question_version", "score_rule", "saved_list", "canned_reply"].contains(&o.name.as_str())).collect();
+    let mut left: Vec<&northing_model::ObjectDef> = model.objects.iter().filter(|o| !o.derived && !COMMON.contains(&o.name.as_str()) && !["user", "fx_rate", "question_version", "score_rule", "saved_list", "canned_reply", "service_promise"].contains(&o.name.as_str())).collect();
     while !left.is_empty() {
         let ready = |o: &&northing_model::ObjectDef| !o.fields.values().any(|f| f.kind == FieldType::Ref && !f.derived && f.to.as_ref().is_some_and(|to| *to != o.name && left.iter().any(|l| l.name == *to)));
         let at = left.iter().position(|o| ready(o)).unwrap_or(0);
@@ -51,6 +51,22 @@ pub fn life(model: &Model, store: &Store, person: &str, salt: &str, refs: &BTree
             if !value.is_null() && !matches!(field.name.as_str(), "is_test" | "external_id" | "updated_at" | "merged_into" | "is_internal" | "ends_at" | "is_spam" | "withdrawn" | "lost_at") {
                 fields.insert(field.name.clone(), value);
             }
+        }
+        // What a record must meet: an end after the beginning, an answer on its scale, a metric that there is.
+        for (from, to) in [("starts_on", "ends_on"), ("service_from", "service_to")] {
+            if let (Some(at), true) = (fields.get(from).cloned(), fields.contains_key(to)) {
+                fields.insert(to.into(), at);
+            }
+        }
+        for field in object.stored_fields() {
+            match field.names {
+                Some(northing_model::field::Names::Metric) => drop(fields.insert(field.name.clone(), Value::Text("revenue".into()))),
+                Some(northing_model::field::Names::Variant) => drop(fields.insert(field.name.clone(), Value::Text("paid".into()))),
+                None => {}
+            }
+        }
+        if object.name == "survey_response" {
+            fields.insert("value".into(), Value::Int(1 + (id_of(&format!("{person}{salt}")).as_u128() % 4) as i64));
         }
         fields.insert("created_at".into(), Value::Time(NOW - 40 * 86_400));
         store.commit(Commit { actor: "owner".into(), at: NOW - 100, changes: vec![Change::create(&object.name, id, fields)], key: None }).unwrap_or_else(|e| panic!("{}: {e}", object.name));

@@ -70,7 +70,13 @@ fn every_sentence_is_still_said() {
     let mut found = Vec::new();
     sources(&root().join("crates"), &mut found);
     let sources: String = found.into_iter().filter(|(path, _)| !path.starts_with(root().join("crates/testkit"))).map(|(_, text)| text).collect();
+    // Objects say what is wrong with their records themselves.
+    let model = northing_model::Model::builtin().unwrap();
+    let sources: String = model.objects.iter().flat_map(|o| &o.checks).map(|c| c.says.clone()).chain([sources]).collect();
     let first = told("pl");
+    for check in model.objects.iter().flat_map(|o| &o.checks) {
+        assert!(first.contains_key(&check.says), "'{}' is said in English only", check.says);
+    }
     for english in first.keys() {
         for part in northing_model::phrases::parts(english).0 {
             // A sentence may be put together of two, at a full stop or of a problem and its cure.

@@ -73,7 +73,7 @@ impl Ask<'_, '_> {
         });
         let handle = self.plan.want(Request { filter, what: What::Count, ..request.clone() }, self.bounds.iter().copied());
         if self.rateless.terms.iter().all(|term| term.handle != handle) {
-            self.rateless.terms.push(Term { handle, agg: Agg::Count, minus: false, scale: 1 });
+            self.rateless.terms.push(Term { handle, agg: Agg::Count, minus: false, scale: 1, records: None });
         }
     }
 }
