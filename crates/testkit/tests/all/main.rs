@@ -36,8 +36,6 @@ mod real_data;
 mod real_life;
 mod replies;
 mod promises;
-mod real_data;
-mod real_life;
 mod refused;
 mod rights;
 mod search;
