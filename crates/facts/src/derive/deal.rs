@@ -41,7 +41,7 @@ impl Facts {
         self.set(d.table, d.closed_at, row, closed_at);
         // Closed, and nobody recorded when: between its making and when that was told.
         let undated = outcome != OPEN && closed_at == NULL && told_stage != NULL;
-        self.set(d.table, d.undated_from, row, if undated { unknown.0 } else { NULL });
+        self.set(d.table, d.undated_from, row, if undated { unknown.0.min(unknown.1) } else { NULL });
         self.set(d.table, d.undated_to, row, if undated { unknown.1 } else { NULL });
         self.set(d.table, d.is_sale, row, i64::from(counted && outcome == WON));
         let owner = match states.iter().rev().find(|s| closed_at != NULL && s.0 <= closed_at) {
@@ -168,14 +168,15 @@ impl Facts {
             let first = visits[..i].iter().all(|p| p.0 != *stage);
             let passed = visits[i + 1..].iter().find(|later| self.is_later(*stage, later.0)).map_or(NULL, |later| later.1);
             let won = visits[i + 1..].iter().find(|later| self.stage_kind(later.0) == WON).map_or(NULL, |later| later.1);
+            let until = if *left == NULL { unknown.1 } else { unknown.1.min(*left) };
             let span = |to: i64| if *entered == NULL || to == NULL { NULL } else { to - *entered };
             rows.push(vec![
                 (v.stage, *stage),
                 (v.entered_at, *entered),
                 (v.left_at, if *entered == NULL { NULL } else { *left }),
                 (v.visit_secs, span(*left)),
-                (v.undated_from, if *entered == NULL { unknown.0 } else { NULL }),
-                (v.undated_to, if *entered != NULL { NULL } else if *left == NULL { unknown.1 } else { unknown.1.min(*left) }),
+                (v.undated_from, if *entered == NULL { unknown.0.min(until) } else { NULL }),
+                (v.undated_to, if *entered == NULL { until } else { NULL }),
                 (v.is_first_visit, i64::from(first)),
                 (v.pass_secs, span(passed)),
                 (v.is_entry, i64::from(i == 0)),

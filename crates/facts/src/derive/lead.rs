@@ -44,8 +44,9 @@ impl Facts {
         let assigned = given.map_or(NULL, |e| if e.at == NULL { NULL } else { e.at.max(created) });
         // Somebody had dealt with it when we first heard of it, and nobody recorded when.
         let stood = told.iter().rev().find(|e| e.column == l.status && e.at == NULL && e.value != NEW);
-        self.set(l.table, l.undated_from, row, if stood.is_none() { NULL } else if created == NULL { EVER } else { created });
-        self.set(l.table, l.undated_to, row, stood.map_or(NULL, |e| if e.told == NULL { NEVER } else { e.told }));
+        let until = stood.map_or(NULL, |e| if e.told == NULL { NEVER } else { e.told });
+        self.set(l.table, l.undated_from, row, if stood.is_none() { NULL } else if created == NULL { EVER } else { created.min(until) });
+        self.set(l.table, l.undated_to, row, until);
         let between = |from: i64, to: i64| if from == NULL || to == NULL { NULL } else { to - from };
         self.set(l.table, l.assigned_at, row, assigned);
         self.set(l.table, l.assign_secs, row, between(created, assigned));

@@ -138,7 +138,7 @@ impl Facts {
         let undated = states.first().is_some_and(|s| s.1 >= SOLVED && s.0 == NULL);
         let told = self.told(t.table, row).into_iter().rev().find(|e| e.column == t.status && e.at == NULL).map_or(NULL, |e| e.told);
         let until = states.get(1).map_or(told, |next| next.0.min(told));
-        self.set(t.table, t.undated_from, row, if !undated { NULL } else if opened == NULL { EVER } else { opened });
+        self.set(t.table, t.undated_from, row, if !undated { NULL } else if opened == NULL { EVER } else { opened.min(until) });
         self.set(t.table, t.undated_to, row, if undated { until } else { NULL });
         undated
     }
