@@ -18,12 +18,14 @@ mod rows;
 mod scan;
 mod span;
 pub mod stats;
+mod trial;
 
 pub use answer::{Answer, Bucket, Cell, MetricAnswer};
 pub use cohort::{Cohort, Cohorts, cohorts};
 pub use evaluate::ask;
 pub use question::{Compare, Question, Wanted};
 pub use scan::Cache;
+pub use trial::try_model;
 
 /// Why a question could not be answered, in words for the asker.
 #[derive(Debug, Clone, thiserror::Error, PartialEq)]

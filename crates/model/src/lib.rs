@@ -12,6 +12,7 @@ pub mod labels;
 pub mod metric;
 pub mod money;
 pub mod object;
+pub mod own;
 pub mod period;
 pub mod phrases;
 pub mod schedule;

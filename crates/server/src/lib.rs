@@ -17,6 +17,7 @@ mod metrics;
 mod oidc;
 mod openapi;
 mod outflow;
+mod own;
 mod password;
 mod people;
 mod place;
@@ -78,6 +79,7 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     }
     let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(|e| ServeError::Listen(config.listen, e))?;
     let address = listener.local_addr()?;
+    store.try_models_with(Arc::new(northing_metrics::try_model));
     let whole = place::Place::open(&store, None)?;
     let app = Arc::new(App::new(store.clone(), whole.clone(), env, &config, address)?);
     imports::clear(store.folder());

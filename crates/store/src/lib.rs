@@ -5,6 +5,7 @@
 //! business is for `crm`, what it means for a KPI is for `facts`. It must not know of either, nor of HTTP.
 
 mod change;
+mod declare;
 mod exclusive;
 mod log;
 mod migrate;
@@ -12,10 +13,12 @@ mod read;
 mod row;
 mod sessions;
 mod taken;
+mod takeover;
 mod texts;
 mod write;
 
 pub use change::{Change, Commit, Committed, Moment, Op};
+pub use declare::{Conversion, Trial};
 pub use log::Logged;
 pub use sessions::{Credential, Opened, Session, TokenTerms};
 pub use taken::{Alarm, KEPT_DAYS, Taken};
@@ -60,7 +63,8 @@ pub struct Store {
 
 struct Inner {
     path: PathBuf,
-    model: RwLock<Arc<Model>>,
+    declared: RwLock<declare::Declared>,
+    trial: RwLock<Option<Trial>>,
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Option<Sender<write::Job>>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -77,16 +81,18 @@ impl Store {
         let path = folder.join("northing.db");
         let mut connection = open_connection(&path, false)?;
         let before = migrate::core(&mut connection)?;
-        let model = migrate::load_model(&mut connection)?;
-        migrate::tables(&mut connection, &model)?;
-        if before < migrate::WITH_TEXTS {
-            texts::fill(&mut connection, &model)?;
-        }
+        takeover::run(&mut connection)?;
         let seq = log::last_seq(&connection)?;
+        let declared = declare::load(&connection)?;
+        migrate::tables(&mut connection, &declared.model)?;
+        if before < migrate::WITH_TEXTS {
+            texts::fill(&mut connection, &declared.model)?;
+        }
         let store = Self {
             inner: Arc::new(Inner {
                 path,
-                model: RwLock::new(Arc::new(model)),
+                declared: RwLock::new(declared),
+                trial: RwLock::new(None),
                 readers: Mutex::new(Vec::new()),
                 writer: Mutex::new(None),
                 thread: Mutex::new(None),
@@ -118,7 +124,7 @@ impl Store {
 
     /// The model in force: the product's, with this workspace's own declarations.
     pub fn model(&self) -> Arc<Model> {
-        self.inner.model.read().map(|m| m.clone()).unwrap_or_default()
+        self.inner.declared().model
     }
 
     /// The workspace's reporting currency.
@@ -140,10 +146,19 @@ impl Store {
         }
     }
 
-    /// Looks whether another process has written to this workspace.
+    /// Looks whether another process has written to this workspace, or declared something in it.
     pub fn refresh(&self) -> Result<u64> {
         let telling = self.inner.telling.lock();
-        let seq = self.read(log::last_seq)?;
+        // One snapshot of the file for both, so that the model is the one that the entries were written under.
+        let (seq, declared) = self.read(|c| {
+            let tx = c.unchecked_transaction()?;
+            let seq = log::last_seq(&tx)?;
+            let changed = declare::changed(&tx, self.inner.told(), seq)?;
+            Ok((seq, changed.then(|| declare::load(&tx)).transpose()?))
+        })?;
+        if let Some(declared) = declared {
+            self.inner.set_declared(declared);
+        }
         self.inner.set_seq(seq);
         drop(telling);
         Ok(seq)
@@ -183,10 +198,17 @@ impl Inner {
             }
         }
     }
-    pub(crate) fn set_model(&self, model: Model) {
-        if let Ok(mut slot) = self.model.write() {
-            *slot = Arc::new(model);
+    pub(crate) fn declared(&self) -> declare::Declared {
+        self.declared.read().map(|d| d.clone()).unwrap_or_default()
+    }
+    pub(crate) fn set_declared(&self, declared: declare::Declared) {
+        if let Ok(mut slot) = self.declared.write() {
+            *slot = declared;
         }
+    }
+    /// The last change that callers have been told of.
+    pub(crate) fn told(&self) -> u64 {
+        self.seq.lock().map(|s| *s).unwrap_or(0)
     }
 }
 

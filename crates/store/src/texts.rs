@@ -49,12 +49,19 @@ fn add(connection: &Connection, object: &str, field: &str, id: &str, text: &str)
     Ok(())
 }
 
+/// Takes a field that went out of use out of the index.
+pub(crate) fn forget(connection: &Connection, object: &str, field: &str) -> Result<()> {
+    connection.prepare_cached("delete from said where rowid in (select rowid from wording where object = ?1 and field = ?2)")?.execute([object, field])?;
+    connection.prepare_cached("delete from wording where object = ?1 and field = ?2")?.execute([object, field])?;
+    Ok(())
+}
+
 /// Takes in what was written before there was an index.
 pub(crate) fn fill(connection: &mut Connection, model: &Model) -> Result<()> {
     let tx = connection.transaction()?;
     for object in &model.objects {
         for field in object.searched() {
-            let (table, column) = (quote(&object.name), quote(&field.name));
+            let (table, column) = (quote(&object.name), quote(&field.column()));
             let mut statement = tx.prepare(&format!("select id, {column} from {table} where {column} is not null and not deleted"))?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {

@@ -4,9 +4,6 @@ use crate::Facts;
 use crate::column::NULL;
 use northing_model::money::div_half_even;
 
-/// Options of stage.kind: open, won, lost, void; deal.outcome has the same order.
-const OPEN: i64 = 0;
-const WON: i64 = 1;
 
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct State {
@@ -43,12 +40,12 @@ impl Facts {
         let amount = self.convert(self.get(d.table, d.amount__raw, row), self.get(d.table, d.amount__cur, row), day);
         self.set(d.table, d.amount, row, amount);
         self.set(d.table, d.has_lines, row, 0);
-        let (open, expected) = (counted && outcome == OPEN, self.get(d.table, d.expected_close, row));
+        let (open, expected) = (counted && outcome == self.choices.deal_outcome.open, self.get(d.table, d.expected_close, row));
         let stage = self.get(d.table, d.stage, row);
         self.set(d.table, d.weighted, row, if open { self.weigh(amount, stage) } else { NULL });
         self.set(d.table, d.expected_at, row, if open && expected != NULL { self.settings.zone.midnight(expected as i32) } else { NULL });
 
-        let won = counted && outcome == WON && closed_at != NULL;
+        let won = counted && outcome == self.choices.deal_outcome.won && closed_at != NULL;
         let purchase = won && self.settings.purchases_are_deals && self.get(d.table, d.amount__raw, row) != 0;
         self.set(d.table, d.revenue_at, row, if won { closed_at } else { NULL });
         self.set(d.table, d.purchased_at, row, if purchase { closed_at } else { NULL });
@@ -119,7 +116,7 @@ impl Facts {
         for (i, (stage, entered, left)) in visits.iter().enumerate() {
             let first = visits[..i].iter().all(|p| p.0 != *stage);
             let passed = visits[i + 1..].iter().find(|later| self.is_later(*stage, later.0)).map_or(NULL, |later| later.1);
-            let won = visits[i + 1..].iter().find(|later| self.stage_kind(later.0) == WON).map_or(NULL, |later| later.1);
+            let won = visits[i + 1..].iter().find(|later| self.stage_kind(later.0) == self.choices.stage_kind.won).map_or(NULL, |later| later.1);
             let span = |to: i64| if *entered == NULL || to == NULL { NULL } else { to - *entered };
             rows.push(vec![
                 (v.stage, *stage),
@@ -153,7 +150,7 @@ impl Facts {
     }
 
     pub(super) fn is_open_stage(&self, stage: i64) -> bool {
-        self.stage_kind(stage) == OPEN
+        self.stage_kind(stage) == self.choices.stage_kind.open
     }
 
     fn stage_kind(&self, stage: i64) -> i64 {
@@ -167,19 +164,21 @@ impl Facts {
             return false;
         }
         let at = |column, row: i64| self.get(s.table, column, row as u32);
+        let kinds = self.choices.stage_kind;
         match self.stage_kind(other) {
-            WON => true,
-            OPEN => at(s.pipeline, stage) == at(s.pipeline, other) && at(s.position, other) > at(s.position, stage),
+            won if won == kinds.won => true,
+            open if open == kinds.open => at(s.pipeline, stage) == at(s.pipeline, other) && at(s.position, other) > at(s.position, stage),
             _ => false,
         }
     }
 
     /// Outcome now and since when; passing from one won stage to another does not move the close.
     fn outcome(&self, visits: &[(i64, i64, i64)]) -> (i64, i64) {
-        let Some(last) = visits.last() else { return (OPEN, NULL) };
+        let open = (self.choices.deal_outcome.open, NULL);
+        let Some(last) = visits.last() else { return open };
         let kind = self.stage_kind(last.0);
-        if kind == OPEN || kind == NULL {
-            return (OPEN, NULL);
+        if kind == self.choices.stage_kind.open || kind == NULL {
+            return open;
         }
         let mut closed = last.1;
         for visit in visits.iter().rev() {
@@ -188,7 +187,7 @@ impl Facts {
             }
             closed = visit.1;
         }
-        (kind, closed)
+        (self.choices.outcome_of(kind), closed)
     }
 
     /// From the first human contact, the lead or the deal's own beginning, whichever was first, to the close.
@@ -226,8 +225,8 @@ impl Facts {
     /// When a human contact happened; null for notes and automatic messages.
     pub(crate) fn contact_at(&self, row: u32) -> i64 {
         let i = self.known.interaction;
-        let note = self.get(i.table, i.kind, row) == 6;
-        let human = self.get(i.table, i.author, row) == 0;
+        let note = self.get(i.table, i.kind, row) == self.choices.interaction_kind.note;
+        let human = self.get(i.table, i.author, row) == self.choices.interaction_author.human;
         if self.is_fit(i.table, row) && human && !note { self.get(i.table, i.at, row) } else { NULL }
     }
 }

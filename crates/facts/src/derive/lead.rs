@@ -23,7 +23,7 @@ impl Facts {
         let i = k.interaction;
         let mut first = NULL;
         for contact in self.children(i.table, i.lead, &members) {
-            let outbound = self.get(i.table, i.direction, contact) == 1;
+            let outbound = self.get(i.table, i.direction, contact) == self.choices.interaction_direction.out;
             let connected = self.get(i.table, i.connected, contact) != 0;
             let at = self.contact_at(contact);
             if outbound && connected && at != NULL && (first == NULL || at < first) {

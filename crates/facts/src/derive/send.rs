@@ -4,13 +4,8 @@ use crate::Facts;
 use crate::column::{NONE, NULL};
 use std::collections::BTreeSet;
 
-/// Options of send_event.kind that matter here: open, click.
-const OPEN: i64 = 0;
-const CLICK: i64 = 1;
 /// Nobody follows a link this soon after a mail was sent: a scanner does.
 const HASTE: i64 = 2;
-/// The first option of consent_event.kind.
-const SUBSCRIBED: i64 = 0;
 
 impl Facts {
     pub(crate) fn derive_send(&mut self, row: u32) {
@@ -21,21 +16,22 @@ impl Facts {
         let counted = self.counted(s.table, row);
         let (sent, campaign) = (self.get(s.table, s.sent_at, row), self.get(s.table, s.campaign_sent, row));
         let (mut opened, mut clicked, mut raw) = (NULL, NULL, NULL);
+        let kinds = self.choices.send_event_kind;
         let earlier = |so_far: i64, at: i64| if so_far == NULL { at } else { so_far.min(at) };
         for event in self.children(e.table, e.send, &[row]) {
             let get = |column| self.get(e.table, column, event);
             let (at, kind) = (get(e.at), get(e.kind));
-            let hasty = kind == CLICK && at != NULL && sent != NULL && at - sent < HASTE;
+            let hasty = kind == kinds.click && at != NULL && sent != NULL && at - sent < HASTE;
             let human = get(e.is_machine) != 1 && !hasty;
             let usable = self.is_fit(e.table, event) && at != NULL && sent != NULL && at >= sent;
             match kind {
-                OPEN if usable => {
+                open if open == kinds.open && usable => {
                     raw = earlier(raw, at);
                     if human {
                         opened = earlier(opened, at);
                     }
                 }
-                CLICK if usable && human => clicked = earlier(clicked, at),
+                click if click == kinds.click && usable && human => clicked = earlier(clicked, at),
                 _ => {}
             }
             self.set(e.table, e.is_human, event, i64::from(human));
@@ -84,12 +80,13 @@ impl Facts {
             .into_iter()
             .filter(|r| get(self, c.mailing_list, *r) == list && (customer >= 0 || (get(self, c.customer, *r) < 0 && get(self, c.email, *r) == email)))
             .collect();
-        group.sort_unstable_by_key(|r| (get(self, c.at, *r), get(self, c.kind, *r) != SUBSCRIBED, self.tables[c.table].id(*r)));
+        let subscribed = self.choices.consent_kind.subscribed;
+        group.sort_unstable_by_key(|r| (get(self, c.at, *r), get(self, c.kind, *r) != subscribed, self.tables[c.table].id(*r)));
         let fits = self.allowed_by(customer);
         let mut stretches: Vec<(u32, i64, i64)> = Vec::new();
         for consent in &group {
             self.count_if(c.table, *consent, fits);
-            let (at, subscribes) = (get(self, c.at, *consent), get(self, c.kind, *consent) == SUBSCRIBED);
+            let (at, subscribes) = (get(self, c.at, *consent), get(self, c.kind, *consent) == subscribed);
             if !self.counted(c.table, *consent) || at == NULL {
                 continue;
             }
