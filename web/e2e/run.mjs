@@ -321,7 +321,7 @@ async function walk(lang, theme, width, height) {
   await page.waitForFunction(() => !document.querySelector('[role=alert]') && document.querySelector('main section svg, main svg[role=img], main svg'));
   await look(page, `declare-${name}`);
   await page.locator('main p button').first().click();
-  await page.waitForURL('**/metrics/own_orders');
+  await page.waitForURL('**/metrics/x_own_orders');
   const named = await page.waitForFunction(() => document.querySelector('h1')?.innerText.includes('Own orders'), null, { timeout: 10_000 }).then(() => true, () => false);
   check(`${name}: an own metric opens under its name`, named);
   await cohorts(page, origin, name);

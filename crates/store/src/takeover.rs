@@ -19,13 +19,15 @@ const SYSTEM: [&str; 14] =
 const SYSTEM_COLUMNS: [&str; 3] = ["id", "version", "deleted"];
 
 pub(crate) fn run(connection: &mut Connection) -> Result<()> {
-    let (ids, definitions) = definitions(connection)?;
+    let (ids, definitions, gone) = definitions(connection)?;
     let renames = Renames::of(&definitions);
     if renames.is_empty() {
         return Ok(());
     }
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let new = renames.apply(&definitions);
+    // What is in use is checked as a whole, without what was deleted.
+    let (gone, kept) = definitions.split_at(gone);
+    let new = [renames.apply(gone), renames.apply(kept)].concat();
     for (id, definition) in ids.iter().zip(&new) {
         tx.execute("update definition set name = ?2, body = ?3 where id = ?1", params![id.to_string(), definition.name, definition.body])?;
     }
@@ -64,20 +66,21 @@ pub(crate) fn run(connection: &mut Connection) -> Result<()> {
     Ok(())
 }
 
-/// All declarations there ever were: what was deleted lies in the file under its old name too.
-fn definitions(connection: &Connection) -> Result<(Vec<Uuid>, Vec<Definition>)> {
+/// All declarations there ever were, first so many that were deleted: they lie in the file under their old names too.
+fn definitions(connection: &Connection) -> Result<(Vec<Uuid>, Vec<Definition>, usize)> {
     let exists: Option<i64> = connection.query_row("select 1 from sqlite_master where type = 'table' and name = 'definition'", [], |r| r.get(0)).optional()?;
     if exists.is_none() {
         return Ok(Default::default());
     }
-    let mut statement = connection.prepare("select id, kind, name, body from definition order by deleted desc, rowid")?;
+    let mut statement = connection.prepare("select id, kind, name, body, deleted from definition order by deleted desc, rowid")?;
     let mut rows = statement.query([])?;
-    let (mut ids, mut found) = (Vec::new(), Vec::new());
+    let (mut ids, mut found, mut gone) = (Vec::new(), Vec::new(), 0);
     while let Some(r) = rows.next()? {
+        gone += usize::from(r.get::<_, i64>(4)? != 0);
         ids.push(Uuid::parse_str(&r.get::<_, String>(0)?).map_err(|_| StoreError::Corrupt("id".into()))?);
         found.push(Definition { kind: r.get(1)?, name: r.get(2)?, body: r.get(3)? });
     }
-    Ok((ids, found))
+    Ok((ids, found, gone))
 }
 
 /// The columns of a table with their types.
