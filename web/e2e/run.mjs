@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { AxeBuilder } from '@axe-core/playwright';
 import { forms } from './forms.mjs';
+import { own } from './own.mjs';
 import { leads, offline, people } from './people.mjs';
 import { wait, work } from './work.mjs';
 
@@ -324,6 +325,7 @@ async function walk(lang, theme, width, height) {
   await page.waitForURL('**/metrics/x_own_orders');
   const named = await page.waitForFunction(() => document.querySelector('h1')?.innerText.includes('Own orders'), null, { timeout: 10_000 }).then(() => true, () => false);
   check(`${name}: an own metric opens under its name`, named);
+  await own({ page, origin, name, check, look });
   await cohorts(page, origin, name);
   await day(page, context, origin, name);
   await leads({ page, origin, name, check, look });

@@ -221,13 +221,24 @@ impl FieldDef {
 
     /// A value that was written when the field was, perhaps, of another type: as this one reads it, or nothing.
     pub fn read_kept(&self, json: &Json, currency: Currency) -> Value {
-        self.read(json, currency).or_else(|_| self.read_text(&value::json_text(json), currency)).unwrap_or_default()
+        self.read(json, currency).or_else(|_| self.read_text(&self.typed(json), currency)).unwrap_or_default()
     }
 
     /// A value of another type as this field reads it, by the rules by which forms are read.
     pub fn convert(&self, value: &Value, currency: Currency) -> Result<Value, String> {
         let json = value.to_json();
-        self.read(&json, currency).or_else(|_| self.read_text(&value::json_text(&json), currency))
+        self.read(&json, currency).or_else(|_| self.read_text(&self.typed(&json), currency))
+    }
+
+    /// How one would type a value of another type here; a number takes an amount without its currency.
+    fn typed(&self, json: &Json) -> String {
+        let text = value::json_text(json);
+        let number = matches!(self.kind, FieldType::Int | FieldType::Decimal | FieldType::Percent | FieldType::Duration);
+        match text.split_once(' ').filter(|_| number && json.is_object()) {
+            Some((amount, _)) if amount.contains('.') => amount.trim_end_matches('0').trim_end_matches('.').to_string(),
+            Some((amount, _)) => amount.to_string(),
+            None => text,
+        }
     }
 
     /// Reads the value out of a text in the product's own notation.

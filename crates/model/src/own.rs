@@ -180,8 +180,8 @@ fn check_words(place: &str, words: Option<&str>, most: usize) -> Result<(), Mode
     Ok(())
 }
 
-/// Two low lines stand between a column and what the product adds to its name.
-pub(crate) fn check_own_name(place: &str, name: &str) -> Result<(), ModelError> {
+/// Checks a name of one's own. Two low lines stand between a column and what the product adds to its name.
+pub fn check_own_name(place: &str, name: &str) -> Result<(), ModelError> {
     crate::object::check_name(place, name)?;
     if !is_own(name) {
         return Err(ModelError::new(place, format!("'{name}' could meet a name of the product, now or in a later version"), format!("names of one's own begin with {PREFIX}: call it {PREFIX}{name}")));

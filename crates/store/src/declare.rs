@@ -101,7 +101,13 @@ fn written(field: &FieldDef) -> String {
 /// The declaration that a field's values stand under.
 pub(crate) fn held(connection: &Connection, object: &str, field: &str) -> Result<Option<FieldDef>> {
     let text: Option<String> = connection.prepare_cached("select declared from own_column where object = ?1 and field = ?2")?.query_row([object, field], |r| r.get(0)).optional()?;
-    Ok(text.and_then(|t| serde_json::from_str::<FieldDef>(&t).ok()).map(|f| FieldDef { name: field.to_string(), ..f }))
+    let Some(text) = text else { return Ok(None) };
+    let corrupt = || StoreError::Corrupt(format!("own_column {object}.{field}"));
+    let mut json: Json = serde_json::from_str(&text).map_err(|_| corrupt())?;
+    // Where it stands says what it is called.
+    json.as_object_mut().map(|map| map.remove("name"));
+    let declared: FieldDef = serde_json::from_value(json).map_err(|_| corrupt())?;
+    Ok(Some(FieldDef { name: field.to_string(), ..declared }))
 }
 
 fn bring(connection: &Connection, was: &Model, now: &Model, commit: &Commit, seq: &mut u64) -> Result<()> {

@@ -28,16 +28,36 @@ pub fn define(store: &Store, kind: &str, name: &str, body: &str) -> Result<Uuid,
     commit(store, vec![Change::create("definition", id, Record::from([("kind".into(), text(kind)), ("name".into(), text(name)), ("body".into(), text(body))]))]).map(|_| id)
 }
 
+/// Does several things that the browser asks for, together; what each was about.
+pub fn wishes(store: &Store, wanted: &[Js]) -> Result<Vec<(String, Option<String>)>, String> {
+    let (ids, mut definitions): (Vec<_>, Vec<_>) = store.definitions().unwrap().into_iter().map(|(id, _, d)| (id, d)).unzip();
+    let (mut about, mut touched) = (Vec::new(), std::collections::BTreeSet::new());
+    for one in wanted {
+        let one: Edit = serde_json::from_value(one.clone()).map_err(|e| e.to_string())?;
+        let done = edit(&store.model(), &definitions, &one).map_err(|e| e.to_string())?;
+        let at = done.at.unwrap_or(definitions.len());
+        match definitions.get_mut(at) {
+            Some(old) => *old = done.definition,
+            None => definitions.push(done.definition),
+        }
+        touched.insert(at);
+        about.push((done.object, done.field.map(|f| f.name)));
+    }
+    let text = |t: &str| Value::Text(t.into());
+    let change = |at: usize| {
+        let d = &definitions[at];
+        match ids.get(at) {
+            Some(id) => Change::update("definition", *id, Record::from([("body".into(), text(&d.body))])),
+            None => Change::create("definition", Uuid::now_v7(), Record::from([("kind".into(), text(&d.kind)), ("name".into(), text(&d.name)), ("body".into(), text(&d.body))])),
+        }
+    };
+    commit(store, touched.into_iter().map(change).collect()).map_err(|e| e.to_string())?;
+    Ok(about)
+}
+
 /// Does what the browser asks for; the object and field that it was about.
 pub fn wish(store: &Store, wanted: &Js) -> Result<(String, Option<String>), String> {
-    let (ids, definitions): (Vec<_>, Vec<_>) = store.definitions().unwrap().into_iter().map(|(id, _, d)| (id, d)).unzip();
-    let wanted: Edit = serde_json::from_value(wanted.clone()).map_err(|e| e.to_string())?;
-    let done = edit(&store.model(), &definitions, &wanted).map_err(|e| e.to_string())?;
-    match done.at {
-        Some(at) => commit(store, vec![Change::update("definition", ids[at], Record::from([("body".into(), Value::Text(done.definition.body))]))]).map(|_| ()).map_err(|e| e.to_string())?,
-        None => define(store, &done.definition.kind, &done.definition.name, &done.definition.body).map(|_| ()).map_err(|e| e.to_string())?,
-    }
-    Ok((done.object, done.field.map(|f| f.name)))
+    wishes(store, std::slice::from_ref(wanted)).map(|mut all| all.remove(0))
 }
 
 /// The workspace opens, and its tables say what its log says.
@@ -142,9 +162,9 @@ fn s2_an_object_is_dropped_and_comes_back_with_its_records() {
 #[test]
 fn s2_words_follow_a_field() {
     let mut w = Workspace::new();
-    w.wish(json!({"op": "add_field", "object": "deal", "label": "Remarks", "type": "text"}));
+    w.wish(json!({"op": "add_field", "object": "customer", "label": "Remarks", "type": "text"}));
     let id = Uuid::now_v7();
-    commit(&w.store, vec![Change::create("deal", id, Record::from([("name".into(), Value::Text("D".into())), ("x_remarks".into(), Value::Text("zirconium".into()))]))]).unwrap();
+    commit(&w.store, vec![Change::create("customer", id, Record::from([("name".into(), Value::Text("D".into())), ("x_remarks".into(), Value::Text("zirconium".into()))]))]).unwrap();
     let found = |w: &Workspace| {
         let mut n = 0;
         w.store.said(&["zirconium".to_string()], false, |_, _, _| { n += 1; true }).unwrap();
@@ -152,11 +172,11 @@ fn s2_words_follow_a_field() {
     };
     assert_eq!(found(&w), 0);
     for (wanted, n) in [
-        (json!({"op": "change", "object": "deal", "field": "x_remarks", "type": "long_text"}), 1),
-        (json!({"op": "drop", "object": "deal", "field": "x_remarks"}), 0),
-        (json!({"op": "restore", "object": "deal", "field": "x_remarks"}), 1),
-        (json!({"op": "change", "object": "deal", "field": "x_remarks", "type": "text"}), 0),
-        (json!({"op": "change", "object": "deal", "field": "x_remarks", "type": "long_text"}), 1),
+        (json!({"op": "change", "object": "customer", "field": "x_remarks", "type": "long_text"}), 1),
+        (json!({"op": "drop", "object": "customer", "field": "x_remarks"}), 0),
+        (json!({"op": "restore", "object": "customer", "field": "x_remarks"}), 1),
+        (json!({"op": "change", "object": "customer", "field": "x_remarks", "type": "text"}), 0),
+        (json!({"op": "change", "object": "customer", "field": "x_remarks", "type": "long_text"}), 1),
     ] {
         w.wish(wanted);
         assert_eq!(found(&w), n);
