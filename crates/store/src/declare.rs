@@ -131,6 +131,10 @@ fn bring(connection: &Connection, was: &Model, now: &Model, commit: &Commit, seq
             }
         }
         if !moves.is_empty() {
+            for (field, _) in &moves {
+                // Taken in anew, record by record.
+                texts::forget(connection, &object.name, &field.name)?;
+            }
             settle(connection, object, &moves, commit, seq, currency)?;
         }
     }
@@ -142,17 +146,56 @@ fn currency(connection: &Connection) -> Currency {
     text.and_then(|c| Currency::parse(&c)).or_else(|| Currency::parse("EUR")).unwrap_or_else(|| unreachable!("EUR is a currency"))
 }
 
-/// The value of a field that came from another type or was away: as it stood under this one, if nobody has said
-/// anything else since, else what the other one reads as. The refused stay where they were.
-fn settled(connection: &Connection, field: &FieldDef, held: &FieldDef, here: &Value, there: &Value, currency: Currency) -> Result<std::result::Result<Value, String>> {
+/// What a field's value comes to under another declaration.
+struct Settled {
+    value: Value,
+    /// What could not be read so, and why.
+    refused: Option<(Value, String)>,
+    /// Columns of the shelf that hold what somebody has written over since, under a later type.
+    stale: Vec<usize>,
+}
+
+/// Every column that ever held a field, the oldest first: one for each type that it had.
+fn shelf(connection: &Connection, object: &str, field: &str) -> Result<Vec<FieldDef>> {
+    let mut statement = connection.prepare("select name from pragma_table_info(?1) order by cid")?;
+    let names = statement.query_map([object], |r| r.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let fields = names.iter().filter(|n| n.starts_with(&format!("{field}__"))).filter_map(|n| FieldDef::of_column(n));
+    // The column beside an amount is no field.
+    Ok(fields.filter(|f| f.kind != FieldType::Money || f.to.is_none()).collect())
+}
+
+/// The value of a field that came from another type or was away, out of all its columns. What an earlier type left
+/// stands for what is there if it reads as that, nobody having said anything else since: so what one type could not
+/// hold comes back with the next that can.
+fn settled(connection: &Connection, field: &FieldDef, held: &FieldDef, shelf: &[FieldDef], values: &[Value], currency: Currency) -> Result<Settled> {
+    let at = |f: &FieldDef| shelf.iter().position(|s| s.column() == f.column());
+    let there = at(held).map(|n| values[n].clone()).unwrap_or_default();
+    let here = at(field);
     if held.column() == field.column() {
-        return Ok(Ok(here.clone()));
+        let refused = field.convert(&there, currency).err().map(|why| (there.clone(), why));
+        return Ok(Settled { value: there, refused, stale: Vec::new() });
     }
-    let seen = if here.is_null() { Value::Null } else { held.convert(here, currency).unwrap_or_default() };
-    if seen == *there {
-        return Ok(Ok(here.clone()));
+    let other = |n: &usize| Some(*n) != at(held) && !values[*n].is_null();
+    let (stands, stale): (Vec<usize>, Vec<usize>) = (0..shelf.len()).filter(other).partition(|n| held.convert(&values[*n], currency).unwrap_or_default() == there);
+    if let Some(n) = here.filter(|n| stands.contains(n)) {
+        return Ok(Settled { value: values[n].clone(), refused: None, stale });
     }
-    let value = match field.convert(there, currency) {
+    let sources: Vec<&Value> = if there.is_null() { stands.iter().map(|n| &values[*n]).collect() } else { vec![&there] };
+    let mut refused = None;
+    for source in sources {
+        match readable(connection, field, source, currency)? {
+            Ok(value) => return Ok(Settled { value, refused: None, stale }),
+            Err(why) => {
+                refused.get_or_insert((source.clone(), why));
+            }
+        }
+    }
+    Ok(Settled { value: Value::Null, refused, stale })
+}
+
+/// A value of another type as the field reads it; records that it refers to have to be there.
+fn readable(connection: &Connection, field: &FieldDef, source: &Value, currency: Currency) -> Result<std::result::Result<Value, String>> {
+    let value = match field.convert(source, currency) {
         Ok(value) => value,
         Err(why) => return Ok(Err(why)),
     };
@@ -185,14 +228,15 @@ fn has_column(connection: &Connection, object: &str, column: &str) -> Result<boo
 /// Puts the values of fields that were retyped or brought back in place, record by record. What the log does not say of
 /// them by itself, read as the fields now are, is written there: the log stays the whole of what there is.
 fn settle(connection: &Connection, object: &ObjectDef, moves: &[(&FieldDef, FieldDef)], commit: &Commit, seq: &mut u64, currency: Currency) -> Result<()> {
-    let mut others = Vec::new();
+    let shelves = moves.iter().map(|(field, _)| shelf(connection, &object.name, &field.name)).collect::<Result<Vec<_>>>()?;
     for (_, held) in moves {
         if !has_column(connection, &object.name, &held.column())? {
             return Err(StoreError::Corrupt(format!("{}.{}", object.name, held.column())));
         }
-        others.push(columns(held));
     }
-    let filled: Vec<String> = moves.iter().flat_map(|(f, h)| [f.column(), h.column()]).map(|c| format!("{} is not null", quote(&c))).collect();
+    let all = || shelves.iter().flatten();
+    let others: Vec<String> = all().map(columns).collect();
+    let filled: Vec<String> = all().map(|f| format!("{} is not null", quote(&f.column()))).collect();
     let sql = format!("select rowid, id, version, deleted, {} from {} where rowid > ?1 and ({}) order by rowid limit 500", others.join(", "), quote(&object.name), filled.join(" or "));
     let mut last = i64::MIN;
     loop {
@@ -203,7 +247,7 @@ fn settle(connection: &Connection, object: &ObjectDef, moves: &[(&FieldDef, Fiel
             while let Some(row) = rows.next()? {
                 last = row.get(0)?;
                 let mut at = 4;
-                let there = moves.iter().map(|(_, held)| take(held, row, &mut at)).collect::<Result<Vec<Value>>>()?;
+                let there = shelves.iter().map(|shelf| shelf.iter().map(|f| take(f, row, &mut at)).collect::<Result<Vec<Value>>>()).collect::<Result<Vec<_>>>()?;
                 let id = Uuid::parse_str(&row.get::<_, String>(1)?).map_err(|_| StoreError::Corrupt("id".into()))?;
                 page.push((id, row.get::<_, i64>(2)? as u64, row.get::<_, i64>(3)? != 0, there));
             }
@@ -214,10 +258,13 @@ fn settle(connection: &Connection, object: &ObjectDef, moves: &[(&FieldDef, Fiel
         for (id, version, deleted, there) in page {
             let Some((before, _, _)) = read::row(connection, object, id)? else { continue };
             let mut after = before.clone();
-            for ((field, held), there) in moves.iter().zip(&there) {
-                let here = before.get(&field.name).cloned().unwrap_or_default();
-                let value = settled(connection, field, held, &here, there, currency)?.unwrap_or_default();
-                after.insert(field.name.clone(), value);
+            for (((field, held), shelf), values) in moves.iter().zip(&shelves).zip(&there) {
+                let found = settled(connection, field, held, shelf, values, currency)?;
+                after.insert(field.name.clone(), found.value);
+                for stale in found.stale.iter().map(|n| &shelf[*n]) {
+                    let empty: Vec<String> = columns(stale).split(", ").map(|c| format!("{c} = null")).collect();
+                    connection.prepare_cached(&format!("update {} set {} where id = ?1", quote(&object.name), empty.join(", ")))?.execute([id.to_string()])?;
+                }
             }
             after.retain(|_, v| !v.is_null());
             let told: Option<Option<String>> = connection
@@ -290,22 +337,21 @@ impl Store {
             if !has_column(c, object, &held.column())? {
                 return Ok(found);
             }
-            let here = has_column(c, object, &field.column())?;
-            let sql = format!("select id, {}{} from {} where not deleted and {} is not null", columns(&held), if here { format!(", {}", columns(field)) } else { String::new() }, quote(object), quote(&held.column()));
+            let shelf = shelf(c, object, &field.name)?;
+            let filled: Vec<String> = shelf.iter().map(|f| format!("{} is not null", quote(&f.column()))).collect();
+            let sql = format!("select id, {} from {} where not deleted and ({})", shelf.iter().map(columns).collect::<Vec<_>>().join(", "), quote(object), filled.join(" or "));
             let mut statement = c.prepare(&sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                found.values += 1;
                 let mut at = 1;
-                let there = take(&held, row, &mut at)?;
-                let stands = if here { take(field, row, &mut at)? } else { Value::Null };
-                let same = held.column() == field.column();
-                let read = if same { field.convert(&there, currency) } else { settled(c, field, &held, &stands, &there, currency)? };
-                if let Err(why) = read {
+                let values = shelf.iter().map(|f| take(f, row, &mut at)).collect::<Result<Vec<Value>>>()?;
+                let settled = settled(c, field, &held, &shelf, &values, currency)?;
+                found.values += u64::from(!settled.value.is_null() || settled.refused.is_some());
+                if let Some((source, why)) = settled.refused {
                     found.refused += 1;
                     if found.examples.len() < most {
                         let id = Uuid::parse_str(&row.get::<_, String>(0)?).map_err(|_| StoreError::Corrupt("id".into()))?;
-                        found.examples.push((id, northing_model::value::json_text(&there.to_json()), why));
+                        found.examples.push((id, northing_model::value::json_text(&source.to_json()), why));
                     }
                 }
             }
