@@ -4,6 +4,7 @@ import { useDeferredValue, useState } from 'react';
 import { useIntl } from 'react-intl';
 import { Ask } from '../forms/Ask';
 import { send } from '../lib/api';
+import { useLabel } from '../lib/data';
 import { useReason } from '../lib/reason';
 import { Panel, Select, Table } from '../ui/Parts';
 import table from '../ui/table.module.css';
@@ -39,6 +40,7 @@ export function Holds({ objects, value, onChange }: { objects: Choice[]; value: 
 
 export function Declared({ own, objects, onWish, onOpen }: { own: OwnList; objects: Choice[]; onWish(wanted: Wish): void; onOpen(changed: Changed): void }) {
   const intl = useIntl();
+  const word = useLabel();
   const t = (id: string, values?: Record<string, string | number>) => intl.formatMessage({ id }, values);
   if (own.objects.length + own.fields.length + own.metrics.length === 0) return null;
   const gone = new Set(own.objects.filter((o) => o.dropped).map((o) => o.name));
@@ -62,8 +64,7 @@ export function Declared({ own, objects, onWish, onOpen }: { own: OwnList; objec
             );
           })}
           {own.fields.filter((f) => !gone.has(f.object)).map((f) => {
-            const key = `field.${f.name.replace(/^x_/, '')}`;
-            const name = f.label ?? key.slice(6);
+            const name = f.label ?? word(`field.${f.name}`, f.name.replace(/^x_/, ''));
             const type = `own.type.${f.type}` in intl.messages ? t(`own.type.${f.type}`) : f.type.replaceAll('_', ' ');
             return (
               <tr key={`${f.object} ${f.name}`}>

@@ -294,8 +294,8 @@ mod tests {
     use super::*;
 
     fn go(definitions: &mut Vec<Definition>, wanted: &str) -> Edited {
-        let model = Model::build(definitions).unwrap();
-        let done = edit(&model, definitions, &serde_json::from_str(wanted).unwrap()).unwrap();
+        let model = Model::build(definitions).expect("a fine declaration");
+        let done = edit(&model, definitions, &serde_json::from_str(wanted).expect("a fine declaration")).expect("a fine declaration");
         match done.at {
             Some(at) => definitions[at] = done.definition.clone(),
             None => definitions.push(done.definition.clone()),
@@ -308,21 +308,21 @@ mod tests {
     fn declared_changed_dropped_and_brought_back() {
         let mut all = Vec::new();
         let boats = go(&mut all, r#"{"op": "add_object", "label": "قایق‌ها", "one": "قایق", "customer": true, "owner": true}"#).object;
-        let size = go(&mut all, &format!(r#"{{"op": "add_field", "object": "{boats}", "label": "Size", "type": "text"}}"#)).field.unwrap();
+        let size = go(&mut all, &format!(r#"{{"op": "add_field", "object": "{boats}", "label": "Size", "type": "text"}}"#)).field.expect("a fine declaration");
         assert_eq!((boats.as_str(), size.name.as_str(), size.column()), ("x_own", "x_size", "x_size__text".into()));
         go(&mut all, &format!(r#"{{"op": "change", "object": "{boats}", "field": "x_size", "label": "Length", "type": "choice", "options": ["s", " m "]}}"#));
-        let model = Model::build(&all).unwrap();
-        let now = model.object(&boats).unwrap().field("x_size").unwrap();
+        let model = Model::build(&all).expect("a fine declaration");
+        let now = model.object(&boats).expect("a fine declaration").field("x_size").expect("a fine declaration");
         assert_eq!((now.label.as_deref(), now.options.as_slice()), (Some("Length"), ["s".to_string(), "m".into()].as_slice()));
-        assert_eq!(model.object(&boats).unwrap().whose, ["x_owner", "x_customer"]);
+        assert_eq!(model.object(&boats).expect("a fine declaration").whose, ["x_owner", "x_customer"]);
         go(&mut all, &format!(r#"{{"op": "drop", "object": "{boats}", "field": "x_size"}}"#));
-        assert!(Model::build(&all).unwrap().object(&boats).unwrap().field("x_size").is_none());
-        let back = go(&mut all, &format!(r#"{{"op": "add_field", "object": "{boats}", "label": "Length", "type": "int"}}"#)).field.unwrap();
+        assert!(Model::build(&all).expect("a fine declaration").object(&boats).expect("a fine declaration").field("x_size").is_none());
+        let back = go(&mut all, &format!(r#"{{"op": "add_field", "object": "{boats}", "label": "Length", "type": "int"}}"#)).field.expect("a fine declaration");
         assert_eq!((back.name.as_str(), back.column()), ("x_size", "x_size__int".into()));
         go(&mut all, &format!(r#"{{"op": "drop", "object": "{boats}", "field": "x_owner"}}"#));
         go(&mut all, &format!(r#"{{"op": "drop", "object": "{boats}"}}"#));
-        assert!(Model::build(&all).unwrap().object(&boats).is_none());
+        assert!(Model::build(&all).expect("a fine declaration").object(&boats).is_none());
         go(&mut all, &format!(r#"{{"op": "restore", "object": "{boats}"}}"#));
-        assert_eq!(Model::build(&all).unwrap().object(&boats).unwrap().whose, ["x_customer"]);
+        assert_eq!(Model::build(&all).expect("a fine declaration").object(&boats).expect("a fine declaration").whose, ["x_customer"]);
     }
 }

@@ -273,9 +273,9 @@ mod tests {
         ];
         let renames = Renames::of(&old);
         let new = renames.apply(&old);
-        let model = Model::build(&new).unwrap();
-        assert_eq!(model.object("x_boat").unwrap().sort, ["-x_size"]);
-        assert!(model.object("deal").unwrap().field("x_boat").unwrap().to.as_deref() == Some("x_boat"));
+        let model = Model::build(&new).expect("a fine declaration");
+        assert_eq!(model.object("x_boat").expect("a fine declaration").sort, ["-x_size"]);
+        assert!(model.object("deal").expect("a fine declaration").field("x_boat").expect("a fine declaration").to.as_deref() == Some("x_boat"));
         assert!(new[2].body.contains("x_status = 'size' and x_boat.x_size > 3 and outcome = 'won'") && new[2].body.contains("boat size"), "{}", new[2].body);
         assert!(Renames::of(&new).is_empty());
         let rights = renames.rights(&serde_json::json!({"settings": true, "boat": {"hide": ["size"]}, "deal": {"read_only": ["status", "amount"]}}));
