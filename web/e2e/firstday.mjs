@@ -88,10 +88,17 @@ export async function firstDay({ browser, binary, check }) {
   page.on('pageerror', (e) => errors.push(`${page.url()}: ${String(e)}`));
   const origin = new URL(link).origin;
   await page.goto(link);
-  await page.waitForSelector('main');
+  await page.waitForSelector('input[autocomplete=new-password]');
+  await page.locator('input[type=email]').fill('first@example.org');
+  await page.locator('input[autocomplete=name]').fill('Ada First');
+  await page.locator('input[autocomplete=new-password]').fill('orange tiles on the roof');
+  await page.locator('button[type=submit]').click();
+  await page.waitForURL((url) => url.pathname === '/');
+  await page.waitForSelector('main h1');
 
+  // Somebody who can be booked.
   const { user } = await page.evaluate(async () => (await (await fetch('/api/session')).json()));
-  if (!user) await page.evaluate(() => fetch('/api/records/users', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Ada First', role: 'service' }) }));
+  if (!user) await page.evaluate(() => fetch('/api/records/users', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ name: 'Bo Second', role: 'service' }) }));
   const order = await add(page, origin, 'orders', { number: '1', status: { choose: 'confirmed' }, customer: { pick: 'First Customer' }, confirmed_at: { keys: await keys(page, -300_000) }, net: String(AMOUNT) });
   check('first day: an order is made', order === '', order);
   const staff = await page.evaluate(async () => (await (await fetch('/api/records/users?limit=1')).json()).items[0]?.fields.name);

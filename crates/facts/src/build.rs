@@ -3,6 +3,7 @@
 //! `load` reads the whole store, `replay` the log up to an earlier entry, `apply` takes new log entries; all
 //! three end in the same derivations, so kept and rebuilt facts are equal.
 
+use crate::choices::Choices;
 use crate::column::{NONE, NULL};
 use crate::fx::Fx;
 use crate::known::Known;
@@ -46,6 +47,7 @@ pub struct Facts {
     pub(crate) settings: Settings,
     pub(crate) tables: Vec<Table>,
     pub(crate) known: Known,
+    pub(crate) choices: Arc<Choices>,
     pub(crate) fx: Fx,
     pub(crate) links: Vec<Vec<Option<Links>>>,
     /// By table and row.
@@ -77,6 +79,7 @@ impl Facts {
     pub(crate) fn empty(model: Arc<Model>, settings: Settings, view: Option<Arc<View>>) -> Result<Self> {
         let schemas: Vec<Arc<Schema>> = model.objects.iter().map(|o| Arc::new(Schema::of(&model, o))).collect();
         let known = Known::find(&schemas).ok_or_else(|| FactsError::Expression("the model lacks an object or field that facts derive from".into()))?;
+        let choices = Arc::new(Choices::find(&schemas).map_err(FactsError::Expression)?);
         let linked: Vec<usize> = LINKED.iter().filter_map(|n| model.object_index(n)).collect();
         // Nearly everything points at a user; only what users are derived from is followed back.
         let users = [known.user_action.table, known.user_version.table, known.interaction.table];
@@ -111,6 +114,7 @@ impl Facts {
             settings,
             tables: schemas.into_iter().map(Table::new).collect(),
             known,
+            choices,
             links,
             history: HashMap::new(),
             schedules: Arc::default(),

@@ -11,6 +11,7 @@ pub mod feed;
 pub mod free;
 pub mod fx;
 pub mod groups;
+mod choices;
 mod known;
 mod links;
 pub mod list;

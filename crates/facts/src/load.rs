@@ -16,7 +16,24 @@ use uuid::Uuid;
 /// Entries of the log that are replayed between two looks at whether anybody still waits.
 const REPLAYED: usize = 10_000;
 
+/// What facts are laid out by: objects and fields, whatever they are called.
+fn shape(model: &Model) -> String {
+    let unnamed = model.objects.iter().cloned().map(|o| {
+        let fields = o.fields.into_iter().map(|(name, f)| (name, FieldDef { label: None, ..f })).collect();
+        ObjectDef { label: None, one: None, fields, ..o }
+    });
+    format!("{:?}", unnamed.collect::<Vec<_>>())
+}
+
 impl Facts {
+    /// Can facts be laid out for a model at all? Before it is taken.
+    pub fn try_model(model: &Arc<Model>) -> Result<crate::Snapshot> {
+        let settings = Settings::from_record(model, &Record::new());
+        let mut facts = Self::empty(model.clone(), settings, None)?;
+        facts.derive_everything();
+        Ok(facts.snapshot())
+    }
+
     /// Reads the whole store as it stands.
     pub fn load(store: &Store) -> Result<Self> {
         Self::load_view(store, None)
@@ -27,10 +44,19 @@ impl Facts {
         Self::load_told(store, view, Arc::default())
     }
 
+    /// Reads the store by a model that has the same objects and fields as its own.
+    pub fn load_by(store: &Store, model: Arc<Model>) -> Result<Self> {
+        Self::load_all(store, model, None, Arc::default())
+    }
+
     fn load_told(store: &Store, view: Option<Arc<View>>, progress: Arc<Progress>) -> Result<Self> {
+        Self::load_all(store, store.model(), view, progress)
+    }
+
+    fn load_all(store: &Store, model: Arc<Model>, view: Option<Arc<View>>, progress: Arc<Progress>) -> Result<Self> {
         let seq = store.seq();
-        let settings = Settings::from_record(&store.model(), &store.workspace()?.map(|(_, r, _)| r).unwrap_or_default());
-        let mut facts = Self { progress, ..Self::empty(store.model(), settings, view)? };
+        let settings = Settings::from_record(&model, &store.workspace()?.map(|(_, r, _)| r).unwrap_or_default());
+        let mut facts = Self { progress, ..Self::empty(model, settings, view)? };
         let model = facts.model.clone();
         facts.load_rates(store)?;
         facts.load_rules(store)?;
@@ -147,7 +173,7 @@ impl Facts {
     /// Takes over a model that differs in its metrics alone, which facts know nothing of; false where it asks for
     /// other columns.
     fn adopt(&mut self, model: Arc<Model>) -> bool {
-        let same = format!("{:?}", self.model.objects) == format!("{:?}", model.objects);
+        let same = shape(&self.model) == shape(&model);
         if same {
             self.model = model;
             // Every view's listeners are told: the catalogue is everybody's.

@@ -20,6 +20,7 @@ mod rows;
 mod scan;
 mod span;
 pub mod stats;
+mod trial;
 
 pub use answer::{Answer, Bucket, Cell, MetricAnswer};
 pub use budget::{Budget, Spent};
@@ -28,6 +29,7 @@ pub use evaluate::{ask, ask_within};
 pub use memory::Memory;
 pub use question::{Compare, Question, Wanted};
 pub use scan::Cache;
+pub use trial::try_model;
 
 /// Why a question could not be answered, in words for the asker.
 #[derive(Debug, Clone, thiserror::Error, PartialEq)]

@@ -158,3 +158,19 @@ pub fn differs(a: f64, var_a: Option<f64>, b: f64, var_b: Option<f64>) -> Option
     }
     Some(((a - b) / spread).abs() > 1.96)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::differs;
+
+    #[test]
+    fn a_difference_is_certain_beyond_what_chance_explains() {
+        // Spread √(0.02 + 0.02) = 0.2: 1.96 times that is 0.392.
+        assert_eq!(differs(1.0, Some(0.02), 0.61, Some(0.02)), Some(false));
+        assert_eq!(differs(1.0, Some(0.02), 0.60, Some(0.02)), Some(true));
+        assert_eq!(differs(0.60, Some(0.02), 1.0, Some(0.02)), Some(true));
+        // Where nothing is left to chance, what is not the same differs.
+        assert_eq!((differs(1.0, Some(0.0), 1.0, Some(0.0)), differs(1.0, Some(0.0), 2.0, Some(0.0))), (Some(false), Some(true)));
+        assert_eq!((differs(1.0, None, 2.0, Some(0.1)), differs(1.0, Some(0.1), 2.0, None)), (None, None));
+    }
+}

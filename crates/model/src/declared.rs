@@ -6,8 +6,15 @@ use crate::text::distance;
 /// The line of an error and what it says, in words that need no knowledge of the program.
 pub fn wrong(error: &toml::de::Error, text: &str) -> (usize, String) {
     let line = error.span().map_or(1, |s| text.get(..s.start).unwrap_or_default().matches('\n').count() + 1);
+    // A whole declaration written as a list is read as one without names, and complained of in strange ways.
+    let header = text.lines().nth(line - 1).unwrap_or_default().trim();
+    if header.starts_with("[[") && !header.contains('.') && error.message().starts_with("invalid") {
+        return (line, LIST.into());
+    }
     (line, words(error.message()))
 }
+
+const LIST: &str = "this is a list, and should be one table: write [name], not [[name]], or { … }, not [ … ]";
 
 /// The nearest of some words, if one is near.
 pub fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
@@ -33,7 +40,7 @@ fn words(message: &str) -> String {
     }
     let list = message.starts_with("invalid length") || message.contains("sequence") || message.contains("array");
     if list && message.contains("struct") {
-        return "this is a list, and should be one table: write [name], not [[name]], or { … }, not [ … ]".into();
+        return LIST.into();
     }
     if message.contains("untagged enum") {
         return "this has none of the forms that it may have: see the keys of a value like it in the other files".into();

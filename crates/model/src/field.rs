@@ -97,6 +97,9 @@ pub struct FieldDef {
     /// A text that is the name of something declared, and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Names>,
+    /// Taken out of use by its people; what was entered stays and comes back with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dropped: bool,
     /// A text that is a condition on what records of this object say themselves; it is checked when it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition_on: Option<String>,
@@ -154,6 +157,31 @@ impl FieldBand {
 }
 
 impl FieldDef {
+    /// A field of that type, with nothing else said of it.
+    pub fn plain(name: &str, kind: FieldType) -> Self {
+        Self {
+            name: name.to_string(),
+            label: None,
+            kind,
+            to: None,
+            options: Vec::new(),
+            required: false,
+            history: false,
+            derived: false,
+            facts: true,
+            dated: None,
+            band: None,
+            headings: Vec::new(),
+            default: None,
+            suggest: None,
+            dropped: false,
+            condition_on: None,
+            door: false,
+            from: None,
+            names: None,
+        }
+    }
+
     pub(crate) fn complete(&mut self) {
         if let Some(band) = &self.band {
             self.options = band.names();
@@ -166,6 +194,10 @@ fn yes() -> bool {
 }
 
 impl FieldType {
+    /// As it is written in declarations: `long_text`.
+    pub fn name(self) -> String {
+        serde_json::to_value(self).ok().and_then(|v| v.as_str().map(str::to_string)).unwrap_or_default()
+    }
     pub fn physical(self) -> Physical {
         use FieldType::*;
         match self {
@@ -217,6 +249,28 @@ impl FieldDef {
                 _ => self.read_text(text()?, currency),
             },
             _ => self.read_text(text()?, currency),
+        }
+    }
+
+    /// A value that was written when the field was, perhaps, of another type: as this one reads it, or nothing.
+    pub fn read_kept(&self, json: &Json, currency: Currency) -> Value {
+        self.read(json, currency).or_else(|_| self.read_text(&self.typed(json), currency)).unwrap_or_default()
+    }
+
+    /// A value of another type as this field reads it, by the rules by which forms are read.
+    pub fn convert(&self, value: &Value, currency: Currency) -> Result<Value, String> {
+        let json = value.to_json();
+        self.read(&json, currency).or_else(|_| self.read_text(&self.typed(&json), currency))
+    }
+
+    /// How one would type a value of another type here; a number takes an amount without its currency.
+    fn typed(&self, json: &Json) -> String {
+        let text = value::json_text(json);
+        let number = matches!(self.kind, FieldType::Int | FieldType::Decimal | FieldType::Percent | FieldType::Duration);
+        match text.split_once(' ').filter(|_| number && json.is_object()) {
+            Some((amount, _)) if amount.contains('.') => amount.trim_end_matches('0').trim_end_matches('.').to_string(),
+            Some((amount, _)) => amount.to_string(),
+            None => text,
         }
     }
 

@@ -45,7 +45,9 @@ impl Labels {
     /// What a field is called: by its own label, or by the language's word for it on this object or anywhere.
     pub fn field(&self, language: &str, object: &str, field: &FieldDef) -> String {
         let named = field.label.as_deref().or_else(|| self.get(language, &format!("field.{object}.{}", field.name)));
-        named.map_or_else(|| self.text(language, &format!("field.{}", field.name)), str::to_string)
+        // A field of one's own without a label is called as the product's field of that name is.
+        let plain = field.name.strip_prefix(crate::own::PREFIX).unwrap_or(&field.name);
+        named.map_or_else(|| self.text(language, &format!("field.{plain}")), str::to_string)
     }
     /// What an object is called: many of its records.
     pub fn object(&self, language: &str, object: &ObjectDef) -> String {
@@ -58,7 +60,12 @@ impl Labels {
         for object in &model.objects {
             let own = [("object", &object.label), ("one", &object.one)];
             all.extend(own.into_iter().filter_map(|(kind, label)| Some((format!("{kind}.{}", object.name), label.clone()?))));
-            all.extend(object.fields.values().filter_map(|f| Some((format!("field.{}", f.name), f.label.clone()?))));
+            let labelled = object.fields.values().filter(|f| crate::own::is_own(&f.name)).map(|f| (f, self.field(language, &object.name, f)));
+            for (field, label) in labelled {
+                // Two objects may have a field of this name, called otherwise.
+                all.insert(format!("field.{}.{}", object.name, field.name), label.clone());
+                all.insert(format!("field.{}", field.name), label);
+            }
         }
         all
     }

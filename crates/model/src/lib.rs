@@ -14,6 +14,7 @@ pub mod machines;
 pub mod metric;
 pub mod money;
 pub mod object;
+pub mod own;
 pub mod period;
 pub mod phrases;
 pub mod schedule;

@@ -4,7 +4,8 @@
 
 use crate::field::{FieldDef, FieldType, Suggest};
 use crate::metric::{self, MetricDef};
-use crate::{ModelError, source};
+pub use crate::own::Definition;
+use crate::{ModelError, own, source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -52,6 +53,9 @@ pub struct ObjectDef {
     /// A change of such a record changes the meaning of others (stages, rates, settings): facts are rebuilt.
     #[serde(default)]
     pub structural: bool,
+    /// Taken out of use by its people; its records stay and come back with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dropped: bool,
     /// For derived tables: the object whose history makes the rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
@@ -145,10 +149,23 @@ impl ObjectDef {
         self.fields.values().filter(|f| !f.derived)
     }
 
+    /// Fields that were taken out of use, and where lists name them.
+    fn leave_out_dropped(&mut self) {
+        self.fields.retain(|_, f| !f.dropped);
+        if own::is_own(&self.name) {
+            let fields = &self.fields;
+            let there = |name: &String| SYSTEM_FIELDS.iter().any(|(s, _)| s == name) || fields.contains_key(name.trim_start_matches('-'));
+            self.list.retain(there);
+            self.sort.retain(|name| there(&name.trim_start_matches('-').to_string()));
+            self.whose.retain(there);
+            self.customer = self.customer.take().filter(|path| path == "id" || path.split('.').next().is_some_and(|step| there(&step.to_string())));
+        }
+    }
+
     fn complete(&mut self) {
         if self.whose.is_empty() && !self.shared && !self.structural {
             let first = self.customer.as_deref().and_then(|path| path.split('.').next()).filter(|step| *step != "id");
-            let likely = ["owner"].into_iter().chain(first).filter(|f| self.fields.get(*f).is_some_and(|f| f.kind == FieldType::Ref && f.facts));
+            let likely = ["owner", "x_owner"].into_iter().chain(first).filter(|f| self.fields.get(*f).is_some_and(|f| f.kind == FieldType::Ref && f.facts));
             self.whose = likely.map(str::to_string).collect();
         }
         let derive = std::mem::take(&mut self.derive);
@@ -162,26 +179,7 @@ impl ObjectDef {
                 let to = (kind == FieldType::Ref).then(|| self.name.clone());
                 let name = name.to_string();
                 let facts = name != "external_id";
-                self.fields.entry(name).or_insert(FieldDef {
-                    name: String::new(),
-                    label: None,
-                    kind,
-                    to,
-                    options: Vec::new(),
-                    required: false,
-                    history: false,
-                    derived: false,
-                    facts,
-                    dated: None,
-                    band: None,
-                    headings: Vec::new(),
-                    default: None,
-                    suggest: None,
-                    condition_on: None,
-                    door: false,
-                    from: None,
-                    names: None,
-                });
+                self.fields.entry(name.clone()).or_insert(FieldDef { to, facts, ..FieldDef::plain(&name, kind) });
             }
         }
         for (name, field) in &mut self.fields {
@@ -199,6 +197,8 @@ pub struct Model {
     pub aliases: BTreeMap<String, BTreeMap<String, String>>,
     /// The tiles of the overview, in order.
     pub dashboards: BTreeMap<String, Dashboard>,
+    /// While it is built: objects that were dropped, with what else was declared on them.
+    pub(crate) dropped: std::collections::BTreeSet<String>,
     edition: u64,
 }
 
@@ -211,14 +211,6 @@ pub struct Dashboard {
     pub funnel: Vec<String>,
     pub breakdown: String,
     pub breakdown_by: String,
-}
-
-/// A declaration kept in the workspace: its kind (`object`, `fields`, `metric`) and TOML text.
-#[derive(Debug, Clone, Hash)]
-pub struct Definition {
-    pub kind: String,
-    pub name: String,
-    pub body: String,
 }
 
 impl Model {
@@ -243,9 +235,8 @@ impl Model {
             let name = path.trim_start_matches("dashboards/").trim_end_matches(".toml").to_string();
             model.dashboards.insert(name, parse_toml(&path, &text)?);
         }
-        for definition in custom {
-            model.add_definition(definition)?;
-        }
+        model.check_product()?;
+        model.add_own(custom)?;
         model.check()?;
         let mut edition = DefaultHasher::new();
         custom.hash(&mut edition);
@@ -257,13 +248,18 @@ impl Model {
     pub fn with_metrics(&self, body: &str) -> Result<(Self, Vec<String>), ModelError> {
         let mut model = self.clone();
         metric::parse_declared("definition", body, &mut model.metrics)?;
+        let new: Vec<String> = model.metrics.keys().filter(|id| !self.metrics.contains_key(*id)).cloned().collect();
+        new.iter().try_for_each(|id| own::check_own_name(&format!("metric {id}"), id))?;
         model.check()?;
-        let new = model.metrics.keys().filter(|id| !self.metrics.contains_key(*id)).cloned().collect();
         Ok((model, new))
     }
 
     fn add_object(&mut self, place: &str, text: &str) -> Result<(), ModelError> {
-        let mut object: ObjectDef = parse_toml(place, text)?;
+        let object = parse_toml(place, text)?;
+        self.take_object(place, object)
+    }
+
+    fn take_object(&mut self, place: &str, mut object: ObjectDef) -> Result<(), ModelError> {
         object.complete();
         if self.object(&object.name).is_some() {
             return Err(ModelError::new(place, format!("object '{}' is declared twice", object.name), "give it another name"));
@@ -272,23 +268,49 @@ impl Model {
         Ok(())
     }
 
-    fn add_definition(&mut self, definition: &Definition) -> Result<(), ModelError> {
+    /// None of the product's own names may be one that people could give.
+    fn check_product(&self) -> Result<(), ModelError> {
+        let names = self.objects.iter().flat_map(|o| [&o.name, &o.plural].into_iter().chain(o.fields.keys())).chain(self.metrics.keys());
+        match names.into_iter().find(|n| own::is_own(n)) {
+            Some(name) => Err(ModelError::new("model", format!("'{name}' is a name that people may give"), "give it another one")),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn add_definition(&mut self, definition: &Definition) -> Result<(), ModelError> {
         let place = format!("definition {}", definition.name);
         match definition.kind.as_str() {
-            "object" => self.add_object(&place, &definition.body),
+            "object" => {
+                let mut object: ObjectDef = parse_toml(&place, &definition.body)?;
+                own::check_object(&place, &object)?;
+                if self.object(&object.name).is_some() || self.dropped.contains(&object.name) {
+                    return Err(ModelError::new(place, format!("object '{}' is declared twice", object.name), "give it another name"));
+                }
+                if object.dropped {
+                    self.dropped.insert(object.name);
+                    return Ok(());
+                }
+                object.leave_out_dropped();
+                self.take_object(&place, object)
+            }
             "metric" => metric::parse_declared(&place, &definition.body, &mut self.metrics),
             "fields" => {
                 let fields: BTreeMap<String, FieldDef> = parse_toml(&place, &definition.body)?;
                 let known = self.names();
+                if self.dropped.contains(&definition.name) {
+                    return Ok(());
+                }
                 let Some(object) = self.objects.iter_mut().find(|o| o.name == definition.name && !o.derived) else {
                     return Err(ModelError::new(place, "there is no such object", format!("name one of {known}")));
                 };
                 for (name, field) in fields {
+                    own::check_field(&place, &name, &field)?;
                     if object.fields.contains_key(&name) {
                         return Err(ModelError::new(place, format!("field '{name}' exists already"), "give it another name"));
                     }
                     object.fields.insert(name, field);
                 }
+                object.leave_out_dropped();
                 object.complete();
                 Ok(())
             }
@@ -315,9 +337,16 @@ impl Model {
     }
 
     fn check(&self) -> Result<(), ModelError> {
+        let mut paths = std::collections::BTreeMap::new();
         for object in &self.objects {
             let place = format!("object {}", object.name);
             check_name(&place, &object.name)?;
+            check_name(&place, &object.plural)?;
+            for path in [&object.name, &object.plural] {
+                if paths.insert(path, &object.name).is_some_and(|other| *other != object.name) {
+                    return Err(ModelError::new(place, format!("two objects answer to '{path}'"), "give it another name"));
+                }
+            }
             if !object.fields.contains_key(&object.title) {
                 return Err(ModelError::new(place, format!("its title '{}' is not a field", object.title), "name one of its fields"));
             }
@@ -362,6 +391,12 @@ impl Model {
                     Err(e) => return Err(ModelError::new(format!("{place}.checks"), e, "mend the condition")),
                 }
             }
+            if let Some(path) = object.customer.as_ref().filter(|_| own::is_own(&object.name)) {
+                let end = path.split('.').try_fold(object, |at, step| at.field(step).filter(|f| f.kind == FieldType::Ref).and_then(|f| self.object(f.to.as_deref()?)));
+                if end.is_none_or(|o| o.name != "customer") {
+                    return Err(ModelError::new(place, format!("'{path}' does not lead to a customer"), "name a ref to a customer"));
+                }
+            }
             if let Some(text) = &object.exclude {
                 crate::Expr::parse(text)
                     .and_then(|e| e.check(self, &object.name))
@@ -389,7 +424,7 @@ impl Model {
         let is_ref = matches!(field.kind, FieldType::Ref | FieldType::Refs);
         match &field.to {
             Some(to) if is_ref => {
-                if self.object(to).is_none() {
+                if self.object(to).is_none_or(|o| o.derived && own::is_own(&field.name)) {
                     return Err(ModelError::new(place, format!("points to '{to}', which is not an object"), format!("name one of {}", self.names())));
                 }
             }
@@ -421,6 +456,10 @@ impl Model {
                 return Err(ModelError::new(place, "a band needs a whole number or money of the same object and rising edges", "declare it under [derive] with band = { of = \"score\", edges = [20, 40] }"));
             }
         }
+        let day = |name: &String| object.field(name).is_some_and(|f| matches!(f.kind, FieldType::Date | FieldType::Datetime));
+        if own::is_own(&field.name) && field.dated.as_ref().is_some_and(|d| field.kind != FieldType::Money || !day(d)) {
+            return Err(ModelError::new(place, "dated is the day or instant of the same record that an amount belongs to", "name a date or datetime field"));
+        }
         let wants_options = matches!(field.kind, FieldType::Choice | FieldType::Shares);
         if wants_options == field.options.is_empty() {
             return Err(ModelError::new(place, "options belong to choice and shares, and those need them", "list them in 'options'"));
@@ -429,7 +468,7 @@ impl Model {
     }
 }
 
-fn check_name(place: &str, name: &str) -> Result<(), ModelError> {
+pub(crate) fn check_name(place: &str, name: &str) -> Result<(), ModelError> {
     let fine = name.len() <= 48
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
@@ -442,4 +481,46 @@ pub fn parse_toml<T: serde::de::DeserializeOwned>(place: &str, text: &str) -> Re
         let (line, what) = crate::declared::wrong(&e, text);
         ModelError::new(format!("{place}:{line}"), what, "see the other files of that folder for the keys")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built(body: &str) -> Result<Model, ModelError> {
+        Model::build(&[Definition { kind: "object".into(), name: "seat".into(), body: body.into() }])
+    }
+
+    /// One record at a time has a thing: every part of that declaration must be a field of its kind.
+    #[test]
+    fn what_is_taken_by_one_at_a_time_names_fields_of_the_right_kinds() {
+        let declare = |of: &str, from: &str, to: &str, state: &str| {
+            let rest = r#"
+                [fields]
+                name = { type = "text", required = true }
+                owner = { type = "ref", to = "user" }
+                starts_at = { type = "datetime" }
+                ends_at = { type = "datetime" }
+                status = { type = "choice", options = ["open", "gone"] }
+            "#;
+            format!("name = \"seat\"\nplural = \"seats\"\ntitle = \"name\"\nlist = [\"name\"]\nexclusive = {{ of = \"{of}\", from = \"{from}\", to = \"{to}\", state = \"{state}\", free = [\"gone\"] }}\n{rest}")
+        };
+        assert!(built(&declare("owner", "starts_at", "ends_at", "status")).is_ok(), "{:?}", built(&declare("owner", "starts_at", "ends_at", "status")).err());
+        for (of, from, to, state) in [("name", "starts_at", "ends_at", "status"), ("owner", "name", "ends_at", "status"), ("owner", "starts_at", "status", "status"), ("owner", "starts_at", "ends_at", "name"), ("nobody", "starts_at", "ends_at", "status")] {
+            let refused = built(&declare(of, from, to, state)).err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(refused.contains("exclusive needs"), "{of} {from} {to} {state}: {refused}");
+        }
+    }
+
+    #[test]
+    fn names_are_small_letters_digits_and_underscores() {
+        let named = |name: &str| check_name("x", name).is_ok();
+        for fine in ["a", "a1", "a_b", "deal2_x"] {
+            assert!(named(fine), "{fine}");
+        }
+        for wrong in ["", "1a", "_a", "A", "aB", "a-b", "a b", "a.b", "a\"b", "ż", "a'", "a;"] {
+            assert!(!named(wrong), "{wrong}");
+        }
+        assert!(named(&"a".repeat(48)) && !named(&"a".repeat(49)));
+    }
 }

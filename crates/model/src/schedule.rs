@@ -156,5 +156,16 @@ mod tests {
         assert!(parse(r#"{"monday":[]}"#).contains("weekday"));
         assert!(parse(r#"{"mon":[["17:00","09:00"]]}"#).contains("not before"));
         assert!(parse(r#"{"mon":[["9","10"]]}"#).contains("not a time"));
+        // A day ends with its 24th hour, and no hour has sixty minutes.
+        for (text, fine) in [("24:00", true), ("23:59", true), ("24:01", false), ("25:00", false), ("12:60", false), ("12:-1", false), ("-1:00", false)] {
+            assert_eq!(parse(&format!(r#"{{"mon":[["00:00","{text}"]]}}"#)).is_empty(), fine, "{text}");
+        }
+    }
+
+    #[test]
+    fn minutes_of_an_hour_count() {
+        let half = r#"{"mon":[["09:15","10:45"]]}"#;
+        assert_eq!(seconds("UTC", half, "", "2024-03-11T00:00", "2024-03-12T00:00"), 90 * 60);
+        assert_eq!(seconds("UTC", half, "", "2024-03-11T09:30", "2024-03-11T10:15"), 45 * 60);
     }
 }

@@ -68,6 +68,19 @@ impl Value {
     }
 }
 
+/// The JSON form of a value as one would type it.
+pub fn json_text(json: &Json) -> String {
+    let plain = |v: &Json| v.as_str().map_or_else(|| v.to_string(), str::to_string);
+    match json {
+        Json::Object(map) => match (map.get("amount"), map.get("currency")) {
+            (Some(amount), Some(currency)) if map.len() == 2 => format!("{} {}", plain(amount), plain(currency)),
+            _ => json.to_string(),
+        },
+        Json::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join("; "),
+        other => plain(other),
+    }
+}
+
 pub fn decimal_text(micros: i64) -> String {
     let text = money::format_fixed(micros, 6);
     text.trim_end_matches('0').trim_end_matches('.').to_string()

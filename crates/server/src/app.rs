@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use crate::password::Tries;
 use crate::place::{Place, Places};
 use crate::turns::Turns;
-use crate::{Config, Limits, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, outflow, people, proof, ready, records, serving, session, telemetry, usage};
+use crate::{Config, Limits, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, outflow, own, people, proof, ready, records, serving, session, telemetry, usage};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{delete, get, post, put};
@@ -256,6 +256,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/imports/{id}/mapping", post(imports::propose))
         .route("/api/imports/{id}/check", post(imports::check))
         .route("/api/imports/{id}/run", post(imports::run))
+        .route("/api/own", get(own::list).post(own::change))
+        .route("/api/own/preview", post(own::preview))
         .route("/api/outflow", get(outflow::told))
         .route("/api/outflow/alarms/{id}", put(outflow::deal_with))
         .route("/api/invitations", post(people::invite))

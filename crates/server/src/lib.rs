@@ -21,6 +21,7 @@ mod metrics;
 mod oidc;
 mod openapi;
 mod outflow;
+mod own;
 mod password;
 mod past;
 mod people;
@@ -115,6 +116,7 @@ pub async fn serve(store: Store, env: Env, config: Config) -> Result<(), ServeEr
     }
     let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(|e| ServeError::Listen(config.listen, e))?;
     let address = listener.local_addr()?;
+    store.try_models_with(Arc::new(northing_metrics::try_model));
     let memory = northing_metrics::Memory::new(config.memory);
     let whole = place::Place::open(&store, None, &memory)?;
     let app = Arc::new(App::new(store.clone(), whole.clone(), memory, env, &config, address)?);

@@ -64,6 +64,7 @@ pub fn openapi(model: &Model) -> Js {
     get("/api/search", "Records by name, e-mail or phone, however it is typed", &[parameter("q", &text, true)]);
     get("/api/model", "Objects, fields and labels", &lang);
     get("/api/outflow", "What went out to whom, and the alarms", &[]);
+    get("/api/own", "Objects, fields and metrics of the workspace's own, dropped ones too", &[]);
     get("/api/events", "Live changes (server-sent events)", &[]);
     get("/api/ways", "How one can sign in", &[]);
     get("/api/oidc/begin", "Go to sign in with an account elsewhere", &[parameter("again", &json!({"type": "boolean"}), false)]);
@@ -84,6 +85,13 @@ pub fn openapi(model: &Model) -> Js {
     let one = object(&[("op", "string"), ("object", "string"), ("id", "string"), ("fields", "object"), ("version", "integer")], &["op", "object"]);
     let together = json!({"type": "object", "required": ["changes"], "additionalProperties": false, "properties": {"changes": {"type": "array", "minItems": 1, "maxItems": 1000, "items": one}}});
     paths.insert("/api/changes".into(), json!({"post": operation("Several changes together or not at all", &[], Some(together))}));
+    let own = json!({"type": "object", "required": ["op"], "additionalProperties": false, "properties": {
+        "op": {"enum": ["add_object", "add_field", "change", "drop", "restore"]}, "object": text_field, "field": text_field, "label": text_field, "one": text_field,
+        "type": text_field, "to": text_field, "options": {"type": "array", "items": text_field}, "customer": {"type": "boolean"}, "owner": {"type": "boolean"},
+    }});
+    let written = operation("Declare an object or field, call it otherwise, let it hold something else, drop it, bring it back", &[], Some(own.clone()));
+    paths.entry("/api/own").and_modify(|p| p["post"] = written);
+    paths.insert("/api/own/preview".into(), json!({"post": operation("What would become of the values that are there", &[], Some(own))}));
     for (path, summary, parameters) in [("/api/files", "Take in the content of a file", Vec::new()), ("/api/imports/workbook", "Take a sheet of a workbook (XLSX); tell what it seems to hold", vec![query("name", "string"), query("sheet", "string")])] {
         let mut take = operation(summary, &parameters, None);
         take["requestBody"] = json!({"required": true, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}});

@@ -166,6 +166,23 @@ mod tests {
         assert!(is("orange tiles on the quay", Some(&hash)) && !is("orange tiles on the key", Some(&hash)) && !is("x", None));
     }
 
+    #[test]
+    fn the_longest_password_opens_and_a_longer_one_is_refused() {
+        let longest: String = (0..LONGEST).map(|i| char::from(b'a' + (i * i % 23) as u8)).collect();
+        assert_eq!(refused(&longest, &[]), None);
+        assert_eq!(refused(&format!("{longest}x"), &[]), Some("password-long"));
+        let hash = hashed(&longest).unwrap_or_default();
+        assert!(is(&longest, Some(&hash)) && !is(&format!("{longest}x"), Some(&hash)));
+    }
+
+    /// The vectors of RFC 4648, without their padding.
+    #[test]
+    fn secrets_are_written_in_letters() {
+        for (bytes, text) in [("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foob", "MZXW6YQ"), ("fooba", "MZXW6YTB"), ("foobar", "MZXW6YTBOI")] {
+            assert_eq!(base32(bytes.as_bytes()), text, "{bytes}");
+        }
+    }
+
     /// Ten thousand tries within ten minutes: how many are looked at.
     fn checked(tries: &Tries, of: impl Fn(i64) -> Vec<Name>) -> usize {
         (0..10_000).filter(|n| tries.wait(&of(*n), n * 600 / 10_000) == 0).count()

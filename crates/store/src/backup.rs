@@ -4,7 +4,7 @@
 //! others to say.
 
 use crate::row::quote;
-use crate::{Result, StoreError, log, migrate, private};
+use crate::{Result, StoreError, declare, log, migrate, private};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use sha2::{Digest, Sha256};
@@ -152,7 +152,7 @@ fn inspect(path: &Path) -> Result<Content> {
     if first != 1 || seq != count {
         return Err(failed(format!("the change log has gaps: {count} entries up to {seq}")));
     }
-    let model = migrate::load_model(&c)?;
+    let model = declare::load(&c)?.model;
     let mut named = BTreeSet::new();
     if let Some(object) = model.object("attachment") {
         let there: i64 = c.query_row("select count(*) from sqlite_master where type = 'table' and name = ?1", [&object.name], |r| r.get(0))?;

@@ -7,6 +7,7 @@
 mod backup;
 mod change;
 mod checks;
+mod declare;
 mod exclusive;
 mod fill;
 mod log;
@@ -20,11 +21,13 @@ mod seal;
 mod seen;
 mod sessions;
 mod taken;
+mod takeover;
 mod texts;
 mod write;
 
 pub use backup::{Manifest, Made, backup};
 pub use change::{Change, Commit, Committed, Moment, Op};
+pub use declare::{Conversion, Trial};
 pub use log::Logged;
 pub use restore::{settle, unpack};
 pub use room::free;
@@ -80,7 +83,8 @@ pub struct Store {
 struct Inner {
     path: PathBuf,
     seal: Seal,
-    model: RwLock<Arc<Model>>,
+    declared: RwLock<declare::Declared>,
+    trial: RwLock<Option<Trial>>,
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Option<Sender<write::Job>>>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
@@ -104,17 +108,22 @@ impl Store {
         let seal = Seal::of(folder)?;
         let path = folder.join("northing.db");
         let mut connection = open_connection(&path, false)?;
-        if let Some(step) = migrate::behind(&connection)? {
+        let step = match migrate::behind(&connection)? {
+            None if takeover::waits(&connection)? => Some(migrate::STEPS.len()),
+            step => step,
+        };
+        if let Some(step) = step {
             backup::before_step(folder, step)?;
         }
-        let model = migrate::bring_up(&mut connection)?;
+        let declared = migrate::bring_up(&mut connection)?;
         sessions::seal_all(&mut connection, &seal)?;
         let seq = log::last_seq(&connection)?;
         let store = Self {
             inner: Arc::new(Inner {
                 path,
                 seal,
-                model: RwLock::new(Arc::new(model)),
+                declared: RwLock::new(declared),
+                trial: RwLock::new(None),
                 readers: Mutex::new(Vec::new()),
                 writer: Mutex::new(None),
                 thread: Mutex::new(None),
@@ -154,7 +163,7 @@ impl Store {
 
     /// The model in force: the product's, with this workspace's own declarations.
     pub fn model(&self) -> Arc<Model> {
-        self.inner.model.read().map(|m| m.clone()).unwrap_or_default()
+        self.inner.declared().model
     }
 
     /// The workspace's reporting currency.
@@ -176,10 +185,19 @@ impl Store {
         }
     }
 
-    /// Looks whether another process has written to this workspace.
+    /// Looks whether another process has written to this workspace, or declared something in it.
     pub fn refresh(&self) -> Result<u64> {
         let telling = self.inner.telling.lock();
-        let seq = self.read(log::last_seq)?;
+        // One snapshot of the file for both, so that the model is the one that the entries were written under.
+        let (seq, declared) = self.read(|c| {
+            let tx = c.unchecked_transaction()?;
+            let seq = log::last_seq(&tx)?;
+            let changed = declare::changed(&tx, self.inner.told(), seq)?;
+            Ok((seq, changed.then(|| declare::load(&tx)).transpose()?))
+        })?;
+        if let Some(declared) = declared {
+            self.inner.set_declared(declared);
+        }
         self.inner.set_seq(seq);
         drop(telling);
         Ok(seq)
@@ -222,10 +240,17 @@ impl Inner {
             }
         }
     }
-    pub(crate) fn set_model(&self, model: Model) {
-        if let Ok(mut slot) = self.model.write() {
-            *slot = Arc::new(model);
+    pub(crate) fn declared(&self) -> declare::Declared {
+        self.declared.read().map(|d| d.clone()).unwrap_or_default()
+    }
+    pub(crate) fn set_declared(&self, declared: declare::Declared) {
+        if let Ok(mut slot) = self.declared.write() {
+            *slot = declared;
         }
+    }
+    /// The last change that callers have been told of.
+    pub(crate) fn told(&self) -> u64 {
+        self.seq.lock().map(|s| *s).unwrap_or(0)
     }
 }
 

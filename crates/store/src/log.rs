@@ -3,6 +3,7 @@
 use crate::change::{Change, Commit, Moment, Op};
 use crate::row::{record_from_json, record_json};
 use crate::{Result, Store, StoreError};
+use northing_model::own::is_own;
 use northing_model::{Currency, Model, ObjectDef, Record, Value};
 use rusqlite::{Connection, Row, params};
 use serde_json::{Value as Json, json};
@@ -72,8 +73,16 @@ impl Store {
         let (model, currency) = (self.model(), self.currency());
         self.read(|c| {
             let mut statement = c.prepare_cached(&format!("select {COLUMNS} from change where seq > ?1 and seq <= ?3 order by seq limit ?2"))?;
-            let mut rows = statement.query(params![seq as i64, limit as i64, told as i64])?;
-            collect(&mut rows, &model, currency)
+            let mut after = seq;
+            loop {
+                let mut rows = statement.query(params![after as i64, limit as i64, told as i64])?;
+                let (found, last) = collect(&mut rows, &model, currency)?;
+                // Entries of dropped objects are passed over; the log does not end with them.
+                match last {
+                    Some(last) if found.is_empty() => after = last,
+                    _ => return Ok(found),
+                }
+            }
         })
     }
 
@@ -84,7 +93,7 @@ impl Store {
             let sql = format!("select {COLUMNS} from change where object = ?1 and id = ?2 order by seq desc limit ?3");
             let mut statement = c.prepare_cached(&sql)?;
             let mut rows = statement.query(params![object, id.to_string(), limit as i64])?;
-            collect(&mut rows, &model, currency)
+            collect(&mut rows, &model, currency).map(|(found, _)| found)
         })
     }
 
@@ -123,14 +132,16 @@ impl Store {
     }
 }
 
-fn collect(rows: &mut rusqlite::Rows<'_>, model: &Model, currency: Currency) -> Result<Vec<Logged>> {
-    let mut found = Vec::new();
+/// The entries, and the number of the last one that was read.
+fn collect(rows: &mut rusqlite::Rows<'_>, model: &Model, currency: Currency) -> Result<(Vec<Logged>, Option<u64>)> {
+    let (mut found, mut last) = (Vec::new(), None);
     while let Some(row) = rows.next()? {
+        last = Some(row.get::<_, i64>(0)? as u64);
         if let Some(entry) = entry(row, model, currency)? {
             found.push(entry);
         }
     }
-    Ok(found)
+    Ok((found, last))
 }
 
 fn entry(row: &Row<'_>, model: &Model, currency: Currency) -> Result<Option<Logged>> {
@@ -165,7 +176,7 @@ fn parse_moments(object: &ObjectDef, text: &str, currency: Currency) -> Option<V
     let list: Vec<(String, Option<i64>, Json)> = serde_json::from_str(text).ok()?;
     let mut moments = Vec::with_capacity(list.len());
     for (field, at, value) in list {
-        let value = object.field(&field).map_or(Some(Value::Null), |f| f.read(&value, currency).ok())?;
+        let value = object.field(&field).map_or(Some(Value::Null), |f| if is_own(&f.name) { Some(f.read_kept(&value, currency)) } else { f.read(&value, currency).ok() })?;
         moments.push(Moment { field, at, value });
     }
     Some(moments)

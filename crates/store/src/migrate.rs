@@ -1,10 +1,11 @@
 //! Brings a database to the schema that the model asks for. Only adds; never drops or rewrites.
 
 use crate::row::{column_sql, quote, table_columns};
-use crate::{Result, StoreError, texts};
-use northing_model::object::Definition;
+use crate::declare::{self, Declared};
+use crate::{Result, StoreError, takeover, texts};
+use northing_model::own::is_own;
 use northing_model::{FieldType, Model, ObjectDef};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use std::collections::BTreeSet;
 
 /// Steps of the tables that do not follow from the model; their count is kept in `user_version`.
@@ -36,6 +37,7 @@ pub(crate) const STEPS: &[&str] = &[
     crate::sessions::STEP,
     crate::texts::FIELDS_STEP,
     crate::room::STEP,
+    crate::declare::STEP,
 ];
 
 /// How many of these steps a database has seen; an error where it has seen more than this program knows.
@@ -52,60 +54,58 @@ pub(crate) fn behind(connection: &Connection) -> Result<Option<usize>> {
     Ok(Some(done(connection)?).filter(|done| (1..STEPS.len()).contains(done)))
 }
 
-/// Brings everything up to date in one transaction, whatever the steps have to fill included: whoever is killed on the
-/// way has changed nothing.
-pub(crate) fn bring_up(connection: &mut Connection) -> Result<Model> {
+/// Brings everything up to date in one transaction, whatever the steps have to fill and what gets another name included:
+/// whoever is killed on the way has changed nothing. What people declared and this version cannot take is set aside.
+pub(crate) fn bring_up(connection: &mut Connection) -> Result<Declared> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for (i, step) in STEPS.iter().enumerate().skip(done(&tx)?) {
         tx.execute_batch(step)?;
         tx.pragma_update(None, "user_version", (i + 1) as i64)?;
     }
-    let model = load_model(&tx)?;
-    tables(&tx, &model)?;
+    takeover::run(&tx)?;
+    let declared = declare::load(&tx)?;
+    tables(&tx, &declared.model)?;
     tx.commit()?;
-    Ok(model)
+    Ok(declared)
 }
 
-/// The product's model with the declarations kept in this database.
-pub(crate) fn load_model(connection: &Connection) -> Result<Model> {
-    let exists: Option<i64> = connection
-        .query_row("select 1 from sqlite_master where type = 'table' and name = 'definition'", [], |r| r.get(0))
-        .optional()?;
-    let mut custom = Vec::new();
-    if exists.is_some() {
-        let mut statement = connection.prepare("select kind, name, body from definition where not deleted order by rowid")?;
-        let rows = statement.query_map([], |r| Ok(Definition { kind: r.get(0)?, name: r.get(1)?, body: r.get(2)? }))?;
-        for row in rows {
-            custom.push(row?);
-        }
-    }
-    Ok(Model::build(&custom)?)
+/// The index of an object's external ids.
+pub(crate) fn external_index(object: &str) -> String {
+    if is_own(object) { format!("{object}__external") } else { format!("{object}_external") }
 }
 
 /// Finds what overlaps without reading the whole table.
 fn exclusive_index(object: &ObjectDef) -> Option<String> {
     let x = object.exclusive.as_ref()?;
-    Some(format!("create index if not exists {} on {} ({}, {})", quote(&format!("{}__exclusive", object.name)), quote(&object.name), quote(&x.of), quote(&x.from)))
+    Some(format!("create index if not exists {} on {} ({}, {})", quote(&format!("{}__exclusive", object.name)), quote(&object.name), quote(&object.field(&x.of)?.column()), quote(&object.field(&x.from)?.column())))
 }
 
 /// Finds titles that facts do not hold (order numbers) by how they begin.
 fn title_index(object: &ObjectDef) -> Option<String> {
     let title = object.field(&object.title).filter(|f| f.kind == FieldType::Text && !f.facts)?;
-    Some(format!("create index if not exists {} on {} ({} collate nocase)", quote(&format!("{}__title", object.name)), quote(&object.name), quote(&title.name)))
+    Some(format!("create index if not exists {} on {} ({} collate nocase)", quote(&format!("{}__title", object.name)), quote(&object.name), quote(&title.column())))
 }
 
 /// The tables of a model's objects and what is kept beside them, within the caller's transaction.
 pub(crate) fn tables(connection: &Connection, model: &Model) -> Result<()> {
     for object in model.objects.iter().filter(|o| !o.derived) {
         table(connection, object)?;
-        for index in exclusive_index(object).into_iter().chain(title_index(object)) {
-            connection.execute_batch(&index)?;
-        }
     }
+    declare::note(connection, model)?;
     texts::in_step(connection, model)
 }
 
-fn table(connection: &Connection, object: &ObjectDef) -> Result<()> {
+/// The table of an object with its columns and indexes. What people declare has names that nothing here has (`own`),
+/// and two low lines where a name is made of theirs, which theirs have not: so no table, index or column meets another.
+pub(crate) fn table(connection: &Connection, object: &ObjectDef) -> Result<()> {
+    columns(connection, object)?;
+    for index in exclusive_index(object).into_iter().chain(title_index(object)) {
+        connection.execute_batch(&index)?;
+    }
+    Ok(())
+}
+
+fn columns(connection: &Connection, object: &ObjectDef) -> Result<()> {
     let name = quote(&object.name);
     let mut present = BTreeSet::new();
     {
@@ -117,18 +117,15 @@ fn table(connection: &Connection, object: &ObjectDef) -> Result<()> {
     let columns = table_columns(object);
     if present.is_empty() {
         let list: Vec<String> = columns.iter().map(|(c, p)| column_sql(c, *p)).collect();
-        connection.execute_batch(&format!(
-            "create table {name} (id text primary key, version integer not null, deleted integer not null default 0, {}) strict;
-             create unique index {} on {name} (external_id) where external_id is not null and not deleted;",
-            list.join(", "),
-            quote(&format!("{}_external", object.name)),
-        ))?;
-        return Ok(());
+        connection.execute_batch(&format!("create table {name} (id text primary key, version integer not null, deleted integer not null default 0, {}) strict", list.join(", ")))?;
+        present.extend(columns.iter().map(|(c, _)| c.clone()));
     }
+    declare::check_room(object, present.len())?;
     for (column, physical) in columns {
         if !present.contains(&column) {
             connection.execute_batch(&format!("alter table {name} add column {}", column_sql(&column, physical)))?;
         }
     }
+    connection.execute_batch(&format!("create unique index if not exists {} on {name} (external_id) where external_id is not null and not deleted", quote(&external_index(&object.name))))?;
     Ok(())
 }

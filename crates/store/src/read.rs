@@ -11,10 +11,10 @@ fn select(object: &ObjectDef, fields: &[&FieldDef]) -> String {
     let mut columns = String::new();
     for field in fields {
         columns.push_str(", ");
-        columns.push_str(&quote(&field.name));
+        columns.push_str(&quote(&field.column()));
         if field.kind.physical() == northing_model::Physical::Money {
             columns.push_str(", ");
-            columns.push_str(&quote(&format!("{}__currency", field.name)));
+            columns.push_str(&quote(&format!("{}__currency", field.column())));
         }
     }
     format!("select id, version, deleted{columns} from {}", quote(&object.name))
@@ -51,7 +51,7 @@ fn kept_value(field: &FieldDef, text: &str) -> Result<Value> {
     let corrupt = || StoreError::Corrupt("history".into());
     let json = serde_json::from_str(text).map_err(|_| corrupt())?;
     let unused = northing_model::Currency::parse("EUR").ok_or_else(corrupt)?;
-    field.read(&json, unused).map_err(|_| corrupt())
+    if northing_model::own::is_own(&field.name) { Ok(field.read_kept(&json, unused)) } else { field.read(&json, unused).map_err(|_| corrupt()) }
 }
 
 fn text_of<'r>(row: &'r rusqlite::Row<'_>, column: usize) -> Result<&'r str> {
@@ -102,7 +102,7 @@ impl Store {
     pub fn titles(&self, object: &str, most: usize, sees: impl Fn(Uuid) -> bool) -> Result<Vec<(Uuid, String)>> {
         let model = self.model();
         let Some(title) = model.object(object).and_then(|o| o.field(&o.title)).filter(|f| f.kind == northing_model::FieldType::Text && !f.facts) else { return Ok(Vec::new()) };
-        let (table, column) = (quote(object), quote(&title.name));
+        let (table, column) = (quote(object), quote(&title.column()));
         let sql = format!("select id, {column} from {table} where {column} is not null and not deleted order by rowid desc");
         self.read(|c| {
             let mut statement = c.prepare_cached(&sql)?;

@@ -1,6 +1,7 @@
 //! Between model values and SQLite columns. Every identifier is quoted; every value is a parameter.
 
 use crate::{Result, StoreError};
+use northing_model::own::is_own;
 use northing_model::{Currency, FieldDef, Money, ObjectDef, Physical, Record, Value};
 use rusqlite::types::{Value as Sql, ValueRef};
 use serde_json::{Map, Value as Json};
@@ -24,10 +25,11 @@ pub(crate) fn table_columns(object: &ObjectDef) -> Vec<(String, Physical)> {
     let mut columns = Vec::new();
     for field in object.stored_fields() {
         let physical = field.kind.physical();
-        columns.push((field.name.clone(), physical));
+        let column = field.column();
         if physical == Physical::Money {
-            columns.push((format!("{}__currency", field.name), Physical::Text));
+            columns.push((format!("{column}__currency"), Physical::Text));
         }
+        columns.push((column, physical));
     }
     columns
 }
@@ -95,13 +97,13 @@ pub(crate) fn record_json(record: &Record) -> Json {
     Json::Object(record.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.to_json())).collect::<Map<_, _>>())
 }
 
-/// Reads what `record_json` wrote; fields that the model no longer knows are left out.
+/// Reads what `record_json` wrote; fields that the model no longer knows are left out, and what an own field held under
+/// an earlier type is read as it now is.
 pub(crate) fn record_from_json(object: &ObjectDef, json: &Json, currency: Currency) -> Result<Record> {
     let mut record = Record::new();
     for (name, value) in json.as_object().into_iter().flatten() {
         if let Some(field) = object.field(name) {
-            let read = field.read(value, currency).map_err(|e| StoreError::Corrupt(format!("{}.{name}: {e}", object.name)))?;
-            record.insert(name.clone(), read);
+            record.insert(name.clone(), if is_own(name) { field.read_kept(value, currency) } else { field.read(value, currency).map_err(|e| StoreError::Corrupt(format!("{}.{name}: {e}", object.name)))? });
         }
     }
     Ok(record)

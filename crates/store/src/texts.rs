@@ -65,7 +65,7 @@ pub(crate) fn in_step(connection: &Connection, model: &Model) -> Result<()> {
                 continue;
             }
             let_go(connection, &object.name, &field.name)?;
-            let (table, column) = (quote(&object.name), quote(&field.name));
+            let (table, column) = (quote(&object.name), quote(&field.column()));
             let mut statement = connection.prepare(&format!("select id, {column} from {table} where {column} is not null and not deleted"))?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
@@ -115,7 +115,7 @@ impl Store {
             let mut astray = 0;
             for object in model.objects.iter().filter(|o| !o.derived) {
                 for field in object.searched() {
-                    let (table, column) = (quote(&object.name), quote(&field.name));
+                    let (table, column) = (quote(&object.name), quote(&field.column()));
                     let ids = format!("select id from {table} where not deleted and {column} is not null and trim({column}, {BLANKS}) <> ''");
                     let held = "select w.id from wording w join said s on s.rowid = w.rowid where w.object = ?1 and w.field = ?2";
                     for (one, other) in [(ids.as_str(), held), (held, ids.as_str())] {

@@ -2,7 +2,8 @@
 
 use crate::change::{Change, Commit, Committed, Moment, Op};
 use crate::row::{bind, quote};
-use crate::{Inner, Result, Store, StoreError, checks, exclusive, fill, log, migrate, read, sessions, texts};
+use crate::declare::{self, Declared};
+use crate::{Inner, Result, Store, StoreError, checks, exclusive, fill, log, read, sessions, texts};
 use northing_model::{FieldDef, FieldType, Model, ObjectDef, Physical, Record, Value};
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde_json::json;
@@ -68,7 +69,10 @@ pub(crate) fn run(mut connection: Connection, jobs: &Receiver<Job>, store: &Weak
 }
 
 fn write_group(connection: &mut Connection, group: Vec<Job>, inner: &Arc<Inner>) {
-    let model = inner.model.read().map(|m| m.clone()).unwrap_or_default();
+    // In this order: what is told in between is looked for in the log.
+    let told = inner.told();
+    let mut declared = inner.declared();
+    let trial = inner.trial.read().ok().and_then(|t| t.clone());
     let mut seq = 0;
     let mut answers = Vec::new();
     let mut redefined = false;
@@ -78,16 +82,24 @@ fn write_group(connection: &mut Connection, group: Vec<Job>, inner: &Arc<Inner>)
         let mut tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         // Another process (an import beside the server) may have written since; the lock is ours from here on.
         seq = log::last_seq(&tx)?;
+        if declare::changed(&tx, told, seq)? {
+            declared = declare::load(&tx)?;
+            redefined = true;
+        }
         for job in group.by_ref() {
             let mut point = tx.savepoint()?;
             let (result, answer) = match job {
                 Job::Commit(commit, answer) => {
                     let mut state = seq;
-                    let result = if inner.room.open() { apply(&point, &model, &commit, &mut state) } else { Err(StoreError::Full) };
-                    if result.is_ok() {
+                    let done = if inner.room.open() { apply(&point, &declared, &commit, &mut state, trial.as_ref()) } else { Err(StoreError::Full) };
+                    let result = done.map(|(done, new)| {
                         seq = state;
-                        redefined |= commit.changes.iter().any(|c| c.object == "definition");
-                    }
+                        if let Some(new) = new {
+                            declared = new;
+                            redefined = true;
+                        }
+                        done
+                    });
                     (result, answer)
                 }
                 Job::Effect(effect, answer) => {
@@ -118,10 +130,7 @@ fn write_group(connection: &mut Connection, group: Vec<Job>, inner: &Arc<Inner>)
         return;
     }
     if redefined {
-        // Checked when it was written, so this only fails if the disk does; the old model then stays.
-        if let Ok(model) = migrate::bring_up(connection) {
-            inner.set_model(model);
-        }
+        inner.set_declared(declared);
     }
     inner.set_seq(seq);
     drop(telling);
@@ -131,10 +140,12 @@ fn write_group(connection: &mut Connection, group: Vec<Job>, inner: &Arc<Inner>)
     }
 }
 
-fn apply(connection: &Connection, model: &Model, commit: &Commit, seq: &mut u64) -> Result<Committed> {
+/// Writes a commit, and what it declares; the declarations then in force, where they changed.
+fn apply(connection: &Connection, declared: &Declared, commit: &Commit, seq: &mut u64, trial: Option<&declare::Trial>) -> Result<(Committed, Option<Declared>)> {
+    let model = &declared.model;
     if let Some((key, hash)) = &commit.key {
         if let Some(answer) = remembered(connection, key, hash)? {
-            return Ok(answer);
+            return Ok((answer, None));
         }
     }
     let mut versions = Vec::with_capacity(commit.changes.len());
@@ -149,15 +160,14 @@ fn apply(connection: &Connection, model: &Model, commit: &Commit, seq: &mut u64)
             versions.push((change.id, version));
         }
     }
+    let declares = commit.changes.iter().any(|c| c.object == "definition");
+    let now = if declares { Some(declare::take_over(connection, declared, commit, seq, trial)?) } else { None };
     let answer = Committed { seq: *seq, versions };
-    if commit.changes.iter().any(|c| c.object == "definition") {
-        check_definitions(connection)?;
-    }
     if let Some((key, hash)) = &commit.key {
         let text = json!({"seq": answer.seq, "versions": answer.versions}).to_string();
         keep_answer(connection, key, hash, &text, commit.at)?;
     }
-    Ok(answer)
+    Ok((answer, now))
 }
 
 /// How long an answer is kept for whoever asks again with its key, in seconds.
@@ -180,16 +190,6 @@ pub(crate) fn kept_answer(connection: &Connection, key: &str, hash: &str) -> Res
         Some((stored, _)) if stored != hash => Err(StoreError::KeyReused),
         found => Ok(found.map(|(_, answer)| answer)),
     }
-}
-
-fn check_definitions(connection: &Connection) -> Result<()> {
-    let mut statement = connection.prepare("select kind, name, body from definition where not deleted order by rowid")?;
-    let rows = statement.query_map([], |r| {
-        Ok(northing_model::object::Definition { kind: r.get(0)?, name: r.get(1)?, body: r.get(2)? })
-    })?;
-    let custom: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
-    Model::build(&custom)?;
-    Ok(())
 }
 
 fn remembered(connection: &Connection, key: &str, hash: &str) -> Result<Option<Committed>> {
@@ -239,7 +239,9 @@ fn apply_one(
     if change.op == Op::Create && !change.fields.contains_key("created_at") {
         after.insert("created_at".into(), Value::Time(commit.at));
     }
-    for field in object.stored_fields().filter(|f| f.required) {
+    // What was never there before a field was declared as required is asked for when somebody touches it, not before.
+    let asked = |f: &&FieldDef| f.required && (before.as_ref().is_none_or(|b| b.contains_key(&f.name)) || change.fields.contains_key(&f.name));
+    for field in object.stored_fields().filter(asked) {
         if !after.contains_key(&field.name) {
             return Err(invalid(object, &field.name, "a value is required"));
         }
@@ -436,7 +438,7 @@ fn insert(connection: &Connection, object: &ObjectDef, id: Uuid, record: &Record
         for (i, n) in (first + 1..=values.len()).enumerate() {
             let suffix = if i == 1 { "__currency" } else { "" };
             columns.push_str(", ");
-            columns.push_str(&quote(&format!("{}{suffix}", field.name)));
+            columns.push_str(&quote(&format!("{}{suffix}", field.column())));
             marks.push_str(&format!(", ?{n}"));
         }
     }
@@ -445,7 +447,7 @@ fn insert(connection: &Connection, object: &ObjectDef, id: Uuid, record: &Record
     Ok(())
 }
 
-fn update(connection: &Connection, object: &ObjectDef, id: Uuid, version: u64, record: &Record) -> Result<()> {
+pub(crate) fn update(connection: &Connection, object: &ObjectDef, id: Uuid, version: u64, record: &Record) -> Result<()> {
     let mut sets = String::from("version = ?2, deleted = 0");
     let mut values = vec![rusqlite::types::Value::Text(id.to_string()), rusqlite::types::Value::Integer(version as i64)];
     for field in object.stored_fields() {
@@ -453,7 +455,7 @@ fn update(connection: &Connection, object: &ObjectDef, id: Uuid, version: u64, r
         bind(field, record.get(&field.name), &mut values);
         for (i, n) in (first + 1..=values.len()).enumerate() {
             let suffix = if i == 1 { "__currency" } else { "" };
-            sets.push_str(&format!(", {} = ?{n}", quote(&format!("{}{suffix}", field.name))));
+            sets.push_str(&format!(", {} = ?{n}", quote(&format!("{}{suffix}", field.column()))));
         }
     }
     let sql = format!("update {} set {sets} where id = ?1", quote(&object.name));

@@ -5,11 +5,12 @@ import { useDeferredValue, useId, useRef, useState } from 'react';
 import { useIntl } from 'react-intl';
 import { leadTo } from '../forms/check';
 import { ApiError, send, type Answer } from '../lib/api';
-import { useLabel, useModel } from '../lib/data';
+import { useCatalogue, useLabel, useModel } from '../lib/data';
 import { useFormat } from '../lib/format';
 import { Chart } from '../ui/Chart';
 import { Failure, Panel, Select } from '../ui/Parts';
 import { Page } from '../ui/Shell';
+import table from '../ui/table.module.css';
 import ui from '../ui/ui.module.css';
 import { usePeriod } from './Overview';
 import css from './metric.module.css';
@@ -17,14 +18,21 @@ import css from './metric.module.css';
 interface Draft { name: string; from: string; time: string; value: string; where: string; share: string; good: string }
 
 const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', ' ')}"`;
-const identifier = (name: string) => name.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '_').replace(/^[^a-z]+|_+$/g, '').slice(0, 40) || 'my_metric';
+/** A name of one's own (they begin with x_) out of words in any script, that no metric has yet. */
+export function identifier(name: string, taken: string[]): string {
+  const plain = name.toLowerCase().replaceAll('ł', 'l').normalize('NFKD').replace(/[\u0300-\u036f]/g, '').replace(/[^a-z0-9]+/g, '_').slice(0, 36).replace(/^_+|_+$/g, '') || 'own';
+  for (let n = 1; ; n += 1) {
+    const id = `x_${plain}${n > 1 ? `_${n}` : ''}`;
+    if (!taken.includes(id)) return id;
+  }
+}
 
 /** The declaration that a draft stands for. */
-export function declaration(d: Draft, isMoney: boolean): string {
+export function declaration(d: Draft, isMoney: boolean, taken: string[] = []): string {
   const measure = (where: string) => `{ from = ${quoted(d.from)}, ${d.value ? `agg = "sum", value = ${quoted(d.value)}, ` : ''}time = ${quoted(d.time)}${where ? `, where = ${quoted(where)}` : ''} }`;
   const both = d.where && d.share ? `(${d.where}) and (${d.share})` : d.share;
   const lines = [
-    `[${identifier(d.name)}]`, `name = ${quoted(d.name || 'My metric')}`, `kind = ${d.share ? '"ratio"' : '"flow"'}`,
+    `[${identifier(d.name, taken)}]`, `name = ${quoted(d.name || 'My metric')}`, `kind = ${d.share ? '"ratio"' : '"flow"'}`,
     `unit = ${d.share ? '"ratio"' : d.value && isMoney ? '"money"' : '"count"'}`, `good = ${quoted(d.good)}`, 'group = "own"',
     `num = [${measure(d.share ? both : d.where)}]`,
   ];
@@ -37,6 +45,7 @@ export function Declare() {
   const label = useLabel();
   const format = useFormat();
   const model = useModel();
+  const catalogue = useCatalogue();
   const navigate = useNavigate();
   const client = useQueryClient();
   const { range, calendar } = usePeriod();
@@ -44,7 +53,7 @@ export function Declare() {
   const [own, setOwn] = useState<string | null>(null);
   const object = model?.objects.find((o) => o.name === draft.from);
   const fields = object?.fields.filter((f) => f.filterable) ?? [];
-  const text = own ?? declaration(draft, fields.find((f) => f.name === draft.value)?.type === 'money');
+  const text = own ?? declaration(draft, fields.find((f) => f.name === draft.value)?.type === 'money', (catalogue ?? []).map((m) => m.id));
   const tried = useDeferredValue(text);
   const answer = useQuery({
     queryKey: ['live', 'try', tried, range, calendar], retry: false,
@@ -89,8 +98,9 @@ export function Declare() {
             {input('share', "status = 'confirmed'")}
             <Select label={m('declare.good')} value={draft.good} onChange={(good) => set({ good })} options={['up', 'down', 'neutral'].map((g) => choice(g, m(`declare.good.${g}`)))} />
           </div>
-          <h3 className={css.h3}>{m('declare.text')}</h3>
+          <details className={table.more} open={fault === 'text' ? true : undefined}><summary>{m('declare.text')}</summary>
           <div data-field="text"><textarea {...at('text')} className={`${ui.field} ${css.source}`} aria-label={m('declare.text')} spellCheck={false} rows={9} value={text} onChange={(e) => setOwn(e.target.value)} /></div>
+          </details>
           </div>
         </Panel>
         <Panel title={m('declare.preview')}>

@@ -197,6 +197,7 @@ pub struct FullSource {
     /// Columns whose product is the amount.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub product: Vec<String>,
+    /// The number's sign is turned round.
     #[serde(default)]
     pub negate: bool,
     /// strftime notation of a date or time.

@@ -8,8 +8,6 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 const DAY: i64 = 86_400;
-const CONTRACT: i64 = 0;
-const PURCHASE: i64 = 1;
 
 /// A purchase: when, a tie-breaker, and its row.
 pub(super) type Purchase = (i64, Uuid, u32);
@@ -191,15 +189,15 @@ impl Facts {
     fn seen(&self, members: &[u32], purchases: &[Purchase]) -> Vec<i64> {
         let k = self.known;
         let (b, e) = (k.booking, k.engagement_event);
-        // options of booking.status: booked, confirmed, done; of engagement_event.kind: email_open is the ninth
+        let (statuses, opened) = (self.choices.booking_status, self.choices.engagement_kind.email_open);
         let mut found: Vec<i64> = match self.settings.activity {
             Activity::Purchases => purchases.iter().map(|p| p.0).collect(),
             Activity::Bookings => {
-                let came = |row: &u32| self.is_fit(b.table, *row) && matches!(self.get(b.table, b.status, *row), 1 | 2);
+                let came = |row: &u32| self.is_fit(b.table, *row) && [statuses.confirmed, statuses.done].contains(&self.get(b.table, b.status, *row));
                 self.children(b.table, b.customer, members).into_iter().filter(came).map(|row| self.get(b.table, b.starts_at, row)).collect()
             }
             Activity::Engagement => {
-                let used = |row: &u32| self.is_fit(e.table, *row) && self.get(e.table, e.kind, *row) != 8;
+                let used = |row: &u32| self.is_fit(e.table, *row) && self.get(e.table, e.kind, *row) != opened;
                 self.children(e.table, e.customer, members).into_iter().filter(used).map(|row| self.get(e.table, e.at, row)).collect()
             }
         };
@@ -209,14 +207,14 @@ impl Facts {
     }
 
     fn write_active(&mut self, row: u32, seen: &[i64], contracts: Vec<(i64, i64)>, after: impl Fn(&Self, i64, bool) -> Vec<(usize, i64)>) {
-        let a = self.known.customer_active;
+        let (a, basis) = (self.known.customer_active, self.choices.activity_basis);
         let window = self.settings.days("activity_window_days");
         // A contract covers a time and a purchase the window after it; what meets is one stretch, which ends with what
         // reaches furthest.
         let until = |end: i64| if end == NULL { i64::MAX } else { end };
-        let mut parts: Vec<(i64, i64, i64)> = contracts.into_iter().map(|c| (c.0, c.1, CONTRACT)).collect();
-        parts.extend(seen.iter().map(|at| (*at, at + window, PURCHASE)));
-        parts.sort_unstable_by_key(|p| (p.0, until(p.1), p.2));
+        let mut parts: Vec<(i64, i64, i64)> = contracts.into_iter().map(|c| (c.0, c.1, basis.contract)).collect();
+        parts.extend(seen.iter().map(|at| (*at, at + window, basis.purchase)));
+        parts.sort_unstable_by_key(|p| (p.0, until(p.1), p.2 != basis.contract));
         let mut stretches: Vec<(i64, i64, i64)> = Vec::new();
         for part in parts {
             match stretches.last_mut() {
@@ -332,16 +330,17 @@ impl Facts {
         let next_start = if successor >= 0 && self.is_fit(n.table, successor as u32) { self.get(n.table, n.starts_at, successor as u32) } else { NULL };
         let followed = term_end != NULL && next_start != NULL && next_start <= term_end + grace;
         let goes_on = get(n.auto_renew) == 1 && ended == NULL;
+        let outcomes = self.choices.contract_outcome;
         let (outcome, decided) = if term_end == NULL {
             (NULL, NULL)
         } else if followed {
-            (0, next_start.min(term_end))
+            (outcomes.renewed, next_start.min(term_end))
         } else if goes_on {
-            (0, term_end)
+            (outcomes.renewed, term_end)
         } else if ended != NULL && ended < term_end {
-            (1, ended)
+            (outcomes.not_renewed, ended)
         } else {
-            (1, term_end + grace)
+            (outcomes.not_renewed, term_end + grace)
         };
         let (raw, currency, months) = (get(n.value__raw), get(n.value__cur), get(n.value_months).max(1));
         let a_month = |ticks: i64| if ticks == NULL { NULL } else { div_half_even(i128::from(ticks), i128::from(months)).unwrap_or(NULL) };

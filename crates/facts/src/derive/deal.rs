@@ -5,10 +5,6 @@ use crate::build::{EVER, Entry};
 use crate::column::NULL;
 use northing_model::money::div_half_even;
 
-/// Options of stage.kind: open, won, lost, void; deal.outcome has the same order.
-const OPEN: i64 = 0;
-const WON: i64 = 1;
-
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct State {
     pub stage: i64,
@@ -36,14 +32,15 @@ impl Facts {
         self.set(self.known.deal.table, self.known.deal.stalls_at, row, stalls_at);
 
         self.set(d.table, d.staged_at, row, visits.last().map_or(NULL, |visit| visit.1));
+        let outcomes = self.choices.deal_outcome;
         let (outcome, closed_at) = self.outcome(&visits);
         self.set(d.table, d.outcome, row, outcome);
         self.set(d.table, d.closed_at, row, closed_at);
         // Closed, and nobody recorded when: between its making and when that was told.
-        let undated = outcome != OPEN && closed_at == NULL && told_stage != NULL;
+        let undated = outcome != outcomes.open && closed_at == NULL && told_stage != NULL;
         self.set(d.table, d.undated_from, row, if undated { unknown.0.min(unknown.1) } else { NULL });
         self.set(d.table, d.undated_to, row, if undated { unknown.1 } else { NULL });
-        self.set(d.table, d.is_sale, row, i64::from(counted && outcome == WON));
+        self.set(d.table, d.is_sale, row, i64::from(counted && outcome == outcomes.won));
         let owner = match states.iter().rev().find(|s| closed_at != NULL && s.0 <= closed_at) {
             Some((_, state)) => state.owner,
             None => self.get(d.table, d.owner, row),
@@ -53,14 +50,14 @@ impl Facts {
         let amount = self.convert(self.get(d.table, d.amount__raw, row), self.get(d.table, d.amount__cur, row), day);
         self.set(d.table, d.amount, row, amount);
         self.set(d.table, d.has_lines, row, 0);
-        let (open, expected) = (counted && outcome == OPEN, self.get(d.table, d.expected_close, row));
+        let (open, expected) = (counted && outcome == outcomes.open, self.get(d.table, d.expected_close, row));
         let stage = self.get(d.table, d.stage, row);
         let raw = self.get(d.table, d.amount__raw, row);
         self.set(d.table, d.weighted, row, if open { self.weigh(amount, stage) } else { NULL });
         self.set(d.table, d.weighted__raw, row, if open { self.weigh(raw, stage) } else { NULL });
         self.set(d.table, d.expected_at, row, if open && expected != NULL { self.settings.zone.midnight(expected as i32) } else { NULL });
 
-        let won = counted && outcome == WON && closed_at != NULL;
+        let won = counted && outcome == outcomes.won && closed_at != NULL;
         let purchase = won && self.settings.purchases_are_deals && raw != 0;
         self.set(d.table, d.revenue_at, row, if won { closed_at } else { NULL });
         self.set(d.table, d.purchased_at, row, if purchase { closed_at } else { NULL });
@@ -167,7 +164,7 @@ impl Facts {
         for (i, (stage, entered, left)) in visits.iter().enumerate() {
             let first = visits[..i].iter().all(|p| p.0 != *stage);
             let passed = visits[i + 1..].iter().find(|later| self.is_later(*stage, later.0)).map_or(NULL, |later| later.1);
-            let won = visits[i + 1..].iter().find(|later| self.stage_kind(later.0) == WON).map_or(NULL, |later| later.1);
+            let won = visits[i + 1..].iter().find(|later| self.stage_kind(later.0) == self.choices.stage_kind.won).map_or(NULL, |later| later.1);
             let until = if *left == NULL { unknown.1 } else { unknown.1.min(*left) };
             let span = |to: i64| if *entered == NULL || to == NULL { NULL } else { to - *entered };
             rows.push(vec![
@@ -204,7 +201,7 @@ impl Facts {
     }
 
     pub(super) fn is_open_stage(&self, stage: i64) -> bool {
-        self.stage_kind(stage) == OPEN
+        self.stage_kind(stage) == self.choices.stage_kind.open
     }
 
     fn stage_kind(&self, stage: i64) -> i64 {
@@ -218,19 +215,21 @@ impl Facts {
             return false;
         }
         let at = |column, row: i64| self.get(s.table, column, row as u32);
+        let kinds = self.choices.stage_kind;
         match self.stage_kind(other) {
-            WON => true,
-            OPEN => at(s.pipeline, stage) == at(s.pipeline, other) && at(s.position, other) > at(s.position, stage),
+            won if won == kinds.won => true,
+            open if open == kinds.open => at(s.pipeline, stage) == at(s.pipeline, other) && at(s.position, other) > at(s.position, stage),
             _ => false,
         }
     }
 
     /// Outcome now and since when; passing from one won stage to another does not move the close.
     fn outcome(&self, visits: &[(i64, i64, i64)]) -> (i64, i64) {
-        let Some(last) = visits.last() else { return (OPEN, NULL) };
+        let open = (self.choices.deal_outcome.open, NULL);
+        let Some(last) = visits.last() else { return open };
         let kind = self.stage_kind(last.0);
-        if kind == OPEN || kind == NULL {
-            return (OPEN, NULL);
+        if kind == self.choices.stage_kind.open || kind == NULL {
+            return open;
         }
         let mut closed = last.1;
         for visit in visits.iter().rev() {
@@ -239,7 +238,7 @@ impl Facts {
             }
             closed = visit.1;
         }
-        (kind, closed)
+        (self.choices.outcome_of(kind), closed)
     }
 
     /// From the first human contact, the lead or the deal's own beginning, whichever was first, to the close.
@@ -277,8 +276,8 @@ impl Facts {
     /// When a human contact happened; null for notes and automatic messages.
     pub(crate) fn contact_at(&self, row: u32) -> i64 {
         let i = self.known.interaction;
-        let note = self.get(i.table, i.kind, row) == 6;
-        let human = self.get(i.table, i.author, row) == 0;
+        let note = self.get(i.table, i.kind, row) == self.choices.interaction_kind.note;
+        let human = self.get(i.table, i.author, row) == self.choices.interaction_author.human;
         if self.is_fit(i.table, row) && human && !note { self.get(i.table, i.at, row) } else { NULL }
     }
 }

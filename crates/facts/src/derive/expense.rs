@@ -19,15 +19,10 @@ impl Facts {
         let spread = from != NULL && to != NULL && to >= from && to - from < LONGEST_DAYS;
         let (first, days) = if spread { (from, to - from + 1) } else { (incurred, 1) };
         let purposes = self.shares.get(&row).cloned().unwrap_or_default();
-        let options = self.tables[s.table].schema.columns[s.purpose].options.clone();
-        let overhead = options.len() as i64 - 1;
-        let mut parts: Vec<(i64, i128)> = options
-            .iter()
-            .enumerate()
-            .filter_map(|(code, name)| purposes.get(name).filter(|p| **p > 0).map(|p| (code as i64, i128::from(*p))))
-            .collect();
+        let mut parts: Vec<(i64, i128)> =
+            self.choices.purposes().iter().filter_map(|(name, code)| purposes.get(name).filter(|p| **p > 0).map(|p| (*code, i128::from(*p)))).collect();
         if parts.is_empty() {
-            parts.push((overhead, 100));
+            parts.push((self.choices.purpose.overhead, 100));
         }
         self.set(e.table, e.amount, row, amount);
         let mut rows = Vec::new();

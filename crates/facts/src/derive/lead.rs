@@ -4,10 +4,6 @@ use crate::Facts;
 use crate::build::{EVER, Entry, NEVER};
 use crate::column::NULL;
 
-/// Options of lead.status that matter here: new, qualified, converted.
-const NEW: i64 = 0;
-const QUALIFIED: [i64; 2] = [2, 4];
-
 impl Facts {
     pub(crate) fn derive_lead(&mut self, row: u32) {
         let k = self.known;
@@ -28,7 +24,7 @@ impl Facts {
         let i = k.interaction;
         let mut first = NULL;
         for contact in self.children(i.table, i.lead, &members) {
-            let outbound = self.get(i.table, i.direction, contact) == 1;
+            let outbound = self.get(i.table, i.direction, contact) == self.choices.interaction_direction.out;
             let connected = self.get(i.table, i.connected, contact) != 0;
             let at = self.contact_at(contact);
             if outbound && connected && at != NULL && (first == NULL || at < first) {
@@ -39,11 +35,11 @@ impl Facts {
         let span = if first == NULL || created == NULL { NULL } else { first - created };
         self.set(l.table, l.response_secs, row, span);
         self.set(l.table, l.response_business_secs, row, self.business_secs(self.get(l.table, l.schedule, row), created, first));
-        let told = self.told(l.table, row);
+        let (told, statuses) = (self.told(l.table, row), self.choices.lead_status);
         let given = told.iter().find(|e| e.column == l.owner && e.value != NULL);
         let assigned = given.map_or(NULL, |e| if e.at == NULL { NULL } else { e.at.max(created) });
         // Somebody had dealt with it when we first heard of it, and nobody recorded when.
-        let stood = told.iter().rev().find(|e| e.column == l.status && e.at == NULL && e.value != NEW);
+        let stood = told.iter().rev().find(|e| e.column == l.status && e.at == NULL && e.value != statuses.new);
         let until = stood.map_or(NULL, |e| if e.told == NULL { NEVER } else { e.told });
         self.set(l.table, l.undated_from, row, if stood.is_none() { NULL } else if created == NULL { EVER } else { created.min(until) });
         self.set(l.table, l.undated_to, row, until);
@@ -58,11 +54,11 @@ impl Facts {
         let unknown = due == NULL || (first == NULL && stood.is_some());
         self.set(l.table, l.response_met, row, if unknown { NULL } else { i64::from(first != NULL && first <= due) });
         // As written on it; else when it was first called so.
-        let called = |e: &&Entry| e.column == l.status && QUALIFIED.contains(&e.value);
+        let called = |e: &&Entry| e.column == l.status && statuses.is_qualified(e.value);
         let own = self.get(l.table, l.qualified_at, row);
         let mut since = told.iter().filter(|e| e.column == l.status).skip_while(|e| !called(e)).take_while(called).map(|e| e.at);
         let qualified = if own != NULL { own } else { since.find(|at| *at != NULL).unwrap_or(NULL) };
-        let is_qualified = qualified != NULL || QUALIFIED.contains(&self.get(l.table, l.status, row)) || told.iter().any(|e| called(&e));
+        let is_qualified = qualified != NULL || statuses.is_qualified(self.get(l.table, l.status, row)) || told.iter().any(|e| called(&e));
         self.set(l.table, l.qualified_at, row, qualified);
         self.set(l.table, l.is_qualified, row, i64::from(is_qualified));
         self.set(l.table, l.qualify_secs, row, if qualified == NULL || created == NULL { NULL } else { qualified - created });

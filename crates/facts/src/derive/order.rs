@@ -55,8 +55,7 @@ impl Facts {
         self.set(o.table, o.amount__raw, row, raw_amount);
         self.set(o.table, o.has_lines, row, i64::from(lines > 0));
 
-        // options of status: draft, confirmed, cancelled
-        let sale = counted && own(self, o.status) == 1;
+        let sale = counted && own(self, o.status) == self.choices.order_status.confirmed;
         let valid = sale && confirmed_at != NULL;
         // Confirmed, and nobody recorded when: not after it was written down.
         let undated = sale && confirmed_at == NULL;
@@ -65,8 +64,7 @@ impl Facts {
         self.set(o.table, o.undated_from, row, if undated { EVER } else { NULL });
         self.set(o.table, o.undated_to, row, if !undated { NULL } else if written == NULL { NEVER } else { written });
         self.set(o.table, o.revenue_at, row, if valid { confirmed_at } else { NULL });
-        // options of kind: sale, recurring, appointment
-        let appointment = own(self, o.kind) == 2;
+        let appointment = own(self, o.kind) == self.choices.order_kind.appointment;
         let delivered = if appointment { own(self, o.accepted_at) } else if delivered == NULL { own(self, o.fulfilled_at) } else { delivered };
         let hours = self.business_secs(own(self, o.schedule), confirmed_at, delivered);
         self.set(o.table, o.process_business_secs, row, if valid { hours } else { NULL });

@@ -4,12 +4,6 @@ use crate::Facts;
 use crate::column::{NONE, NULL};
 use std::collections::BTreeSet;
 
-/// Options of send_event.kind that matter here: open, click.
-const OPEN: i64 = 0;
-const CLICK: i64 = 1;
-/// The first option of consent_event.kind.
-const SUBSCRIBED: i64 = 0;
-
 impl Facts {
     pub(crate) fn derive_send(&mut self, row: u32) {
         let (s, e) = (self.known.send, self.known.send_event);
@@ -19,24 +13,25 @@ impl Facts {
         let counted = self.counted(s.table, row);
         let (sent, campaign) = (self.get(s.table, s.sent_at, row), self.get(s.table, s.campaign_sent, row));
         let (mut opened, mut clicked, mut raw, mut raw_click) = (NULL, NULL, NULL, NULL);
+        let kinds = self.choices.send_event_kind;
         let earlier = |so_far: i64, at: i64| if so_far == NULL { at } else { so_far.min(at) };
         let events = self.children(e.table, e.send, &[row]);
         let burst = self.bursts(&events);
         for event in events {
             let get = |column| self.get(e.table, column, event);
             let (at, kind) = (get(e.at), get(e.kind));
-            let hasty = kind == CLICK && at != NULL && sent != NULL && at - sent < self.machines.haste_secs;
+            let hasty = kind == kinds.click && at != NULL && sent != NULL && at - sent < self.machines.haste_secs;
             let program = self.tables[e.table].text(e.agent, event).is_some_and(|agent| self.machines.is_agent(&agent));
             let human = get(e.is_machine) != 1 && !hasty && !program && !burst.contains(&event);
             let usable = self.is_fit(e.table, event) && at != NULL && sent != NULL && at >= sent;
             match kind {
-                OPEN if usable => {
+                open if open == kinds.open && usable => {
                     raw = earlier(raw, at);
                     if human {
                         opened = earlier(opened, at);
                     }
                 }
-                CLICK if usable => {
+                click if click == kinds.click && usable => {
                     raw_click = earlier(raw_click, at);
                     if human {
                         clicked = earlier(clicked, at);
@@ -59,7 +54,7 @@ impl Facts {
     /// Clicks that a machine made, as a person follows one link at a time.
     fn bursts(&self, events: &[u32]) -> BTreeSet<u32> {
         let e = self.known.send_event;
-        let clicks = events.iter().filter(|event| self.is_fit(e.table, **event) && self.get(e.table, e.kind, **event) == CLICK && self.get(e.table, e.at, **event) != NULL);
+        let clicks = events.iter().filter(|event| self.is_fit(e.table, **event) && self.get(e.table, e.kind, **event) == self.choices.send_event_kind.click && self.get(e.table, e.at, **event) != NULL);
         let mut followed: Vec<(i64, std::sync::Arc<str>, u32)> = clicks.map(|event| (self.get(e.table, e.at, *event), self.tables[e.table].text(e.link, *event).unwrap_or_default(), *event)).collect();
         followed.sort_unstable();
         let machine = self.machines.bursts(&followed.iter().map(|f| (f.0, &*f.1)).collect::<Vec<_>>());
@@ -101,12 +96,13 @@ impl Facts {
             .into_iter()
             .filter(|r| get(self, c.mailing_list, *r) == list && (customer >= 0 || (get(self, c.customer, *r) < 0 && get(self, c.email, *r) == email)))
             .collect();
-        group.sort_unstable_by_key(|r| (get(self, c.at, *r), get(self, c.kind, *r) != SUBSCRIBED, self.tables[c.table].id(*r)));
+        let subscribed = self.choices.consent_kind.subscribed;
+        group.sort_unstable_by_key(|r| (get(self, c.at, *r), get(self, c.kind, *r) != subscribed, self.tables[c.table].id(*r)));
         let fits = self.allowed_by(customer);
         let mut stretches: Vec<(u32, i64, i64)> = Vec::new();
         for consent in &group {
             self.count_if(c.table, *consent, fits);
-            let (at, subscribes) = (get(self, c.at, *consent), get(self, c.kind, *consent) == SUBSCRIBED);
+            let (at, subscribes) = (get(self, c.at, *consent), get(self, c.kind, *consent) == subscribed);
             if !self.counted(c.table, *consent) || at == NULL {
                 continue;
             }

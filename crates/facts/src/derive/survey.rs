@@ -15,7 +15,7 @@ impl Facts {
             let on_scale = low != NULL && high > low && (low..=high).contains(&value);
             let within = |from: i64, to: i64| from != NULL && to != NULL && (from..=to).contains(&value);
             if on_scale {
-                let way = if get(q.favourable) == 1 { high - value } else { value - low };
+                let way = if get(q.favourable) == self.choices.favourable.low { high - value } else { value - low };
                 favour = div_half_even(i128::from(way) * i128::from(MICRO), i128::from(high - low)).unwrap_or(NULL);
                 grade = if within(get(q.good_from), get(q.good_to)) {
                     1

@@ -5,13 +5,6 @@ use crate::Facts;
 use crate::build::{EVER, Entry};
 use crate::column::NULL;
 
-/// Options of ticket.status: new, open, pending, on_hold, solved, closed.
-const PENDING: i64 = 2;
-const SOLVED: i64 = 4;
-/// Options of message.author: customer, staff, automatic.
-const CUSTOMER: i64 = 0;
-const STAFF: i64 = 1;
-
 /// A status from an instant on.
 type State = (i64, i64);
 
@@ -31,7 +24,7 @@ impl Facts {
         self.set(t.table, t.received_at, row, opened);
         let states = self.ticket_states(row, opened);
         let said = if survivor { self.said(&members) } else { Vec::new() };
-        let by_customer = self.get(t.table, t.opened_by, row) != 1;
+        let by_customer = self.get(t.table, t.opened_by, row) != self.choices.opened_by.staff;
 
         self.write_ticket_versions(row, counted && survivor, &states, opened);
         self.write_turns(row, counted && survivor, &said, &states, if by_customer { opened } else { NULL });
@@ -42,22 +35,23 @@ impl Facts {
 
     /// What was said to and by the customer, in order; a draft was not said.
     fn said(&self, members: &[u32]) -> Vec<Said> {
-        let m = self.known.message;
+        let (m, authors) = (self.known.message, self.choices.message_author);
         let mut said: Vec<Said> = self
             .children(m.table, m.ticket, members)
             .into_iter()
             .filter(|r| self.is_fit(m.table, *r) && self.get(m.table, m.is_public, *r) != 0 && self.get(m.table, m.is_draft, *r) != 1 && self.get(m.table, m.at, *r) != NULL)
             .map(|r| (self.get(m.table, m.at, r), self.get(m.table, m.author, r), self.get(m.table, m.user, r)))
-            .filter(|s| s.1 == CUSTOMER || s.1 == STAFF)
+            .filter(|s| s.1 == authors.customer || s.1 == authors.staff)
             .collect();
-        said.sort_unstable();
+        // At one instant the customer was first.
+        said.sort_unstable_by_key(|s| (s.0, s.1 != authors.customer, s.2));
         said
     }
 
     /// Statuses in order; the first holds since the opening. Of one that was solved when we first heard of it, and
     /// nobody said since when, the beginning stays unknown.
     fn ticket_states(&self, row: u32, opened: i64) -> Vec<State> {
-        let t = self.known.ticket;
+        let (t, statuses) = (self.known.ticket, self.choices.ticket_status);
         let mut states: Vec<State> = Vec::new();
         for entry in self.told(t.table, row).into_iter().filter(|e| e.column == t.status) {
             match states.last_mut() {
@@ -69,9 +63,9 @@ impl Facts {
         }
         if let (Some(first), true) = (states.first_mut(), opened != NULL) {
             // A ticket that was solved when we first heard of it was open before.
-            if first.1 >= SOLVED && first.0 > opened {
-                states.insert(0, (opened, 0));
-            } else if first.1 < SOLVED || first.0 != NULL {
+            if statuses.is_solved(first.1) && first.0 > opened {
+                states.insert(0, (opened, statuses.new));
+            } else if !statuses.is_solved(first.1) || first.0 != NULL {
                 first.0 = opened;
             }
         }
@@ -97,21 +91,21 @@ impl Facts {
         for (i, since) in cuts.iter().enumerate() {
             let (Some(status), assignee) = held(*since) else { continue };
             let until = cuts.get(i + 1).copied().unwrap_or(NULL);
-            let open = status != NULL && status < SOLVED;
+            let open = status != NULL && !self.choices.ticket_status.is_solved(status);
             let (business, calendar) = if until == NULL { (NULL, NULL) } else { (self.business(row, *since, until), until - since) };
-            rows.push(vec![(v.since, *since), (v.until, until), (v.is_open, i64::from(open)), (v.status, status), (v.assignee, assignee), (v.stay_secs, business), (v.stay_calendar_secs, calendar)]);
+            rows.push(vec![(v.since, *since), (v.until, until), (v.is_open, i64::from(open)), (v.status, self.choices.version_status(status)), (v.assignee, assignee), (v.stay_secs, business), (v.stay_calendar_secs, calendar)]);
         }
         self.replace(v.table, v.ticket, row, counted, &rows);
     }
 
     /// Consecutive messages of the customer are one turn from the first; a turn that solving ended had no answer.
     fn write_turns(&mut self, row: u32, counted: bool, said: &[Said], states: &[State], opened: i64) {
-        let v = self.known.ticket_turn;
-        let closed = |from: i64, to: i64| states.iter().any(|s| s.1 >= SOLVED && s.0 > from && s.0 < to);
+        let (v, statuses, authors) = (self.known.ticket_turn, self.choices.ticket_status, self.choices.message_author);
+        let closed = |from: i64, to: i64| states.iter().any(|s| statuses.is_solved(s.1) && s.0 > from && s.0 < to);
         let mut waiting = opened;
         let mut rows = Vec::new();
         for (at, author, user) in said {
-            if *author == CUSTOMER {
+            if *author == authors.customer {
                 if waiting == NULL || closed(waiting, *at) {
                     waiting = *at;
                 }
@@ -135,7 +129,7 @@ impl Facts {
     /// it was next.
     fn derive_undated(&mut self, row: u32, states: &[State], opened: i64) -> bool {
         let t = self.known.ticket;
-        let undated = states.first().is_some_and(|s| s.1 >= SOLVED && s.0 == NULL);
+        let undated = states.first().is_some_and(|s| self.choices.ticket_status.is_solved(s.1) && s.0 == NULL);
         let told = self.told(t.table, row).into_iter().rev().find(|e| e.column == t.status && e.at == NULL).map_or(NULL, |e| e.told);
         let until = states.get(1).map_or(told, |next| next.0.min(told));
         self.set(t.table, t.undated_from, row, if !undated { NULL } else if opened == NULL { EVER } else { opened.min(until) });
@@ -146,9 +140,10 @@ impl Facts {
     /// Where somebody solved it without anything that was said being recorded, whether they answered in time is unknown.
     fn derive_first_reply(&mut self, row: u32, said: &[Said], opened: i64, by_customer: bool, undated: bool) {
         let t = self.known.ticket;
-        let asked = if by_customer { Some(opened) } else { said.iter().find(|s| s.1 == CUSTOMER && s.0 >= opened).map(|s| s.0) };
+        let authors = self.choices.message_author;
+        let asked = if by_customer { Some(opened) } else { said.iter().find(|s| s.1 == authors.customer && s.0 >= opened).map(|s| s.0) };
         let asked = asked.unwrap_or(NULL);
-        let reply = said.iter().find(|s| asked != NULL && s.1 == STAFF && s.0 >= asked).map_or(NULL, |s| s.0);
+        let reply = said.iter().find(|s| asked != NULL && s.1 == authors.staff && s.0 >= asked).map_or(NULL, |s| s.0);
         let (business, calendar) = if reply == NULL { (NULL, NULL) } else { (self.business(row, asked, reply), reply - asked) };
         self.set(t.table, t.first_reply_at, row, reply);
         self.set(t.table, t.first_reply_secs, row, business);
@@ -161,7 +156,8 @@ impl Facts {
 
     fn derive_solving(&mut self, row: u32, said: &[Said], states: &[State], opened: i64, by_customer: bool) {
         let t = self.known.ticket;
-        let is_solved = |s: &State| s.1 >= SOLVED;
+        let (statuses, authors) = (self.choices.ticket_status, self.choices.message_author);
+        let is_solved = |s: &State| statuses.is_solved(s.1);
         let solves: Vec<i64> = states.iter().enumerate().filter(|(i, s)| is_solved(s) && (*i == 0 || !is_solved(&states[i - 1]))).map(|(_, s)| s.0).collect();
         let first = solves.first().copied().unwrap_or(NULL);
         let solved = states.last().is_some_and(is_solved);
@@ -171,7 +167,7 @@ impl Facts {
         let real = self.get(t.table, t.auto_closed, row) != 1;
         let until = if last == NULL { i64::MAX } else { last };
         let mut pending = 0;
-        for (i, state) in states.iter().enumerate().filter(|(_, s)| s.1 == PENDING || s.1 == PENDING + 1) {
+        for (i, state) in states.iter().enumerate().filter(|(_, s)| statuses.waits(s.1)) {
             let end = states.get(i + 1).map_or(NULL, |s| s.0);
             if end != NULL && end <= until {
                 pending += self.business(row, state.0, end);
@@ -189,7 +185,7 @@ impl Facts {
         self.set(t.table, t.net_resolution_secs, row, kept(if business == NULL { NULL } else { business - pending }));
         self.set(t.table, t.settle_secs, row, calendar);
         self.set(t.table, t.reopens, row, reopens);
-        let later = said.iter().filter(|s| s.1 == CUSTOMER && s.0 > opened && (first == NULL || s.0 < first)).count() as i64;
+        let later = said.iter().filter(|s| s.1 == authors.customer && s.0 > opened && (first == NULL || s.0 < first)).count() as i64;
         let contacts = i64::from(by_customer) + later;
         self.set(t.table, t.contacts, row, contacts);
         let one = first != NULL && contacts == 1 && reopens == 0 && !self.came_back(row, first);
@@ -240,7 +236,7 @@ impl Facts {
             return NULL;
         }
         let seconds = minutes * 60 + paused;
-        let business = self.get(t.table, t.target_clock, row) == 0;
+        let business = self.get(t.table, t.target_clock, row) == self.choices.target_clock.business;
         match self.schedules.at(self.get(t.table, t.schedule, row), from).filter(|_| business) {
             Some(schedule) => schedule.after(from, seconds).unwrap_or(NULL),
             None => from + seconds,

@@ -5,9 +5,6 @@ use crate::column::{NONE, NULL};
 use crate::touch::Touched;
 use std::collections::BTreeMap;
 
-/// Meaningful options of user_action.kind come first: create, update, complete, send, reply; then view, login.
-const MEANINGFUL: i64 = 4;
-
 impl Facts {
     pub(crate) fn derive_user(&mut self, row: u32) {
         let (u, a, v) = (self.known.user, self.known.user_action, self.known.user_version);
@@ -17,7 +14,7 @@ impl Facts {
         for action in self.children(a.table, a.user, &[row]) {
             self.count_if(a.table, action, person);
             let at = self.get(a.table, a.at, action);
-            let meaningful = self.get(a.table, a.kind, action) <= MEANINGFUL && self.get(a.table, a.by_api, action) != 1;
+            let meaningful = self.choices.action_kind.is_meaningful(self.get(a.table, a.kind, action)) && self.get(a.table, a.by_api, action) != 1;
             if self.is_fit(a.table, action) && at != NULL && meaningful {
                 let first = days.entry(self.settings.zone.day(at)).or_insert(at);
                 *first = at.min(*first);
@@ -57,7 +54,7 @@ impl Facts {
                 (Some(next), until) => next.min(until),
             };
             if end == NULL || end > *at {
-                rows.push(vec![(v.since, *at), (v.until, end), (v.role, *role), (v.team, *team)]);
+                rows.push(vec![(v.since, *at), (v.until, end), (v.role, self.choices.version_role(*role)), (v.team, *team)]);
             }
         }
         self.replace(v.table, v.user, row, counted, &rows);

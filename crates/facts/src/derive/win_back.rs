@@ -7,14 +7,6 @@ use super::customer::Purchase;
 use crate::Facts;
 use crate::column::NULL;
 
-/// Options of send.delivery: delivered, bounced, held_out.
-const DELIVERED: i64 = 0;
-const HELD_OUT: i64 = 2;
-/// Options of customer_active.reached.
-const NOT_WRITTEN_TO: i64 = 0;
-const WRITTEN_TO: i64 = 1;
-const HELD_BACK: i64 = 2;
-
 /// Coming back: when, what it was worth, and the same as entered (null, and not, where it has no rate).
 type Return = (i64, i64, i64);
 
@@ -41,21 +33,25 @@ impl Facts {
         }
         let back = comings.iter().find(|c| c.0 > until);
         let end = until.saturating_add(self.settings.days("win_back_days")).min(back.map_or(i64::MAX, |b| b.0));
-        let mut last: [Option<(i64, i64)>; 3] = [None; 3];
+        let (delivery, reached) = (self.choices.send_delivery, self.choices.reached);
+        // The last that arrived, and the last that was held back.
+        let (mut written, mut held) = (None, None);
         for send in self.children(s.table, s.customer, members) {
             let get = |column| self.get(s.table, column, send);
-            let (at, delivery) = (get(s.sent_at), get(s.delivery));
+            let (at, how) = (get(s.sent_at), get(s.delivery));
             if self.is_fit(s.table, send) && at >= until && at <= end {
-                let found = (at, get(s.campaign_sent));
-                if let Some(slot) = last.get_mut(delivery.clamp(0, 2) as usize) {
-                    *slot = (*slot).max(Some(found));
+                let found = Some((at, get(s.campaign_sent)));
+                if how == delivery.delivered {
+                    written = written.max(found);
+                } else if how == delivery.held_out {
+                    held = held.max(found);
                 }
             }
         }
-        let (reached, campaign) = match (last[DELIVERED as usize], last[HELD_OUT as usize]) {
-            (Some((_, campaign)), _) => (WRITTEN_TO, campaign),
-            (None, Some((_, campaign))) => (HELD_BACK, campaign),
-            (None, None) => (NOT_WRITTEN_TO, NULL),
+        let (reached, campaign) = match (written, held) {
+            (Some((_, campaign)), _) => (reached.written_to, campaign),
+            (None, Some((_, campaign))) => (reached.held_out, campaign),
+            (None, None) => (reached.not_written_to, NULL),
         };
         let (secs, value) = back.map_or((NULL, (NULL, NULL)), |b| (b.0 - until, (b.1, b.2)));
         said(secs, value, campaign, reached)

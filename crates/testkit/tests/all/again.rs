@@ -190,6 +190,7 @@ fn every_post_may_be_sent_again() {
             "/api/changes" => drop(again(path, &json!({"changes": [{"op": "create", "object": "leads", "fields": {"name": "Ada"}}]}), &json!({"changes": [{"op": "create", "object": "leads", "fields": {"name": "Eda"}}]}))),
             "/api/bulk" => drop(again(path, &json!({"object": "leads", "op": "update", "fields": {"name": "Ida"}}), &json!({"object": "leads", "op": "update", "fields": {"name": "Oda"}}))),
             // The token that was lost opens nothing; the one that came does.
+            "/api/own" => drop(again(path, &json!({"op": "add_field", "object": "lead", "label": "Size", "type": "text"}), &json!({"op": "add_field", "object": "lead", "label": "Width", "type": "text"}))),
             "/api/me/tokens" => {
                 let (first, second) = again(path, &json!({"name": "Sync", "days": 3}), &json!({"name": "Sync", "days": 4}));
                 let opens = |made: &Js| server.send("GET", "/api/session", &[("Authorization", &format!("Bearer {}", made["token"].as_str().unwrap()))], None).status;
@@ -225,7 +226,7 @@ fn every_post_may_be_sent_again() {
             // Taken back once: tested with the change of a list.
             "/api/bulk/{id}/undo" => {}
             // These write nothing, or what they write takes the place of what was there; a link works once.
-            "/api/imports/workbook" | "/api/imports/{id}/mapping" | "/api/imports/{id}/check" | "/api/metrics/try" | "/api/me/codes" | "/api/session" | "/api/session/proof" => {}
+            "/api/imports/workbook" | "/api/imports/{id}/mapping" | "/api/imports/{id}/check" | "/api/metrics/try" | "/api/own/preview" | "/api/me/codes" | "/api/session" | "/api/session/proof" => {}
             other => panic!("POST {other}: say here that a retry is done once"),
         }
     }

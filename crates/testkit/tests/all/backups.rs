@@ -146,16 +146,6 @@ fn attach(store: &Store, sha: &str) {
     store.commit(Commit { actor: "owner".into(), at: NOW, changes: vec![Change::create("attachment", Uuid::now_v7(), record)], key: None }).unwrap();
 }
 
-/// The same but for the last digits of numbers that were added up in another order.
-fn alike(one: &Js, other: &Js) -> bool {
-    match (one, other) {
-        (Js::Number(a), Js::Number(b)) => a.as_f64().zip(b.as_f64()).is_some_and(|(a, b)| (a - b).abs() <= 1e-9 * a.abs().max(b.abs())),
-        (Js::Array(a), Js::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b)),
-        (Js::Object(a), Js::Object(b)) => a.len() == b.len() && a.iter().zip(b).all(|((k, a), (l, b))| k == l && alike(a, b)),
-        _ => one == other,
-    }
-}
-
 fn every_kpi(snapshot: &Snapshot) -> Vec<(String, Js)> {
     let period = Period { start: (NOW / 86_400) as i32 - 400, end: (NOW / 86_400) as i32 - 10 };
     let metrics: Vec<String> = snapshot.model.metrics.keys().cloned().collect();
@@ -207,11 +197,7 @@ fn s12_a_restored_workspace_answers_every_kpi_as_its_source_did() {
     let seq = made.manifest.seq;
     let was = every_kpi(&Facts::replay(&store, seq, None).unwrap().snapshot());
     assert!(was.len() > 60 && was.iter().filter(|(_, a)| a["metrics"][0]["total"]["value"].is_number()).count() > 60);
-    // Bit for bit in the same order of rows; as people will ask it, rows lie in the order of the tables.
     assert_eq!(was, every_kpi(&Facts::replay(&restored, seq, None).unwrap().snapshot()));
-    for (one, other) in was.iter().zip(&every_kpi(&Facts::load(&restored).unwrap().snapshot())) {
-        assert!(one.0 == other.0 && alike(&one.1, &other.1), "{one:?}\n{other:?}");
-    }
     for sha in &shas {
         assert!(into.join("files").join(&sha[..2]).join(sha).exists());
     }
@@ -223,6 +209,10 @@ fn s12_a_restored_workspace_answers_every_kpi_as_its_source_did() {
     missing.sort();
     assert_eq!(made.manifest.missing, missing);
     restore(&to, &out.path().join("second")).unwrap();
+    // And as people ask them, of the tables, now that nobody writes.
+    let second = Store::open(&out.path().join("second")).unwrap();
+    assert_eq!(second.seq(), store.seq());
+    assert_eq!(every_kpi(&Facts::load(&store).unwrap().snapshot()), every_kpi(&Facts::load(&second).unwrap().snapshot()));
 }
 
 #[test]

@@ -100,13 +100,13 @@ fn declarations_are_refused_with_place_problem_and_cure() {
         let definition = Definition { kind: kind.into(), name: name.into(), body: body.into() };
         Model::build(&[definition]).unwrap_err().to_string()
     };
-    let metric = |body: &str| refused("metric", "m", &format!("[m]\nunit = \"count\"\ngood = \"up\"\ngroup = \"sales\"\n{body}"));
+    let metric = |body: &str| refused("metric", "m", &format!("[x_m]\nunit = \"count\"\ngood = \"up\"\ngroup = \"sales\"\n{body}"));
     assert!(metric("kind = \"flow\"\nnum = [{ from = \"deal\", time = \"closed_at\", where = \"outcme = 'won'\" }]").contains("no field 'outcme'"));
     assert!(metric("kind = \"flow\"\nnum = [{ from = \"deal\", time = \"amount\" }]").contains("not an instant"));
     assert!(metric("kind = \"ratio\"\nnum = [{ from = \"deal\", time = \"closed_at\" }]").contains("needs den"));
     assert!(metric("kind = \"flow\"\nnumm = []").contains("numm"));
-    assert!(refused("fields", "deal", "amount = { type = \"text\" }").contains("exists already"));
+    assert!(refused("fields", "deal", "amount = { type = \"text\" }").contains("call it x_amount"));
     assert!(refused("fields", "deal", "\"Bad name\" = { type = \"text\" }").contains("not a name"));
-    assert!(refused("fields", "nothing", "a = { type = \"text\" }").contains("no such object"));
-    assert!(refused("object", "x", "name = \"x\"\nplural = \"xs\"\ntitle = \"y\"\n[fields]\nz = { type = \"ref\", to = \"q\" }").contains("title"));
+    assert!(refused("fields", "nothing", "x_a = { type = \"text\" }").contains("no such object"));
+    assert!(refused("object", "x_a", "name = \"x_a\"\nplural = \"x_as\"\ntitle = \"y\"\n[fields]\nx_z = { type = \"ref\", to = \"q\" }").contains("title"));
 }

@@ -169,8 +169,9 @@ fn s6_files_have_their_room_and_half_files_go() {
         northing_crm::workspace::ensure(store, env, &Record::new()).unwrap();
     };
     let server = start_in(folder, fill, Env::new(|| NOW, Uuid::now_v7), |config| config.limits.files = Some(1 << 20));
-    assert_eq!(walk(&server.folder.path().join("files")), [kept.join("whole")], "what was not written whole is still there");
+    // It listens before it clears up, and answers after.
     let cookie = server.sign_in();
+    assert_eq!(walk(&server.folder.path().join("files")), [kept.join("whole")], "what was not written whole is still there");
     let send = |byte: u8, size: usize| server.send_bytes("POST", "/api/files", &[("Cookie", &cookie), SAME, BYTES, ("Accept-Language", "pl")], &vec![byte; size]);
     assert_eq!(send(1, 600_000).status, 201);
     assert_eq!(send(1, 600_000).status, 201, "what is here already takes no more");

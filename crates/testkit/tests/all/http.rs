@@ -419,10 +419,10 @@ fn what_is_declared_is_there_with_the_answer() {
     for n in 0..25 {
         // Commits fall into every part of the half second in which other writers are looked for.
         std::thread::sleep(std::time::Duration::from_millis(n * 23 % 130));
-        let body = format!("[own_{n}]\nname = \"Own {n}\"\nkind = \"flow\"\nunit = \"count\"\ngood = \"up\"\ngroup = \"own\"\nnum = [{{ from = \"order\", time = \"confirmed_at\" }}]\n");
+        let body = format!("[x_own_{n}]\nname = \"Own {n}\"\nkind = \"flow\"\nunit = \"count\"\ngood = \"up\"\ngroup = \"own\"\nnum = [{{ from = \"order\", time = \"confirmed_at\" }}]\n");
         let made = server.send("POST", "/api/records/definitions", &signed, Some(&json!({"kind": "metric", "name": format!("own {n}"), "body": body})));
         assert_eq!(made.status, 201, "{}", made.body);
-        assert_eq!(server.send("GET", &format!("/api/metrics/own_{n}"), &signed, None).status, 200, "metric {n} is not there");
+        assert_eq!(server.send("GET", &format!("/api/metrics/x_own_{n}"), &signed, None).status, 200, "metric {n} is not there");
         let now = edition();
         assert_ne!(now, last, "the session tells of no new edition after metric {n}");
         last = now;

@@ -184,7 +184,7 @@ fn requests(server: &Server, model: &Model) -> Vec<String> {
                     let all: Vec<&str> = model.metrics.keys().map(String::as_str).collect();
                     found.push(format!("/api/ask?metrics={}&from=2024-02-01&to=2024-04-01&where={}", all[..10].join(","), encoded("owner.name = 'vic'")));
                 }
-                (_, "/api/metrics" | "/api/model" | "/api/session" | "/api/me/sessions" | "/api/outflow" | "/metrics") => found.push(path.clone()),
+                (_, "/api/metrics" | "/api/model" | "/api/session" | "/api/me/sessions" | "/api/outflow" | "/api/own" | "/metrics") => found.push(path.clone()),
                 (_, "/api/metrics/{id}") => found.extend(model.metrics.keys().map(|m| format!("/api/metrics/{m}"))),
                 (_, "/api/metrics/{id}/cohorts") => found.extend(["revenue", "repeat_purchases"].map(|m| format!("/api/metrics/{m}/cohorts?from=2024-01-01&to=2024-04-01"))),
                 (_, "/api/metrics/{id}/drill") => found.extend(model.metrics.keys().flat_map(|m| ["numerator", "denominator"].map(|side| format!("/api/metrics/{m}/drill?from=2024-02-01&to=2024-04-01&side={side}")))),
@@ -197,7 +197,7 @@ fn requests(server: &Server, model: &Model) -> Vec<String> {
             }
         }
         for method in methods.as_object().unwrap().keys().filter(|m| *m != "get") {
-            let known = object.is_some() || matches!(path.as_str(), "/api/session" | "/api/session/proof" | "/api/metrics/try" | "/api/invitations" | "/api/changes" | "/api/files") || path.starts_with("/api/imports") || path.starts_with("/api/bulk") || path.starts_with("/api/outflow") || path.starts_with("/api/me/");
+            let known = object.is_some() || matches!(path.as_str(), "/api/session" | "/api/session/proof" | "/api/metrics/try" | "/api/invitations" | "/api/changes" | "/api/files") || path.starts_with("/api/imports") || path.starts_with("/api/bulk") || path.starts_with("/api/outflow") || path.starts_with("/api/own") || path.starts_with("/api/me/");
             assert!(known, "the route {method} {path} has no rights test");
         }
     }
@@ -295,6 +295,10 @@ fn nothing_is_written_without_the_right_to_it() {
     let sheet = server.send_bytes("POST", "/api/imports/workbook?name=a.xlsx", &[headers[0], headers[1], ("Content-Type", "application/octet-stream")], b"PK");
     assert_eq!(sheet.status, 403, "{}", sheet.body);
     assert_eq!(tell("GET", "/api/outflow", json!({})).0, 403);
+    assert_eq!(tell("GET", "/api/own", json!({})).0, 403);
+    for path in ["/api/own", "/api/own/preview"] {
+        assert_eq!(tell("POST", path, json!({"op": "add_field", "object": "deal", "label": "Size", "type": "text"})).0, 403);
+    }
     assert_eq!(tell("PUT", "/api/outflow/alarms/1", json!({"end": true})).0, 403);
     assert_eq!(tell("POST", "/api/imports/undo", json!({"run": id_of("uma")})).0, 403);
     for (body, status) in [

@@ -67,7 +67,7 @@ fn texts_of_before_are_found_too() {
         store.close();
     }
     let database = rusqlite::Connection::open(folder.path().join("northing.db")).unwrap();
-    database.execute_batch("drop table vocabulary; drop table said; drop table wording; drop table taken; drop table alarm; drop trigger session_gone; drop table session_end; alter table session drop column proved_at; alter table session drop column record; alter table token drop column rights; alter table credential drop column email; alter table credential drop column name; pragma user_version = 3;").unwrap();
+    database.execute_batch("drop table vocabulary; drop table said; drop table wording; drop table worded; drop table trial; drop table own_column; drop table taken; drop table alarm; drop trigger session_gone; drop table session_end; alter table session drop column proved_at; alter table session drop column record; alter table token drop column rights; alter table credential drop column email; alter table credential drop column name; pragma user_version = 3;").unwrap();
     drop(database);
     let store = Store::open(folder.path()).unwrap();
     let mut found = Vec::new();

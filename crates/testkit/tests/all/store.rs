@@ -81,16 +81,16 @@ fn custom_fields_and_objects_are_declarations_in_the_workspace() {
         let text = |t: &str| Value::Text(t.into());
         commit(&store, vec![Change::create("definition", Uuid::now_v7(), Record::from([("kind".into(), text(kind)), ("name".into(), text(name)), ("body".into(), text(body))]))])
     };
-    define("fields", "deal", "colour = { type = \"label\" }").unwrap();
-    define("object", "boat", "name = \"boat\"\nplural = \"boats\"\ntitle = \"name\"\n[fields]\nname = { type = \"text\", required = true }").unwrap();
-    assert!(define("fields", "deal", "colour = { type = \"colour\" }").is_err());
+    define("fields", "deal", "x_colour = { type = \"label\" }").unwrap();
+    define("object", "x_boat", "name = \"x_boat\"\nplural = \"x_boats\"\ntitle = \"x_name\"\n[fields]\nx_name = { type = \"text\", required = true }").unwrap();
+    assert!(define("fields", "deal", "x_colour = { type = \"colour\" }").is_err());
     assert!(define("metric", "m", "[m]\nkind = \"flow\"").is_err());
-    commit(&store, vec![Change::create("boat", Uuid::now_v7(), named("Ferry"))]).unwrap();
+    commit(&store, vec![Change::create("x_boat", Uuid::now_v7(), Record::from([("x_name".into(), Value::Text("Ferry".into()))]))]).unwrap();
     store.close();
     drop(store);
     let again = Store::open(folder.path()).unwrap();
-    assert_eq!(again.count("boat").unwrap(), 1);
-    assert!(again.model().object("deal").unwrap().field("colour").is_some());
+    assert_eq!(again.count("x_boat").unwrap(), 1);
+    assert!(again.model().object("deal").unwrap().field("x_colour").is_some());
 }
 
 #[test]
