@@ -69,13 +69,13 @@ fn purchases(frame: &Frame<'_>) -> Result<Vec<Bought>> {
     Ok(bought)
 }
 
-/// Purchases before a cut whose amount has no rate.
-fn rateless(frame: &Frame<'_>, cut: i64) -> Result<u64> {
+/// Purchases before a cut whose amount has no rate: their table and rows.
+pub(crate) fn rateless(frame: &Frame<'_>, cut: i64) -> Result<(usize, Vec<u32>)> {
     let table = frame.table("purchase")?;
-    let Some(raw) = entered(frame, table, Some("purchase_value")) else { return Ok(0) };
+    let Some(raw) = entered(frame, table, Some("purchase_value")) else { return Ok((table, Vec::new())) };
     let all = rows(frame, table, &steps("purchased_at"), None, Some("purchase_value"), &steps("customer"))?;
     let lacks = |r: &&Row| r.at < cut && r.key != NONE && r.value == NULL && raw.number(frame.snapshot, table, r.row) != NULL;
-    Ok(all.iter().filter(lacks).count() as u64)
+    Ok((table, all.iter().filter(lacks).map(|r| r.row).collect()))
 }
 
 /// What each customer had bought before a cut, by row.
@@ -150,7 +150,7 @@ pub(crate) fn unfit(def: &MetricDef, span: &Span) -> Cell {
 
 pub(crate) fn cells(def: &MetricDef, spans: &[Span], r: &Results<'_>, cut: i64) -> Result<Series> {
     let breakdown = Breakdown::with_band(r.frame, r.frame.table("customer")?, def.band.as_ref())?;
-    let missing = rateless(r.frame, cut)?;
+    let missing = rateless(r.frame, cut)?.1.len() as u64;
     if missing > 0 {
         // What a customer is worth is told from what all paid.
         let lacking = |span: &Span| {

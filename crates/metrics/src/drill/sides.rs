@@ -112,6 +112,10 @@ pub(super) fn collect(c: &Compiled, plan: &Plan, grids: &[Arc<Grid>], frame: &Fr
             (None, Shape::Stock { entered, left, live: true }) => {
                 Ok(standing(plan, frame, entered, left, true, span.end)?.into_iter().filter(|h| matches!(h.adds, Adds::Exact(_, 0))).map(Hit::counted).collect())
             }
+            (None, Shape::Model) if reason == "missing_rate" => {
+                let (table, lacking) = crate::clv::rateless(frame, crate::clv::cut(c, frame.now))?;
+                Ok(lacking.into_iter().map(|row| Hit::one(table, row)).collect())
+            }
             _ if reason == "missing_rate" => Ok(within(&c.rateless)?.into_iter().map(Hit::counted).collect()),
             _ => Ok(Vec::new()),
         };

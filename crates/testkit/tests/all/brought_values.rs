@@ -123,9 +123,9 @@ fn u19_persons_have_whole_names_and_birthdays() {
         assert_eq!(brought.reports[0].objects["customer"][0], 1);
     }
     let kind = |text: &str| crate::strangers::brought("EUR", &[("customers.csv", text)]).mapping.unwrap().constants.get("kind").cloned();
-    assert_eq!(kind("Name,Phone\nAda Nowak,1\nBo Lee,2\nCy Ray,3\n").as_deref(), Some("person"));
-    assert_eq!(kind("Name,Phone\nNowak Sp. z o.o.,1\nBo Lee GmbH,2\nCy Ray,3\n"), None);
-    assert_eq!(kind("First name,Last name,Phone\nAda,Nowak,1\n").as_deref(), Some("person"));
+    assert_eq!(kind("Name,Phone\nAda Nowak,600100100\nBo Lee,600100200\nCy Ray,600100300\n").as_deref(), Some("person"));
+    assert_eq!(kind("Name,Phone\nNowak Sp. z o.o.,600100100\nBo Lee GmbH,600100200\nCy Ray,600100300\n"), None);
+    assert_eq!(kind("First name,Last name,Phone\nAda,Nowak,600100100\n").as_deref(), Some("person"));
 }
 
 /// A list with a currency's sign, words and days that may be two: the browser is told what is open, and answers it.

@@ -45,6 +45,7 @@ impl Desk {
         let mut fields = Map::new();
         for field in def.stored_fields().filter(|f| f.required || f.name == def.title) {
             let value = match field.kind {
+                _ if field.names.is_some() => json!("revenue"),
                 FieldType::Ref => json!(self.make(field.to.as_deref().unwrap(), called)),
                 FieldType::Choice => json!(field.options[0]),
                 FieldType::Datetime => json!("2024-03-01T10:00:00Z"),
