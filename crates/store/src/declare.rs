@@ -172,7 +172,8 @@ fn settled(connection: &Connection, field: &FieldDef, held: &FieldDef, shelf: &[
     if let Some(n) = here.filter(|n| stands.contains(n)) {
         return Ok(Settled { value: values[n].clone(), refused: None, stale });
     }
-    let sources: Vec<&Value> = if there.is_null() { stands.iter().map(|n| &values[*n]).collect() } else { vec![&there] };
+    // What stands there first; where that cannot be read so, what it was read from: else that would be taken for stale.
+    let sources = Some(&there).filter(|v| !v.is_null()).into_iter().chain(stands.iter().map(|n| &values[*n]));
     let mut refused = None;
     for source in sources {
         match readable(connection, field, source, currency)? {
