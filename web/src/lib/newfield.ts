@@ -16,10 +16,3 @@ export function typeOf(values: string[]): string {
   if (given.some((v) => v.length > 120)) return 'long_text';
   return given.length >= 6 && new Set(given).size * 2 <= given.length ? 'label' : 'text';
 }
-
-const quoted = (text: string) => JSON.stringify(text.replaceAll(/[\u0000-\u001f\u007f]/g, ' '));
-
-/** The declaration of a field. */
-export function declared(name: string, label: string, type: string): string {
-  return `${name} = { type = ${quoted(type)}, label = ${quoted(label.trim().slice(0, 60))}${type === 'long_text' ? ', facts = false' : ''} }`;
-}

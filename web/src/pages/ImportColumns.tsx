@@ -5,10 +5,9 @@ import { useIntl } from 'react-intl';
 import { get, send, type ModelInfo } from '../lib/api';
 import { useLabel, useModel } from '../lib/data';
 import { useFormat } from '../lib/format';
-import { declared, typeOf } from '../lib/newfield';
+import { typeOf } from '../lib/newfield';
 import { Failure, Panel, Select, Table } from '../ui/Parts';
 import ui from '../ui/ui.module.css';
-import { nameOf } from './Customize';
 import css from './import.module.css';
 
 export interface Mapping {
@@ -52,7 +51,7 @@ export function Columns({ upload, mapping, onChange, onInto, onRun }: { upload: 
   const make = async (heading: string, column: number) => {
     if (!mapping || !object) return;
     const known = object.fields.map((f) => f.name);
-    await send('/api/records/definitions', 'POST', { kind: 'fields', name: object.name, body: declared(nameOf(heading, known), heading, typeOf(upload.sample.map((row) => row[column] ?? ''))) });
+    await send('/api/own', 'POST', { op: 'add_field', object: object.name, label: heading.trim().slice(0, 60), type: typeOf(upload.sample.map((row) => row[column] ?? '')) });
     const fresh = await get<ModelInfo>('/api/model', {});
     const made = fresh.objects.find((o) => o.name === object.name)?.fields.find((f) => !known.includes(f.name) && f.label === heading.trim().slice(0, 60));
     await client.invalidateQueries({ queryKey: ['live'] });
