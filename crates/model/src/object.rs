@@ -488,7 +488,7 @@ mod tests {
     use super::*;
 
     fn built(body: &str) -> Result<Model, ModelError> {
-        Model::build(&[Definition { kind: "object".into(), name: "seat".into(), body: body.into() }])
+        Model::build(&[Definition { kind: "object".into(), name: "x_seat".into(), body: body.into() }])
     }
 
     /// One record at a time has a thing: every part of that declaration must be a field of its kind.
@@ -503,7 +503,7 @@ mod tests {
                 ends_at = { type = "datetime" }
                 status = { type = "choice", options = ["open", "gone"] }
             "#;
-            format!("name = \"seat\"\nplural = \"seats\"\ntitle = \"name\"\nlist = [\"name\"]\nexclusive = {{ of = \"{of}\", from = \"{from}\", to = \"{to}\", state = \"{state}\", free = [\"gone\"] }}\n{rest}")
+            format!("name = \"x_seat\"\nplural = \"x_seats\"\ntitle = \"name\"\nlist = [\"name\"]\nexclusive = {{ of = \"{of}\", from = \"{from}\", to = \"{to}\", state = \"{state}\", free = [\"gone\"] }}\n{rest}")
         };
         assert!(built(&declare("owner", "starts_at", "ends_at", "status")).is_ok(), "{:?}", built(&declare("owner", "starts_at", "ends_at", "status")).err());
         for (of, from, to, state) in [("name", "starts_at", "ends_at", "status"), ("owner", "name", "ends_at", "status"), ("owner", "starts_at", "status", "status"), ("owner", "starts_at", "ends_at", "name"), ("nobody", "starts_at", "ends_at", "status")] {
