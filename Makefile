@@ -28,7 +28,6 @@ rust-test:
 # Ten thousand random histories against the oracle: about ten minutes.
 long:
 	NORTHING_HISTORIES=10000 cargo test --release -p northing-testkit random_histories
-	NORTHING_HOSTILE_SECONDS=180 cargo test --release -p northing-testkit s3_s4_hostile
 
 web-test: web/dist/index.html
 	cd web && npx --no-install tsc --noEmit && npx --no-install vitest run

@@ -52,6 +52,7 @@ impl Desk {
                 FieldType::Date => json!("2024-03-01"),
                 FieldType::Bool => json!(true),
                 FieldType::Money => json!({"amount": "10.00", "currency": "EUR"}),
+                _ if field.name == "highest" => json!(5),
                 FieldType::Int | FieldType::Percent | FieldType::Decimal | FieldType::Duration => json!(1),
                 FieldType::Currency => json!("EUR"),
                 FieldType::Json => json!("{}"),

@@ -71,9 +71,11 @@ impl Ask<'_, '_> {
             Some(own) => own.and(lacks),
             None => lacks,
         });
-        let handle = self.plan.want(Request { filter, what: What::Count, ..request.clone() }, self.bounds.iter().copied());
+        let lacking = Request { filter, what: What::Count, ..request.clone() };
+        let records = self.records(&lacking).unwrap_or_default();
+        let handle = self.plan.want(lacking, self.bounds.iter().copied());
         if self.rateless.terms.iter().all(|term| term.handle != handle) {
-            self.rateless.terms.push(Term { handle, agg: Agg::Count, minus: false, scale: 1, records: None });
+            self.rateless.terms.push(Term { handle, agg: Agg::Count, minus: false, scale: 1, records });
         }
     }
 }
