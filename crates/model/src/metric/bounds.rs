@@ -108,8 +108,8 @@ mod tests {
 
     fn chain(n: usize, last: &str) -> String {
         let one = |i: usize| {
-            let of = if i == 0 { last.to_string() } else { format!("c{}", i - 1) };
-            format!("[c{i}]\nkind = \"derived\"\nunit = \"money\"\ngood = \"up\"\ngroup = \"sales\"\nformula = \"a + b\"\ninputs = {{ a = {{ metric = \"{of}\" }}, b = {{ metric = \"{of}\" }} }}\n")
+            let of = if i == 0 { last.to_string() } else { format!("x_c{}", i - 1) };
+            format!("[x_c{i}]\nkind = \"derived\"\nunit = \"money\"\ngood = \"up\"\ngroup = \"sales\"\nformula = \"a + b\"\ninputs = {{ a = {{ metric = \"{of}\" }}, b = {{ metric = \"{of}\" }} }}\n")
         };
         (0..n).map(one).collect()
     }
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(said(&chain(18, "revenue")), "");
         assert!(said(&chain(40, "revenue")).contains("more than 32 deep"), "{}", said(&chain(40, "revenue")));
         for n in [1, 2, 3, 9] {
-            let told = said(&chain(n, &format!("c{}", n - 1)));
+            let told = said(&chain(n, &format!("x_c{}", n - 1)));
             assert!(told.contains("made of itself") || told.contains("depends on this metric"), "{n}: {told}");
         }
         assert!(said(&chain(65, "revenue")).contains("too many for one declaration"));
