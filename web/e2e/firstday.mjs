@@ -124,7 +124,7 @@ export async function firstDay({ browser, binary, check }) {
   const odd = [];
   for (const place of places) {
     await page.goto(`${origin}${place}`);
-    await page.waitForSelector('main h1');
+    await page.waitForSelector('main h1').catch((e) => { throw new Error(`${place}: ${e.message}`); });
     await page.waitForLoadState('networkidle', { timeout: 10_000 }).catch(() => {});
     const text = await page.locator('main').innerText();
     const strange = text.match(/.*(?:\b(?:NaN|Infinity|undefined|(?<!is |is not )null)\b|∞|\[object).*/);

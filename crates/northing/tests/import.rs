@@ -22,7 +22,7 @@ fn n9_the_exit_status_says_how_it_ended() {
         std::fs::write(&path, text).unwrap();
         path.to_string_lossy().into_owned()
     };
-    let good = file("customers.csv", "Name;Phone\nAcme GmbH;1\n");
+    let good = file("customers.csv", "Name;Phone\nAcme GmbH;+48 600 100 200\n");
     let known = file("Tags.csv", "Tag,Colour\nvip,red\n");
     let asks = file("deals.csv", "Deal name,Stage,Amount,Created at,Close date\nA,Won,$5,2024-01-01,2024-02-01\n");
     let mixed = file("leads.csv", "Lead name,E-mail\nAda,ada@example.org\n,none\n");

@@ -26,6 +26,7 @@ pub async fn every_request(State(app): State<Arc<App>>, request: Request, next: 
     let told = request.extensions().get::<Told>().cloned().unwrap_or_default();
     let secret = SECRETS.contains(&request.uri().path());
     let mut response = match check(&app, &request) {
+        Ok(()) if is_page(&request) => crate::assets::file(request.method().clone(), request.uri().clone(), request.headers().clone()).await,
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -50,6 +51,12 @@ pub async fn every_request(State(app): State<Arc<App>>, request: Request, next: 
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
     response
+}
+
+/// Is it a browser that goes to the page of metrics? Prometheus asks for its counts at the same address, and not for a page.
+fn is_page(request: &Request) -> bool {
+    let page = |accepts: &HeaderValue| accepts.to_str().is_ok_and(|a| a.contains("text/html"));
+    request.method() == Method::GET && request.uri().path() == "/metrics" && request.headers().get(header::ACCEPT).is_some_and(page)
 }
 
 /// The language that the reader likes best, if it is one of ours; programs that name none are told in English.

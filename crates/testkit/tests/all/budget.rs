@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// Metrics each made of the one before, twice.
 pub fn chain(n: usize, first: &str) -> String {
     let one = |i: usize| {
-        let of = if i == 1 { first.to_string() } else { format!("d{}", i - 1) };
-        format!("[d{i}]\nkind = \"derived\"\nunit = \"money\"\ngood = \"up\"\ngroup = \"sales\"\nformula = \"a + b\"\ninputs = {{ a = {{ metric = \"{of}\" }}, b = {{ metric = \"{of}\" }} }}\n")
+        let of = if i == 1 { first.to_string() } else { format!("x_d{}", i - 1) };
+        format!("[x_d{i}]\nkind = \"derived\"\nunit = \"money\"\ngood = \"up\"\ngroup = \"sales\"\nformula = \"a + b\"\ninputs = {{ a = {{ metric = \"{of}\" }}, b = {{ metric = \"{of}\" }} }}\n")
     };
     (1..=n).map(one).collect()
 }
@@ -46,7 +46,7 @@ fn s3_what_a_metric_is_made_of_is_worked_out_once() {
     let (model, _) = snapshot.model.with_metrics(&chain(30, "revenue")).unwrap();
     let snapshot = Snapshot { model: Arc::new(model), ..snapshot };
     // Each twice the one before: worked out over again it would be a thousand million times.
-    let answer = ask(&snapshot, &question(&["revenue", "d1", "d30"], 365, Grain::Month, &[]), &Cache::default()).unwrap();
+    let answer = ask(&snapshot, &question(&["revenue", "x_d1", "x_d30"], 365, Grain::Month, &[]), &Cache::default()).unwrap();
     let value = |n: usize| answer.metrics[n].total.cell.value.unwrap();
     assert!(value(0) > 0.0);
     assert_eq!((value(1), value(2)), (2.0 * value(0), 2f64.powi(30) * value(0)));
@@ -59,27 +59,27 @@ fn s3_what_a_metric_is_made_of_is_worked_out_once() {
         let tried = send(&server, &cookie, "POST", "/api/metrics/try", &json!({"toml": chain(n, "revenue"), "from": "2023-03-01", "to": "2024-03-01"}));
         assert!(tried.status == 400 && tried.body.contains(why), "{n}: {} {}", tried.status, tried.body);
     }
-    let tried = send(&server, &cookie, "POST", "/api/metrics/try", &json!({"toml": chain(5, "d5"), "from": "2023-03-01", "to": "2024-03-01"}));
+    let tried = send(&server, &cookie, "POST", "/api/metrics/try", &json!({"toml": chain(5, "x_d5"), "from": "2023-03-01", "to": "2024-03-01"}));
     assert!(tried.status == 400 && tried.body.contains("made of itself"), "{}", tried.body);
 }
 
 #[test]
 fn s3_a_goal_of_what_goals_are_made_of_is_left_out() {
     let (_folder, store, snapshot) = demo();
-    let text = "[of_goals]\nkind = \"derived\"\nunit = \"ratio\"\ngood = \"up\"\ngroup = \"sales\"\nformula = \"a + a\"\ninputs = { a = { metric = \"goal_progress\" } }\n";
+    let text = "[x_of_goals]\nkind = \"derived\"\nunit = \"ratio\"\ngood = \"up\"\ngroup = \"sales\"\nformula = \"a + a\"\ninputs = { a = { metric = \"goal_progress\" } }\n";
     let goals: Vec<Change> = (0..40)
         .map(|n| {
-            let fields = [("name", Value::Text(format!("G{n}"))), ("kpi", Value::Text("of_goals".into())), ("starts_on", Value::Date(DAY - 100 + n)), ("ends_on", Value::Date(DAY - 10 + n % 5)), ("target", Value::Decimal(1_000_000))];
+            let fields = [("name", Value::Text(format!("G{n}"))), ("kpi", Value::Text("x_of_goals".into())), ("starts_on", Value::Date(DAY - 100 + n)), ("ends_on", Value::Date(DAY - 10 + n % 5)), ("target", Value::Decimal(1_000_000))];
             Change::create("goal", id_of(&format!("g{n}")), fields.into_iter().map(|(k, v)| (k.to_string(), v)).collect::<Record>())
         })
         .collect();
-    let definition = Record::from([("kind".to_string(), Value::Text("metric".into())), ("name".into(), Value::Text("of_goals".into())), ("body".into(), Value::Text(text.into()))]);
-    store.commit(Commit { actor: "owner".into(), at: NOW, changes: vec![Change::create("definition", id_of("of_goals"), definition)], key: None }).unwrap();
+    let definition = Record::from([("kind".to_string(), Value::Text("metric".into())), ("name".into(), Value::Text("x_of_goals".into())), ("body".into(), Value::Text(text.into()))]);
+    store.commit(Commit { actor: "owner".into(), at: NOW, changes: vec![Change::create("definition", id_of("x_of_goals"), definition)], key: None }).unwrap();
     store.commit(Commit { actor: "owner".into(), at: NOW, changes: goals, key: None }).unwrap();
     drop(snapshot);
     let snapshot = Facts::load(&store).unwrap().snapshot();
     // It ends, with an answer or a reason, and takes the process with it in no case.
-    let answer = said(ask(&snapshot, &question(&["of_goals", "goal_progress"], 90, Grain::Month, &[]), &Cache::default()));
+    let answer = said(ask(&snapshot, &question(&["x_of_goals", "goal_progress"], 90, Grain::Month, &[]), &Cache::default()));
     assert!(matches!(answer, Ok(_) | Err(MetricError::Question(_))), "{answer:?}");
 }
 

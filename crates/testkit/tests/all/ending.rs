@@ -231,6 +231,11 @@ fn s13_counts_are_told_to_prometheus_and_to_who_may_change_settings() {
     for _ in 0..3 {
         assert_eq!(server.send("GET", "/api/records/customers", &[("Cookie", &cookie)], None).status, 200);
     }
+    // A browser that goes to the page of the same address gets the page, signed in or not.
+    for headers in [&[("Accept", "text/html,*/*;q=0.8")][..], &[("Accept", "text/html"), ("Authorization", "Bearer of the owner")]] {
+        let page = server.send("GET", "/metrics", headers, None);
+        assert!(page.status == 200 && page.head.to_lowercase().contains("text/html") && !page.body.contains("northing_request"), "{}", page.head);
+    }
     let told = server.send("GET", "/metrics", &[("Authorization", "Bearer of the owner")], None);
     assert!(told.status == 200 && told.head.contains("text/plain; version=0.0.4"), "{}", told.head);
     assert_eq!(number(&told.body, list), 3.0);

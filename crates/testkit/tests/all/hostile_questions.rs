@@ -165,7 +165,7 @@ impl Words {
         let mut before: Vec<String> = Vec::new();
         let many = [1, 3, 8, 20, 34, 70][dice.below(6)];
         for n in 0..many {
-            let name = format!("r{n}");
+            let name = format!("x_r{n}");
             let head = format!("[{name}]\nunit = \"{}\"\ngood = \"up\"\ngroup = \"sales\"\n", dice.of(&["money", "count", "ratio", "duration"]));
             let (table, times, values, refs) = dice.of(&self.tables);
             let (time, value) = (dice.of(times).clone(), dice.of(values).clone());
