@@ -28,6 +28,7 @@ macro_rules! choices {
             outcomes: Vec<i64>,
             statuses: Vec<i64>,
             roles: Vec<i64>,
+            acting: Vec<i64>,
             purposes: Vec<(String, i64)>,
         }
         impl Choices {
@@ -38,6 +39,7 @@ macro_rules! choices {
                     outcomes: carried(schemas, ("stage", "kind"), ("deal", "outcome"))?,
                     statuses: carried(schemas, ("ticket", "status"), ("ticket_version", "status"))?,
                     roles: carried(schemas, ("user", "role"), ("user_version", "role"))?,
+                    acting: carried(schemas, ("user", "role"), ("interaction", "user_role"))?,
                     purposes: purposes(schemas)?,
                 })
             }
@@ -121,6 +123,10 @@ impl Choices {
     /// A user's role as its versions hold it.
     pub fn version_role(&self, role: i64) -> i64 {
         at(&self.roles, role)
+    }
+    /// A user's role as interactions hold it.
+    pub fn interaction_role(&self, role: i64) -> i64 {
+        at(&self.acting, role)
     }
     /// Names and codes of the purposes of expenses.
     pub fn purposes(&self) -> &[(String, i64)] {

@@ -6,6 +6,7 @@
 
 pub mod calendar;
 pub mod declared;
+mod exclusive;
 pub mod expr;
 pub mod field;
 pub mod formula;

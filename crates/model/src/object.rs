@@ -2,6 +2,7 @@
 //!
 //! A custom field or object is the same declaration kept in the workspace; `Model::build` merges both.
 
+pub use crate::exclusive::Exclusive;
 use crate::field::{FieldDef, FieldType, Suggest};
 use crate::metric::{self, MetricDef};
 pub use crate::own::Definition;
@@ -95,27 +96,6 @@ pub struct Check {
     pub holds: String,
     /// What is wrong where it does not, as a sentence.
     pub says: String,
-}
-
-/// One record at a time has what `of` refers to from `from` until `to`; those in one of the states `free` have nothing.
-/// What `of` refers to may say by its field `hours` when it is there at all; what `service` refers to, by `takes`, how
-/// long it lasts, and by `staff`, whom it may be asked of.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Exclusive {
-    pub of: String,
-    pub from: String,
-    pub to: String,
-    pub state: String,
-    pub free: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hours: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub takes: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub staff: Option<String>,
 }
 
 /// Fields that every stored object has without declaring them.
@@ -359,18 +339,7 @@ impl Model {
                 self.check_field(object, field)?;
             }
             if let Some(x) = &object.exclusive {
-                let is = |name: &str, kind: FieldType| object.field(name).is_some_and(|f| f.kind == kind && !f.derived);
-                let fine = is(&x.of, FieldType::Ref) && is(&x.from, FieldType::Datetime) && is(&x.to, FieldType::Datetime) && is(&x.state, FieldType::Choice);
-                if !fine {
-                    return Err(ModelError::new(place, "exclusive needs a reference, two instants and a choice of the object", "name of, from, to and state"));
-                }
-                let beyond = |by: Option<&String>, name: &Option<String>, kind: FieldType| match name {
-                    None => true,
-                    Some(name) => by.and_then(|by| object.field(by)).and_then(|f| f.to.as_deref()).and_then(|to| self.object(to)).and_then(|o| o.field(name)).is_some_and(|f| f.kind == kind && !f.derived),
-                };
-                if !beyond(Some(&x.of), &x.hours, FieldType::Ref) || !beyond(x.service.as_ref(), &x.takes, FieldType::Duration) || !beyond(x.service.as_ref(), &x.staff, FieldType::Refs) {
-                    return Err(ModelError::new(place, "exclusive names hours, takes or staff that are not there", "hours is a reference of what `of` refers to; takes a duration and staff references of what `service` refers to"));
-                }
+                x.check(self, object, &place)?;
             }
             if let Some(name) = object.whose.iter().find(|w| object.field(w).is_none_or(|f| f.kind != FieldType::Ref || !f.facts)) {
                 return Err(ModelError::new(place, format!("whose '{name}' is not one of its references"), "name a ref field that facts hold"));

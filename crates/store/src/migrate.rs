@@ -58,7 +58,11 @@ pub(crate) fn behind(connection: &Connection) -> Result<Option<usize>> {
 /// whoever is killed on the way has changed nothing. What people declared and this version cannot take is set aside.
 pub(crate) fn bring_up(connection: &mut Connection) -> Result<Declared> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for (i, step) in STEPS.iter().enumerate().skip(done(&tx)?) {
+    let before = done(&tx)?;
+    if before < STEPS.len() {
+        takeover::make_room(&tx)?;
+    }
+    for (i, step) in STEPS.iter().enumerate().skip(before) {
         tx.execute_batch(step)?;
         tx.pragma_update(None, "user_version", (i + 1) as i64)?;
     }

@@ -12,11 +12,27 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// The store's own tables. An object that was called so never had one of its own.
-const SYSTEM: [&str; 16] =
-    ["change", "history", "idempotency", "session", "sign_in", "credential", "token", "identity", "said", "vocabulary", "wording", "worded", "trial", "taken", "alarm", "own_column"];
+/// The store's own tables. An object that was called like one that was there before it never had one of its own.
+const SYSTEM: [&str; 17] =
+    ["change", "history", "idempotency", "session", "sign_in", "credential", "token", "identity", "said", "vocabulary", "wording", "worded", "trial", "session_end", "taken", "alarm", "own_column"];
 /// Columns that every record's table has.
 const SYSTEM_COLUMNS: [&str; 3] = ["id", "version", "deleted"];
+
+/// Before steps make tables of the store's own: puts those of people's objects that stand in their places aside.
+pub(crate) fn make_room(connection: &Connection) -> Result<()> {
+    for name in SYSTEM {
+        let first: Option<String> = connection.query_row("select group_concat(name) from (select name from pragma_table_info(?1) order by cid limit 3)", [name], |r| r.get(0))?;
+        if first.as_deref() == Some("id,version,deleted") {
+            connection.execute_batch(&format!("alter table {} rename to {}", quote(name), quote(&place(name))))?;
+        }
+    }
+    Ok(())
+}
+
+/// The table of an object by its old name.
+fn place(object: &str) -> String {
+    if SYSTEM.contains(&object) { format!("{object} aside") } else { object.to_string() }
+}
 
 /// Is there a declaration that gets a new name?
 pub(crate) fn waits(connection: &Connection) -> Result<bool> {
@@ -94,8 +110,9 @@ fn present(connection: &Connection, table: &str) -> Result<BTreeMap<String, Stri
 
 /// Gives the columns of one object's fields their new names, by the type that they have.
 fn columns(connection: &Connection, renames: &Renames, object: &str, fields: &BTreeMap<String, String>, held: &mut Vec<(String, FieldDef)>) -> Result<()> {
-    let there = present(connection, object)?;
-    if SYSTEM.contains(&object) || !there.contains_key("version") {
+    let table = place(object);
+    let there = present(connection, &table)?;
+    if !there.contains_key("version") {
         return Ok(());
     }
     for old in fields.keys().filter(|f| !SYSTEM_COLUMNS.contains(&f.as_str())) {
@@ -103,7 +120,7 @@ fn columns(connection: &Connection, renames: &Renames, object: &str, fields: &BT
         let known = renames.declared.get(&(object.to_string(), old.clone())).into_iter().flatten();
         let fits = |f: &&FieldDef| column_sql("", f.kind.physical()).ends_with(sort.as_str()) && (f.kind.physical() == Physical::Money) == there.contains_key(&format!("{old}__currency"));
         let Some(field) = known.clone().find(fits).or_else(|| known.clone().find(|f| column_sql("", f.kind.physical()).ends_with(sort.as_str()) && f.kind.physical() != Physical::Money)) else { continue };
-        let move_to = |from: &str, to: &str| connection.execute_batch(&format!("alter table {} rename column {} to {}", quote(object), quote(from), quote(to)));
+        let move_to = |from: &str, to: &str| connection.execute_batch(&format!("alter table {} rename column {} to {}", quote(&table), quote(from), quote(to)));
         if field.kind.physical() == Physical::Money {
             move_to(&format!("{old}__currency"), &format!("{}__currency", field.column()))?;
         }
@@ -119,11 +136,12 @@ fn table(connection: &Connection, old: &str, now: &str) -> Result<()> {
     if matches!(old, "session" | "sign_in" | "token" | "credential" | "identity") {
         connection.execute_batch("delete from session; delete from sign_in; delete from token;")?;
     }
-    if SYSTEM.contains(&old) || !present(connection, old)?.contains_key("version") {
+    let there = place(old);
+    if !present(connection, &there)?.contains_key("version") {
         return Ok(());
     }
     let indexes = ["_external", "__exclusive", "__title"].map(|end| format!("drop index if exists {};", quote(&format!("{old}{end}")))).concat();
-    connection.execute_batch(&format!("{indexes} alter table {} rename to {};", quote(old), quote(now)))?;
+    connection.execute_batch(&format!("{indexes} alter table {} rename to {};", quote(&there), quote(now)))?;
     Ok(())
 }
 

@@ -71,7 +71,7 @@ impl Facts {
             let roles: Vec<_> = self.told(u.table, user).into_iter().filter(|e| e.column == u.role).collect();
             roles.iter().rev().find(|e| e.at <= at).or(roles.first()).map_or(NULL, |e| e.value)
         });
-        self.set(i.table, i.user_role, row, role);
+        self.set(i.table, i.user_role, row, self.choices.interaction_role(role));
     }
 
     /// When somebody first did something, or first had a deal, a lead or a ticket.

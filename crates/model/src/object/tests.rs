@@ -12,16 +12,16 @@ fn what_is_taken_by_one_at_a_time_names_fields_of_the_right_kinds() {
     let declare = |of: &str, from: &str, to: &str, state: &str| {
         let rest = r#"
             [fields]
-            name = { type = "text", required = true }
-            owner = { type = "ref", to = "user" }
-            starts_at = { type = "datetime" }
-            ends_at = { type = "datetime" }
-            status = { type = "choice", options = ["open", "gone"] }
+            x_name = { type = "text", required = true }
+            x_owner = { type = "ref", to = "user" }
+            x_starts_at = { type = "datetime" }
+            x_ends_at = { type = "datetime" }
+            x_status = { type = "choice", options = ["open", "gone"] }
         "#;
-        format!("name = \"x_seat\"\nplural = \"x_seats\"\ntitle = \"name\"\nlist = [\"name\"]\nexclusive = {{ of = \"{of}\", from = \"{from}\", to = \"{to}\", state = \"{state}\", free = [\"gone\"] }}\n{rest}")
+        format!("name = \"x_seat\"\nplural = \"x_seats\"\ntitle = \"x_name\"\nlist = [\"x_name\"]\nexclusive = {{ of = \"{of}\", from = \"{from}\", to = \"{to}\", state = \"{state}\", free = [\"gone\"] }}\n{rest}")
     };
-    assert!(built(&declare("owner", "starts_at", "ends_at", "status")).is_ok(), "{:?}", built(&declare("owner", "starts_at", "ends_at", "status")).err());
-    for (of, from, to, state) in [("name", "starts_at", "ends_at", "status"), ("owner", "name", "ends_at", "status"), ("owner", "starts_at", "status", "status"), ("owner", "starts_at", "ends_at", "name"), ("nobody", "starts_at", "ends_at", "status")] {
+    assert!(built(&declare("x_owner", "x_starts_at", "x_ends_at", "x_status")).is_ok(), "{:?}", built(&declare("x_owner", "x_starts_at", "x_ends_at", "x_status")).err());
+    for (of, from, to, state) in [("x_name", "x_starts_at", "x_ends_at", "x_status"), ("x_owner", "x_name", "x_ends_at", "x_status"), ("x_owner", "x_starts_at", "x_status", "x_status"), ("x_owner", "x_starts_at", "x_ends_at", "x_name"), ("nobody", "x_starts_at", "x_ends_at", "x_status")] {
         let refused = built(&declare(of, from, to, state)).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(refused.contains("exclusive needs"), "{of} {from} {to} {state}: {refused}");
     }

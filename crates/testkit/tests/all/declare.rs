@@ -133,6 +133,20 @@ fn s2_a_field_changes_its_type_and_keeps_its_values() {
     assert_eq!(sizes(&w), [json!("15"), json!("about 13"), json!("14")]);
 }
 
+/// What one type cannot hold and nobody wrote over is there for every next type that can, and for the way back.
+#[test]
+fn s2_what_a_type_cannot_read_is_not_taken_for_written_over() {
+    let mut w = Workspace::new();
+    w.wish(json!({"op": "add_field", "object": "customer", "label": "Size", "type": "text"}));
+    let id = Uuid::now_v7();
+    commit(&w.store, vec![Change::create("customer", id, Record::from([("name".into(), Value::Text("C".into())), ("x_size".into(), Value::Text("12".into()))]))]).unwrap();
+    for (kind, read) in [("tags", json!(["12"])), ("int", json!(12)), ("datetime", Js::Null), ("int", json!(12)), ("bool", Js::Null), ("tags", json!(["12"])), ("money", Js::Null), ("text", json!("12"))] {
+        w.wish(json!({"op": "change", "object": "customer", "field": "x_size", "type": kind}));
+        let found = value(&w.store, "customer", id, "x_size");
+        assert!(kind == "money" || found == read, "{kind}: {found}");
+    }
+}
+
 /// An own object goes and comes back with its records; deleted ones stay deleted.
 #[test]
 fn s2_an_object_is_dropped_and_comes_back_with_its_records() {

@@ -73,6 +73,30 @@ fn s1_names_without_a_prefix_are_taken_over() {
     assert_eq!(open(folder.path()).seq(), seq, "it is done once");
 }
 
+/// An object may be called like a table that only a later version has.
+#[test]
+fn s1_objects_called_like_a_table_of_a_later_version_are_taken_over() {
+    for called in ["trial", "worded", "own_column"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, own, field, id) = (open(folder.path()), format!("x_{called}"), "x_called", Uuid::now_v7());
+        commit(&store, vec![Change::create("workspace", Uuid::now_v7(), Record::from([("name".into(), text("W"))]))]).unwrap();
+        define(&store, "object", &own, &format!("name = \"{own}\"\nplural = \"{own}s\"\ntitle = \"{field}\"\nlist = [\"{field}\"]\n[fields]\n{field} = {{ type = \"text\", required = true }}\n")).unwrap();
+        commit(&store, vec![Change::create(&own, id, Record::from([(field.into(), text("First"))]))]).unwrap();
+        store.close();
+        let db = Connection::open(folder.path().join("northing.db")).unwrap();
+        age(&db, &[(&format!("{own}s"), &format!("{called}s")), (&own, called), (field, "called")]);
+        // As the version before those tables left it.
+        db.execute_batch(&format!("drop table worded; drop table trial; drop table own_column; pragma user_version = 6; drop index {own}__external; alter table {own} rename column {field}__text to called; alter table {own} rename to {called}; create unique index {called}_external on {called} (external_id) where external_id is not null and not deleted;")).unwrap();
+        drop(db);
+        let again = open(folder.path());
+        assert!(again.set_aside().is_empty(), "{called}: {:?}", again.set_aside());
+        assert_eq!(again.get(&own, id).unwrap().0.get(field), Some(&text("First")), "{called}");
+        again.close();
+        assert_eq!(std::fs::read_dir(folder.path().join("backups")).unwrap().count(), 1, "{called}: a backup before it");
+        content(folder.path());
+    }
+}
+
 /// What S1 and S2 did to workspaces: a system table with a record's columns, a field whose column holds another type.
 #[test]
 fn s1_a_workspace_that_could_not_begin_any_more_does() {
