@@ -348,9 +348,15 @@ impl Ask<'_, '_> {
     fn records(&mut self, request: &Request) -> Result<Option<usize>> {
         let model = &self.frame.snapshot.model;
         let of = model.object(&self.frame.snapshot.tables[request.table].schema.name).filter(|o| o.pieces).and_then(|o| o.of.clone());
-        let (Some(of), What::Sum(value)) = (of, &request.what) else { return Ok(None) };
-        let known = Expr::Not(Box::new(Expr::IsNull(Box::new(value.clone()))));
-        let filter = Some(request.filter.clone().map_or(known.clone(), |f| f.and(known)));
+        let Some(of) = of else { return Ok(None) };
+        let filter = match &request.what {
+            What::Sum(value) => {
+                let known = Expr::Not(Box::new(Expr::IsNull(Box::new(value.clone()))));
+                Some(request.filter.clone().map_or(known.clone(), |f| f.and(known)))
+            }
+            What::Count => request.filter.clone(),
+            _ => return Ok(None),
+        };
         let request = Request { what: What::Distinct(steps(&of)), filter, ..request.clone() };
         Ok(Some(self.plan.want(request, self.bounds.iter().copied())))
     }

@@ -34,6 +34,6 @@ impl Oracle<'_> {
         };
         let paid = self.world.all("payment").filter(|(_, p)| self.counted("payment", p) && p.text("kind") == "payment");
         let paid = paid.filter(|(_, p)| p.reference("order").and_then(|o| self.world.get("order", o)).is_some_and(of_it)).filter_map(|(_, p)| p.time("at")).min();
-        [answered, lead.and_then(|e| e.time("qualified_at")), made, won, paid]
+        [answered, lead.and_then(|e| self.qualified(e)), made, won, paid]
     }
 }

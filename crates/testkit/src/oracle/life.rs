@@ -194,7 +194,7 @@ impl Oracle<'_> {
         e.time("qualified_at").is_some() || yes(e.text("status")) || e.moments.iter().any(|(_, m)| m.field == "status" && m.value.as_text().is_some_and(yes))
     }
     /// When a lead was first held for qualified: as written on it, else by its status.
-    fn qualified(&self, e: &Entry) -> Option<i64> {
+    pub(super) fn qualified(&self, e: &Entry) -> Option<i64> {
         let mut told: Vec<_> = e.moments.iter().filter(|(_, m)| m.field == "status").collect();
         told.sort_by_key(|(seq, m)| (m.at.unwrap_or(i64::MIN), *seq));
         let yes = |m: &northing_store::Moment| m.value.as_text().is_some_and(|s| ["qualified", "converted"].contains(&s));
