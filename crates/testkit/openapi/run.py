@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Asks a running Northing everything that its OpenAPI document allows, and much that it does not (schemathesis): no
+answer may be a fault of the server (5xx), of a kind that the document does not name, or refuse what it allows.
+
+    python3 crates/testkit/openapi/run.py --northing target/release/northing [--seconds 600] [--examples 30]
+
+Installs schemathesis into a folder of its own below the build folder. Exits with 1 when something was found."""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import venv
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOOL = "schemathesis==4.32.5"
+
+
+def tool(folder):
+    """The tester's command, installed where it is not yet."""
+    command = folder / "bin" / "schemathesis"
+    if not command.exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([folder / "bin" / "pip", "install", "--quiet", TOOL], check=True)
+    return command
+
+
+def serve(northing, data):
+    """A demo workspace on a free port: the process, its address and the sign-in link's secret."""
+    server = subprocess.Popen([northing, "demo", "--data", data, "--serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    said = ""
+    while True:
+        line = server.stdout.readline()
+        if not line:
+            raise SystemExit(f"the server ended: {said}")
+        said += line
+        link = re.search(r"(http://localhost:\d+)/sign-in#(\w+)", said)
+        if link:
+            return server, link[1], link[2]
+
+
+def ask(address, path, body, headers):
+    request = urllib.request.Request(address + path, json.dumps(body).encode(), {"content-type": "application/json", "origin": address, **headers})
+    with urllib.request.urlopen(request) as answer:
+        return answer.headers, json.load(answer)
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--northing", required=True)
+    arguments.add_argument("--seconds", type=int, default=600)
+    arguments.add_argument("--examples", type=int, default=20)
+    arguments.add_argument("--seed", type=int, default=int(time.time()))
+    given = arguments.parse_args()
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", pathlib.Path(given.northing).resolve().parent.parent))
+    command = tool(target / "schemathesis")
+    with tempfile.TemporaryDirectory() as folder:
+        server, address, secret = serve(given.northing, os.path.join(folder, "data"))
+        try:
+            headers, _ = ask(address, "/api/session", {"token": secret}, {})
+            cookie = headers["set-cookie"].split(";")[0]
+            _, token = ask(address, "/api/me/tokens", {"name": "schemathesis", "days": 1}, {"cookie": cookie})
+            print(f"seed {given.seed}", flush=True)
+            run = subprocess.run(
+                [command, "--config-file", HERE / "schemathesis.toml", "run", f"{address}/api/openapi.json", "--seed", str(given.seed), "--continue-on-failure",
+                 "--max-examples", str(given.examples), "--max-time", str(given.seconds), "--phases", "examples,coverage,fuzzing"],
+                env={**os.environ, "NORTHING_TOKEN": token["token"], "SCHEMATHESIS_HOOKS": str(HERE / "formats.py")},
+            )
+            with urllib.request.urlopen(f"{address}/livez") as alive:
+                assert alive.status == 200
+        finally:
+            server.terminate()
+            server.wait(30)
+        check = subprocess.run([given.northing, "check", "--data", os.path.join(folder, "data")])
+    sys.exit(run.returncode or check.returncode)
+
+
+main()
