@@ -12,6 +12,8 @@ const SHARES = ['conversion', 'retention'];
 function serve(binary, folder) {
   return new Promise((resolve, reject) => {
     const child = spawn(binary, ['serve', '--data', folder, '--listen', '127.0.0.1:0']);
+    // A log that nobody reads would stop whoever writes it.
+    child.stderr.resume();
     let out = '';
     child.stdout.on('data', (text) => {
       out += text;

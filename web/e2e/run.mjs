@@ -32,7 +32,7 @@ function check(what, fine, detail = '') {
 /** Starts the demo on a free port; answers the sign-in link and how to stop it. */
 function serve(now) {
   return new Promise((resolve, reject) => {
-    const child = spawn(binary, ['--now', now, 'demo', '--data', folder, '--serve', '--listen', '127.0.0.1:0']);
+    const child = spawn(binary, ['--now', now, 'demo', '--data', folder, '--serve', '--listen', '127.0.0.1:0', '--log-level', 'warn']);
     let out = '';
     child.stdout.on('data', (text) => {
       out += text;
