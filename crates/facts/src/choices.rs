@@ -66,6 +66,7 @@ choices! {
     message_author: MessageAuthor = message.author { customer, staff }
     action_kind: ActionKind = user_action.kind { create, update, complete, send, reply }
     activity_basis: ActivityBasis = customer_active.basis { contract, purchase }
+    payment_kind: PaymentKind = payment.kind { payment }
     booking_status: BookingStatus = booking.status { confirmed, done }
     engagement_kind: EngagementKind = engagement_event.kind { email_open }
     favourable: Favourable = question_version.favourable { low }

@@ -100,13 +100,25 @@ impl Store {
     /// The titles, which facts do not hold, of the newest records. Nothing for objects whose titles facts hold.
     /// Only those that `sees` lets through are looked at and counted.
     pub fn titles(&self, object: &str, most: usize, sees: impl Fn(Uuid) -> bool) -> Result<Vec<(Uuid, String)>> {
+        self.titles_where(object, |title| format!("{title} is not null and not deleted order by rowid desc"), &[], most, sees)
+    }
+
+    /// Records whose title, which facts do not hold, begins so; upper and lower case are alike. Nothing for objects
+    /// whose titles facts hold. Only those that `sees` lets through are looked at and counted.
+    pub fn titled(&self, object: &str, begins: &str, limit: usize, sees: impl Fn(Uuid) -> bool) -> Result<Vec<(Uuid, String)>> {
+        let such = |title: &str| format!("{title} >= ?1 collate nocase and {title} < ?2 collate nocase and not deleted order by {title} collate nocase");
+        self.titles_where(object, such, &[begins, &format!("{begins}\u{10ffff}")], limit, sees)
+    }
+
+    /// Titles that facts do not hold, by a condition on their column.
+    fn titles_where(&self, object: &str, such: impl Fn(&str) -> String, values: &[&str], most: usize, sees: impl Fn(Uuid) -> bool) -> Result<Vec<(Uuid, String)>> {
         let model = self.model();
         let Some(title) = model.object(object).and_then(|o| o.field(&o.title)).filter(|f| f.kind == northing_model::FieldType::Text && !f.facts) else { return Ok(Vec::new()) };
         let (table, column) = (quote(object), quote(&title.column()));
-        let sql = format!("select id, {column} from {table} where {column} is not null and not deleted order by rowid desc");
+        let sql = format!("select id, {column} from {table} where {}", such(&column));
         self.read(|c| {
             let mut statement = c.prepare_cached(&sql)?;
-            let mut rows = statement.query([])?;
+            let mut rows = statement.query(rusqlite::params_from_iter(values))?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 let id = Uuid::parse_str(row.get_ref(0)?.as_str().map_err(|_| StoreError::Corrupt("id".into()))?).map_err(|_| StoreError::Corrupt("id".into()))?;
@@ -114,30 +126,6 @@ impl Store {
                     found.push((id, row.get(1)?));
                 }
                 if found.len() >= most {
-                    break;
-                }
-            }
-            Ok(found)
-        })
-    }
-
-    /// Records whose title, which facts do not hold, begins so; upper and lower case are alike. Nothing for objects
-    /// whose titles facts hold. Only those that `sees` lets through are looked at and counted.
-    pub fn titled(&self, object: &str, begins: &str, limit: usize, sees: impl Fn(Uuid) -> bool) -> Result<Vec<(Uuid, String)>> {
-        let model = self.model();
-        let Some(title) = model.object(object).and_then(|o| o.field(&o.title)).filter(|f| f.kind == northing_model::FieldType::Text && !f.facts) else { return Ok(Vec::new()) };
-        let (table, column) = (quote(object), quote(&title.name));
-        let sql = format!("select id, {column} from {table} where {column} >= ?1 collate nocase and {column} < ?2 collate nocase and not deleted order by {column} collate nocase");
-        self.read(|c| {
-            let mut statement = c.prepare_cached(&sql)?;
-            let mut rows = statement.query(params![begins, format!("{begins}\u{10ffff}")])?;
-            let mut found = Vec::new();
-            while let Some(row) = rows.next()? {
-                let id = Uuid::parse_str(row.get_ref(0)?.as_str().map_err(|_| StoreError::Corrupt("id".into()))?).map_err(|_| StoreError::Corrupt("id".into()))?;
-                if sees(id) {
-                    found.push((id, row.get(1)?));
-                }
-                if found.len() >= limit {
                     break;
                 }
             }

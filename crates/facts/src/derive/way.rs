@@ -37,7 +37,6 @@ impl Facts {
     fn steps_of(&self, row: u32) -> [i64; 5] {
         let k = self.known;
         let (l, d, o) = (k.lead, k.deal, k.order);
-        let won_is = self.option(d.table, d.outcome, "won");
         let converted = self.get(l.table, l.converted_at, row);
         let members = self.members(l.table, row);
         let (mut made, mut won, mut orders) = (NULL, converted, BTreeSet::new());
@@ -46,7 +45,7 @@ impl Facts {
                 continue;
             }
             made = earlier(made, self.get(d.table, d.created_at, deal));
-            if self.get(d.table, d.outcome, deal) == won_is {
+            if self.get(d.table, d.outcome, deal) == self.choices.deal_outcome.won {
                 won = earlier(won, self.get(d.table, d.closed_at, deal));
             }
             orders.extend(self.children(o.table, o.deal, &[deal]));
@@ -58,15 +57,9 @@ impl Facts {
         }
         let orders: Vec<u32> = orders.into_iter().filter(|order| self.get(o.table, o.revenue_at, *order) != NULL).collect();
         let p = k.payment;
-        let payment_is = self.option(p.table, p.kind, "payment");
-        let payments = self.children(p.table, p.order, &orders).into_iter().filter(|row| self.counted(p.table, *row) && self.get(p.table, p.kind, *row) == payment_is);
+        let payments = self.children(p.table, p.order, &orders).into_iter().filter(|row| self.counted(p.table, *row) && self.get(p.table, p.kind, *row) == self.choices.payment_kind.payment);
         let paid = payments.map(|row| self.get(p.table, p.at, row)).fold(NULL, earlier);
         [self.get(l.table, l.first_response_at, row), self.get(l.table, l.qualified_at, row), made, won, paid]
-    }
-
-    /// The code of an option by its name.
-    fn option(&self, table: usize, column: usize, name: &str) -> i64 {
-        self.tables[table].schema.columns[column].options.iter().position(|o| o == name).map_or(NULL, |at| at as i64)
     }
 }
 
