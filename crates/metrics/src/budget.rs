@@ -3,7 +3,7 @@
 //! It is looked at before and while an answer is made. Loops that cannot fail end early once it is spent, and whoever
 //! called them asks `check`, so nothing half done is ever kept or told.
 
-use crate::memory::{Hold, Memory};
+use crate::memory::{Hold, Memory, Purse};
 use crate::{MetricError, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -14,6 +14,8 @@ pub const MOST_CELLS: usize = 200_000;
 /// Of all memory one question may have this part, and never more than `MOST_BYTES`.
 const SHARE: usize = 4;
 const MOST_BYTES: usize = 512 << 20;
+/// And this part while it counts as small.
+const SMALL: usize = 16;
 
 /// Why a question was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,11 @@ impl Budget {
     pub fn new(memory: &Arc<Memory>, left: Arc<AtomicBool>, late: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         memory.tick();
         Self { cells: AtomicUsize::new(0), bytes: (memory.limit() / SHARE).min(MOST_BYTES), hold: memory.take(0), left, late: Box::new(late), spent: AtomicU8::new(0) }
+    }
+
+    /// Of a question that counts as small: whatever needs more is not. What it has comes out of its asker's purse.
+    pub fn small(memory: &Arc<Memory>, purse: &Arc<Purse>, left: Arc<AtomicBool>, late: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { bytes: memory.limit() / SMALL, hold: Some(memory.small(purse)), ..Self::new(memory, left, late) }
     }
 
     fn stop(&self, why: Spent) {

@@ -1,5 +1,6 @@
 //! The memory that may be used beside the facts of the present: by what is kept for later, by facts of the past and by
 //! questions that are being answered. One for the whole process; where it runs short, what nobody used for longest goes.
+//! What is large leaves a quarter of it to small questions, of which no person may have more than their purse holds.
 //!
 //! Must not know what is kept. Sizes are estimates by whoever takes them; what is taken is given back when it is dropped.
 
@@ -55,14 +56,24 @@ impl Memory {
         }
     }
 
-    /// Room for something, where there is any or can be made.
+    /// What large things may have together.
+    pub fn for_large(&self) -> usize {
+        self.limit - self.limit / 4
+    }
+
+    /// Room for something large, where there is any or can be made.
     pub fn take(self: &Arc<Self>, bytes: usize) -> Option<Hold> {
-        let hold = Hold { memory: self.clone(), bytes: AtomicUsize::new(0) };
+        let hold = Hold { memory: self.clone(), purse: None, bytes: AtomicUsize::new(0) };
         hold.more(bytes).then_some(hold)
     }
 
-    fn fits(&self, bytes: usize) -> bool {
-        let add = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
+    /// Nothing yet, for something small that somebody wants.
+    pub fn small(self: &Arc<Self>, purse: &Arc<Purse>) -> Hold {
+        Hold { memory: self.clone(), purse: Some(purse.clone()), bytes: AtomicUsize::new(0) }
+    }
+
+    fn fits(&self, bytes: usize, most: usize) -> bool {
+        let add = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= most);
         self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
     }
 
@@ -112,26 +123,49 @@ impl Memory {
     }
 }
 
+/// What one person's small questions have together, until their answers are sent.
+#[derive(Debug, Default)]
+pub struct Purse {
+    used: AtomicUsize,
+}
+
+impl Purse {
+    fn fits(&self, bytes: usize, most: usize) -> bool {
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| used.checked_add(bytes).filter(|sum| *sum <= most)).is_ok()
+    }
+}
+
+/// A purse holds this part of all memory.
+const PURSE: usize = 8;
+
 /// Bytes that somebody has; given back when it is dropped.
 pub struct Hold {
     memory: Arc<Memory>,
+    purse: Option<Arc<Purse>>,
     bytes: AtomicUsize,
 }
 
 impl Hold {
     /// Takes more; false where there is no room.
     pub fn more(&self, bytes: usize) -> bool {
-        let had = self.memory.fits(bytes) || {
-            self.memory.let_go(bytes + self.memory.limit / 16);
-            self.memory.fits(bytes)
+        let memory = &self.memory;
+        let most = if self.purse.is_some() { memory.limit } else { memory.for_large() };
+        if !self.purse.as_ref().is_none_or(|purse| purse.fits(bytes, memory.limit / PURSE)) {
+            return false;
+        }
+        let had = memory.fits(bytes, most) || {
+            memory.let_go(bytes + memory.used().saturating_sub(most) + memory.limit / 16);
+            memory.fits(bytes, most)
         };
         if had {
             self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        } else if let Some(purse) = &self.purse {
+            purse.used.fetch_sub(bytes, Ordering::Relaxed);
         }
         had
     }
 
-    /// Gives back what turned out not to be needed; or counts what is there in any case.
+    /// Gives back what turned out not to be needed; or counts what is there in any case. For what is large.
     pub fn settle(&self, bytes: usize) {
         let before = self.bytes.swap(bytes, Ordering::Relaxed);
         self.memory.used.fetch_add(bytes, Ordering::Relaxed);
@@ -146,6 +180,9 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         self.memory.give(self.bytes());
+        if let Some(purse) = &self.purse {
+            purse.used.fetch_sub(self.bytes(), Ordering::Relaxed);
+        }
     }
 }
 
@@ -235,10 +272,15 @@ mod tests {
         assert!(memory.used() <= 50_000, "what is kept has up to half: {}", memory.used());
         memory.tick();
         assert_eq!(a.get(38), Some(38));
-        let all = memory.take(95_000).expect("room");
+        let large = memory.take(70_000).expect("room");
         assert!(memory.used() <= 100_000);
-        assert!(memory.take(10_000).is_none(), "there is no more than there is");
-        drop(all);
+        assert!(memory.take(10_000).is_none(), "what is large leaves a quarter to what is small");
+        let purse = Arc::default();
+        let small = memory.small(&purse);
+        assert!(small.more(12_000) && !small.more(1_000) && !memory.small(&purse).more(1_000), "a purse is an eighth of all");
+        assert!(memory.small(&Arc::default()).more(12_000), "another's purse is another's");
+        drop((small, large));
+        assert!(memory.small(&purse).more(12_000), "it is given back");
         drop((a, b));
         assert_eq!(memory.used(), 0, "all is given back");
     }

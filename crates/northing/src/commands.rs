@@ -375,16 +375,15 @@ pub struct Listen {
 }
 
 impl Listen {
-    /// The log that is asked for, here or in the variable NORTHING_LOG.
-    fn log(&self) -> Outcome {
+    /// The log that is asked for, here or in the variable NORTHING_LOG; it goes on until what is returned goes.
+    fn log(&self) -> Result<northing_server::log::Guard, Box<dyn Error>> {
         let form = self.log.clone().or_else(|| std::env::var("NORTHING_LOG").ok());
         let form = match form.as_deref() {
             None | Some("text") => northing_server::log::Form::Text,
             Some("json") => northing_server::log::Form::Json,
             Some(other) => return Err(format!("the log is 'text' or 'json', not '{other}'").into()),
         };
-        northing_server::log::begin(form, self.log_level);
-        Ok(())
+        Ok(northing_server::log::begin(form, self.log_level))
     }
 }
 
@@ -398,7 +397,7 @@ pub struct Serve {
 
 impl Demo {
     pub fn run(self, env: Env) -> Outcome {
-        self.listen.log()?;
+        let _log = self.listen.log()?;
         let store = Store::open(&self.data.data)?;
         if store.workspace()?.is_none() {
             let made = northing_crm::demo::fill(&store, &env, self.seed)?;
@@ -416,7 +415,7 @@ impl Demo {
 
 impl Serve {
     pub fn run(self, env: Env) -> Outcome {
-        self.listen.log()?;
+        let _log = self.listen.log()?;
         let store = Store::open(&self.data.data)?;
         northing_crm::workspace::ensure(&store, &env, &northing_model::Record::new())?;
         northing_crm::workspace::ensure_pipeline(&store, &env)?;

@@ -114,7 +114,7 @@ impl Slot {
 
 impl Past {
     pub fn new(memory: &Arc<Memory>) -> Result<Arc<Self>, crate::ServeError> {
-        let thread = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "past".into()).build().map_err(std::io::Error::other)?;
+        let thread = crate::asking::patient("past", 1)?;
         let past = Arc::new(Self { memory: memory.clone(), all: Mutex::default(), making: Semaphore::new(1), looking: Semaphore::new(1), thread });
         let weak: std::sync::Weak<Self> = Arc::downgrade(&past);
         memory.register(weak);
@@ -209,7 +209,7 @@ impl Past {
         let now = place.feed.now();
         let takes = now.bytes() * TWICE + usize::try_from(now.rows()).unwrap_or(usize::MAX / RECORD) * RECORD;
         let Some(hold) = self.memory.take(takes) else {
-            return Some(Made::Not(if takes > self.memory.limit() {
+            return Some(Made::Not(if takes > self.memory.for_large() {
                 Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "too-much", "The question is too large", "facts of the past need more memory than the server may use; start it with a larger --memory, or ask without as_of")
             } else {
                 Problem::busy("the memory is taken by other questions at the moment; try again in a few seconds")

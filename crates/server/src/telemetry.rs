@@ -162,6 +162,7 @@ fn text(app: &App) -> String {
     tell("writes_waiting", "gauge", "Writes that wait for their turn or the disk.", app.store.waiting() as u64);
     tell("imports_running", "gauge", "Imports under way.", app.imports.running() as u64);
     tell("bulk_changes_running", "gauge", "Changes of lists under way.", app.jobs.running() as u64);
+    tell("log_lines_lost_total", "counter", "Lines of the log that nobody took in time.", crate::log::lost());
     if let Some(free) = app.store.free() {
         tell("disk_free_bytes", "gauge", "Room on the disk of the workspace.", free);
     }

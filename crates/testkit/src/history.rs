@@ -64,9 +64,9 @@ impl History {
             ("conversion_window_days".into(), Value::Int(self.chance.between(5, 120))), ("new_customer_days".into(), Value::Int(*self.chance.pick(&[0, 0, 10]))),
             ("crm_credit_percent".into(), Value::Int(*self.chance.pick(&[100, 60]))), ("lifespan_cap_years".into(), Value::Int(self.chance.between(1, 5))), ("win_back_days".into(), Value::Int(self.chance.between(10, 200))),
         ]);
-        match self.chance.below(3) {
-            0 => drop(settings.insert("crm_go_live_on".into(), Value::Date(self.day()))),
-            1 => drop(settings.insert("crm_baseline_profit".into(), Value::Decimal(self.chance.between(-900, 900_000) * 1_000_000))),
+        match self.chance.below(5) {
+            0 | 1 => drop(settings.insert("crm_go_live_on".into(), Value::Date(self.day()))),
+            2 | 3 => drop(settings.insert("crm_baseline_profit".into(), Value::Decimal(self.chance.between(-900, 900_000) * 1_000_000))),
             _ => {}
         }
         let mut changes = vec![Change::create("workspace", self.id(), settings)];
@@ -219,10 +219,10 @@ impl History {
                 new("contract", vec![("plan", text("P")), ("customer", customer), ("starts_at", Value::Time(start)), ("term_end", end), ("ended_at", ended), ("auto_renew", Value::Bool(auto)), ("month_to_month", Value::Bool(month)), ("successor", successor), ("value", value)])
             }
             79..=81 => {
-                let (amount, day) = (self.money(), self.day());
+                let (amount, day) = (if self.chance.percent(60) { self.euro() } else { self.money() }, self.day());
                 let (from, to) = if self.chance.percent(40) { (Value::Date(day), Value::Date(day + self.chance.between(0, 40) as i32)) } else { (Value::Null, Value::Null) };
                 let share = self.chance.between(0, 100) as u8;
-                let (one, other) = *self.chance.pick(&[("lead_generation", "sales_acquisition"), ("retention", "service"), ("crm", "overhead")]);
+                let (one, other) = *self.chance.pick(&[("lead_generation", "sales_acquisition"), ("retention", "service"), ("crm", "overhead"), ("crm", "service")]);
                 let purposes = if self.chance.percent(80) { Value::Shares(BTreeMap::from([(one.to_string(), share), (other.to_string(), 100 - share)])) } else { Value::Null };
                 let customer = self.reference("customer", 30);
                 let nature = if self.chance.percent(75) { text(*self.chance.pick(&["labour", "labour", "media"])) } else { Value::Null };

@@ -27,7 +27,7 @@ pub const SESSION: &str = "canary-session";
 #[test]
 fn server_of_its_own() {
     let (Ok(folder), Ok(port)) = (std::env::var(FOLDER), std::env::var(PORT)) else { return };
-    northing_server::log::begin(Form::Json, Level::DEBUG);
+    let _log = northing_server::log::begin(Form::Json, Level::DEBUG);
     let store = Store::open(folder.as_ref()).unwrap();
     let notice = Duration::from_millis(std::env::var(NOTICE).unwrap().parse().unwrap());
     let limits = Limits { header: LONG, body: LONG, notice, end: Duration::from_secs(20), ..Limits::default() };
@@ -218,6 +218,34 @@ fn s13_every_request_leaves_a_line_that_tells_no_secret() {
     let answered = parsed.iter().filter(|l| l["message"] == "answered").count();
     assert!(answered >= 14, "{answered}");
     assert!(parsed.iter().any(|l| l["message"] == "serving") && parsed.iter().any(|l| l["message"] == "ended"));
+}
+
+#[test]
+fn s13_a_log_that_nobody_reads_holds_nobody_up() {
+    let own = own(1_024, Duration::ZERO);
+    // Whoever reads the log waits for this.
+    let unread = own.lines.lock().unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", own.port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+    let (mut to, mut told) = (&stream, BufReader::new(&stream));
+    let request = head(own.port, "GET", "/livez", &format!("x-request-id: {}\r\n", "x".repeat(60)));
+    for n in 0..6_000 {
+        to.write_all(request.as_bytes()).unwrap();
+        let mut length = 0;
+        let status = |line: &str| line.split(' ').nth(1).map(str::to_string);
+        let mut line = String::new();
+        told.read_line(&mut line).unwrap();
+        assert_eq!(status(&line).as_deref(), Some("200"), "request {n}: {line}");
+        while { line.clear(); told.read_line(&mut line).unwrap() > 2 } {
+            length = line.to_ascii_lowercase().strip_prefix("content-length: ").map_or(length, |l| l.trim().parse().unwrap());
+        }
+        std::io::copy(&mut Read::by_ref(&mut told).take(length), &mut std::io::sink()).unwrap();
+    }
+    drop(stream);
+    let (status, counts) = ask(own.port, "GET", "/metrics", "", "").unwrap();
+    let lost: u64 = counts.lines().find_map(|l| l.strip_prefix("northing_log_lines_lost_total ")).unwrap().parse().unwrap();
+    assert!(status == 200 && lost > 0, "{counts}");
+    drop(unread);
 }
 
 #[test]

@@ -73,6 +73,7 @@ fn random_histories_agree_with_the_oracle() {
     let mut valued: BTreeMap<&str, usize> = BTreeMap::new();
     parts.iter().flatten().for_each(|(metric, n)| *valued.entry(metric).or_default() += n);
     // Two sides that always say nothing would agree too.
+    println!("numbers: {valued:?}");
     let rare: Vec<&str> = METRICS.iter().chain(&DERIVED).filter(|m| valued.get(*m).copied().unwrap_or(0) * 20 < seeds.len()).copied().collect();
     assert!(only.is_some() || rare.is_empty(), "hardly ever a number: {rare:?}");
 }
@@ -161,7 +162,8 @@ fn run(seed: u64, valued: &mut BTreeMap<&'static str, usize>) {
             let differences = northing_facts::snapshot::differences(&rebuilt, &replayed);
             assert!(differences.is_empty(), "seed {seed} step {step}: rebuilt facts and the log differ: {:#?}", &differences[..differences.len().min(3)]);
             judge(seed, &store, &snapshot, period, now, &cache, valued);
-            properties(seed, &snapshot, period, now, &cache);
+            // Every drill-down is added up once in each history, when most is there.
+            properties(seed, &snapshot, period, now, &cache, step == 11);
         }
     }
     // What was shown earlier can be shown again out of the log.
@@ -230,14 +232,16 @@ fn left_out(seed: u64, snapshot: &Snapshot, period: Period, now: i64, cache: &Ca
 }
 
 /// Drill-down adds up to the number; KPIS.md §7's identities; parts add up to the whole.
-fn properties(seed: u64, snapshot: &Snapshot, period: Period, now: i64, cache: &Cache) {
+fn properties(seed: u64, snapshot: &Snapshot, period: Period, now: i64, cache: &Cache, adds_up: bool) {
     let zone = &snapshot.settings.zone;
     if zone.midnight(period.start) >= now {
         return;
     }
-    let (wrong, _) = northing_testkit::adds_up::faults(snapshot, period, now, cache);
-    assert!(wrong.is_empty(), "seed {seed} {period:?} now {now}: {}", wrong.join("\n"));
-    left_out(seed, snapshot, period, now, cache);
+    if adds_up {
+        let (wrong, _) = northing_testkit::adds_up::faults(snapshot, period, now, cache);
+        assert!(wrong.is_empty(), "seed {seed} {period:?} now {now}: {}", wrong.join("\n"));
+        left_out(seed, snapshot, period, now, cache);
+    }
     let value = |metric: &str| one(snapshot, &[metric], period, now, cache).remove(0).numerator;
     let sum = value("net_new_revenue").zip(value("repeat_revenue")).map(|(a, b)| a + b);
     assert!(close(sum, value("revenue")), "seed {seed}: net new and repeat revenue make {sum:?}, revenue is {:?}", value("revenue"));
