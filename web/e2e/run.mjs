@@ -144,7 +144,7 @@ async function day(page, context, origin, name) {
   // The first stage is there already; whose deal it is, too, since it was begun on the customer's page.
   check(`${name}: a new deal begins in the first stage`, await wait(page, async () => { const { items: [first] } = await (await fetch('/api/records/stages?limit=1')).json(); return [...document.querySelectorAll('[role=dialog] [role=combobox]')][0]?.value === first.fields.name; }));
   // An amount and a day as they are written there; the day is typed key by key.
-  const [amount, day] = { en: ['4,321.50', '01122026'], pl: ['4 321,50', '01122026'], fa: ['۴٬۳۲۱٫۵۰', '14050910'] }[name.slice(0, 2)];
+  const [amount, day] = { en: ['4,321.50', '01122026'], pl: ['4 321,50', '01122026'], fa: ['۴٬۳۲۱٫۵۰', '20261201'] }[name.slice(0, 2)];
   await form.locator('input[inputmode=decimal]').first().fill(amount);
   await form.locator('[role=spinbutton]').first().focus();
   await page.keyboard.type(day, { delay: 20 });
