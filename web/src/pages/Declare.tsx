@@ -60,10 +60,11 @@ export function Declare() {
     queryFn: () => send<Answer>('/api/metrics/try', 'POST', { toml: tried, ...range, calendar, grain: 'month' }),
   });
   const keep = useMutation({
-    mutationFn: () => send('/api/records/definitions', 'POST', { kind: 'metric', name: draft.name || 'metric', body: text }),
-    onSuccess: async () => {
+    // What is kept is what stood here when it was asked for: once it is known, the next free name is another.
+    mutationFn: (body: string) => send('/api/records/definitions', 'POST', { kind: 'metric', name: draft.name || 'metric', body }),
+    onSuccess: async (_, body) => {
       await client.invalidateQueries();
-      const id = answer.data?.metrics[0]?.id;
+      const id = /^\[(\w+)\]/m.exec(body)?.[1];
       if (id) void navigate({ to: '/metrics/$id', params: { id } });
     },
   });
@@ -77,7 +78,7 @@ export function Declare() {
   const named = /'([^']+)'/.exec(refused ?? '')?.[1];
   const fault = refused === null ? undefined : (['where', 'share'] as const).find((key) => own === null && named && draft[key].includes(named)) ?? 'text';
   const at = (key: string) => (fault === key ? { 'aria-invalid': true, 'aria-describedby': why } : {});
-  const save = () => { if (fault) { if (form.current) leadTo(form.current, { [fault]: true }); } else keep.mutate(); };
+  const save = () => { if (fault) { if (form.current) leadTo(form.current, { [fault]: true }); } else keep.mutate(text); };
   const input = (key: keyof Draft, hint?: string) => (
     <label className={css.entry} data-field={key}>{m(`declare.${key}`)}<input {...at(key)} className={ui.field} value={draft[key]} placeholder={hint} dir={hint ? 'ltr' : undefined} onChange={(e) => set({ [key]: e.target.value })} /></label>
   );
