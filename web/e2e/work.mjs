@@ -190,7 +190,7 @@ export async function work({ page, origin, name, check, look }) {
   const declare = page.locator('main form').first();
   await declare.locator('input').first().fill('Szerokość "ż" <i>');
   await declare.locator('button[type=submit]').click();
-  await page.waitForFunction(() => [...document.querySelectorAll('main code')].some((c) => c.textContent.includes('Szerokość')));
+  await page.waitForFunction(() => [...document.querySelectorAll('main tbody tr')].some((row) => row.textContent.includes('Szerokość')));
   await look(page, `customize-${name}`);
   const declared = await wait(page, async () => (await (await fetch('/api/model?lang=en')).json()).objects.find((o) => o.name === 'customer').fields.some((f) => f.label === 'Szerokość "ż" <i>'));
   check(`${name}: a field of one's own is there`, declared);
