@@ -55,16 +55,19 @@ impl Formula {
         }
     }
 
-    pub fn value(&self, get: &impl Fn(&str) -> Option<f64>) -> Option<f64> {
+    /// Its value by those of its names. One that is null and `unknown` (there is something, nobody knows how much) is not
+    /// passed over for the next: what is made of it is unknown.
+    pub fn value(&self, get: &impl Fn(&str) -> Option<f64>, unknown: &impl Fn(&str) -> bool) -> Option<f64> {
         let (op, parts) = match self {
             Formula::Number(n) => return Some(*n),
             Formula::Name(n) => return get(n),
             Formula::Apply(op, parts) => (*op, parts),
         };
         if op == Operation::Coalesce {
-            return parts.iter().find_map(|p| p.value(get));
+            let first = parts.iter().map(|p| (p, p.value(get, unknown))).find(|(p, value)| value.is_some() || p.names().iter().any(|n| get(n).is_none() && unknown(n)));
+            return first.and_then(|(_, value)| value);
         }
-        let values: Option<Vec<f64>> = parts.iter().map(|p| p.value(get)).collect();
+        let values: Option<Vec<f64>> = parts.iter().map(|p| p.value(get, unknown)).collect();
         let v = values?;
         let pair = || (v[0], v[1]);
         match op {

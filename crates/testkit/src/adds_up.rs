@@ -75,7 +75,7 @@ impl Walk<'_> {
         let found = self.look(Side::Numerator, "");
         if def.kind == MetricKind::Derived {
             let parts: std::collections::BTreeMap<String, Option<f64>> = found.parts.iter().map(|p| (p.name.clone(), p.value)).collect();
-            let made = found.formula.as_deref().and_then(|f| Formula::parse(f).ok()).and_then(|f| f.value(&|part| parts.get(part).copied().flatten()));
+            let made = found.formula.as_deref().and_then(|f| Formula::parse(f).ok()).and_then(|f| f.value(&|part| parts.get(part).copied().flatten(), &|_| false));
             let same = parts.len() == cell.parts.len() && cell.parts.iter().all(|(n, v)| parts.get(n).is_some_and(|p| close(*p, *v)));
             if !cell.parts.is_empty() && (!same || (cell.value.is_some() && !close(made, cell.value))) {
                 self.wrong.push(format!("{name}: parts {parts:?} make {made:?}, the number is {cell:?}"));

@@ -343,6 +343,7 @@ impl<'a> Run<'a> {
                     fields.clear();
                 }
                 fields.retain(|name, _| !left.contains(name));
+                self.leave_open(make, id, row, &mut fields, &moments)?;
                 match self.difference(&make.object, id, fields, moments).map_err(fault)? {
                     Some(change) => change,
                     None => {

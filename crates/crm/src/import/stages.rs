@@ -2,7 +2,7 @@
 //! whether it is won; here the stage says both.
 
 use super::convert::{Fault, Fields, column_of};
-use super::plan::{Missing, Source};
+use super::plan::{Make, Missing, Source};
 use super::refs::missing_of;
 use super::run::Run;
 use super::words;
@@ -66,6 +66,24 @@ impl Run<'_> {
         *self.report.undated.entry(object.to_string()).or_default() += 1;
         let told = moments.iter().any(|m| m.field == *field);
         Ok((!told).then(|| Moment { field: (*field).to_string(), at: None, value: value.clone() }))
+    }
+
+    /// A record that is here already and that the file has closed since, with nothing that says when: it stays as it is,
+    /// and that is told. The day of the import is not the day on which it was closed.
+    pub(super) fn leave_open(&mut self, make: &Make, id: Uuid, row: &Fields<'_>, fields: &mut Record, moments: &[Moment]) -> std::result::Result<(), Fault> {
+        let fault = |e: crate::CrmError| Fault::new("", e.to_string());
+        let Some((_, field)) = CLOSING.iter().find(|(o, _)| *o == make.object) else { return Ok(()) };
+        let Some(value) = fields.get(*field).cloned() else { return Ok(()) };
+        if self.waiting.contains_key(&id) || moments.iter().any(|m| m.field == *field && m.at.is_some()) || !self.closes(&make.object, field, &value).map_err(fault)? {
+            return Ok(());
+        }
+        let (now, _) = self.store.get(&make.object, id).map_err(|e| fault(e.into()))?;
+        if now.get(*field) != Some(&value) {
+            fields.remove(*field);
+            let column = make.fields.get(*field).map_or_else(|| (*field).to_string(), column_of);
+            self.leave_out(row, Fault::new(column, "it is here already and closed in the file, which does not say when; it stays open: give the column with the day of closing, or close it by hand"));
+        }
+        Ok(())
     }
 
     /// The stage of a deal: by its id, else by its name in the deal's pipeline; where the row says that it is won or lost,

@@ -343,8 +343,8 @@ fn stock(c: &Compiled, r: &Results<'_>, entered: &Side, left: &Side, live: bool)
             let mut cell = Cell { value: Some(value), numerator: Some(value), n: rows.max(0) as u64, mature: true, ..Cell::default() };
             if missing > 0 {
                 cell.value = None;
-                cell.reason = Some("missing_rate".into());
-                cell.excluded.insert("missing_rate".into(), missing as u64);
+                cell.reason = Some(unused::MISSING_RATE.into());
+                cell.excluded.insert(unused::MISSING_RATE.into(), missing as u64);
             }
             cell
         });

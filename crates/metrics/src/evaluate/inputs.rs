@@ -215,10 +215,11 @@ fn cell(c: &Compiled, formula: &Formula, known: &[(&str, Option<Arc<Series>>, &I
         };
         cell.parts.insert((*name).to_string(), value);
     }
-    cell.value = formula.value(&|name| cell.parts.get(name).copied().flatten());
+    let unknown = |name: &str| reasons.iter().any(|(n, reason)| *n == name && reason.as_deref() == Some(super::unused::MISSING_RATE));
+    cell.value = formula.value(&|name| cell.parts.get(name).copied().flatten(), &unknown);
     if cell.value.is_none() {
         // Inputs that alone would make the result null are to blame; of their reasons the one that says most is told.
-        let alone = |suspect: &&String| formula.value(&|name| if name == suspect.as_str() { cell.parts[name] } else { Some(cell.parts[name].filter(|v| *v > 0.0).unwrap_or(1.0)) }).is_none();
+        let alone = |suspect: &&String| formula.value(&|name| if name == suspect.as_str() { cell.parts[name] } else { Some(cell.parts[name].filter(|v| *v > 0.0).unwrap_or(1.0)) }, &unknown).is_none();
         let mut blamed: Vec<&String> = cell.parts.keys().filter(alone).collect();
         if blamed.is_empty() {
             // One of several would have been enough: all that are missing are.

@@ -9,6 +9,9 @@ use crate::span::Span;
 use northing_model::MetricKind;
 use northing_model::metric::Agg;
 
+/// The reason of what is made of amounts that have no rate.
+pub(crate) const MISSING_RATE: &str = "missing_rate";
+
 /// Counts what is left out of each cell (KPIS.md G4).
 pub(super) fn left_out(c: &Compiled, results: &Results<'_>, series: &mut Series) {
     let stock = c.def.kind == MetricKind::Stock;
@@ -51,7 +54,7 @@ pub(super) fn rateless(c: &Compiled, results: &Results<'_>, series: &mut Series)
 pub(crate) fn without_rate(cell: &mut Cell, n: u64, denominator_too: bool) {
     let denominator = cell.denominator.filter(|_| !denominator_too);
     let excluded = std::mem::take(&mut cell.excluded);
-    *cell = Cell { denominator, n: cell.n, excluded, mature: cell.mature, mature_share: cell.mature_share, reason: Some("missing_rate".into()), ..Cell::default() };
-    cell.excluded.insert("missing_rate".into(), n);
+    *cell = Cell { denominator, n: cell.n, excluded, mature: cell.mature, mature_share: cell.mature_share, reason: Some(MISSING_RATE.into()), ..Cell::default() };
+    cell.excluded.insert(MISSING_RATE.into(), n);
 }
 

@@ -31,14 +31,14 @@ impl Oracle<'_> {
                 }
                 let planned = self.value("planned_orders", start, whole).filter(|p| *p > 0.0)?;
                 let each = self.value("average_purchase_value", end - 90 * DAY, end)?;
-                Some(self.value("revenue", start, end).unwrap_or(0.0) + each * planned * (whole - end) as f64 / (whole - start) as f64)
+                Some(self.value("revenue", start, end)? + each * planned * (whole - end) as f64 / (whole - start) as f64)
             }
             "average_customer_lifespan" => self.lifespan(days, end),
             "customer_lifetime_value" => self.lifetime_value(days, start, end),
             "ltv_cac_ratio" => {
                 let (from, value) = (end - 365 * DAY, self.lifetime_value(days, start, end));
                 // At the margin where costs are known, else on revenue.
-                let margin = over(self.value("customer_profit", from, end), self.value("revenue", from, end));
+                let margin = over(Some(self.value("customer_profit", from, end)?), Some(self.value("revenue", from, end)?));
                 over(value.map(|v| v * margin.unwrap_or(1.0)), self.value("customer_acquisition_cost", from, end))
             }
             "routine_task_time" => {

@@ -314,6 +314,13 @@ fn n1_import_no_day_of_closing_is_invented() {
     let seq = store.seq();
     import(&store, &env, &plan, &path, &mut |_, r| panic!("{r:?}")).unwrap();
     assert_eq!(store.seq(), seq);
+    // Closed in a later file that does not say when: it stays open, and that is told.
+    std::fs::write(&path, text.replace("C,Talking,10", "C,Won,20")).unwrap();
+    let report = import(&store, &env, &plan, &path, &mut |_, r| panic!("{r:?}")).unwrap();
+    assert!(report.left.len() == 1 && report.left[0].column == "Stage" && report.left[0].reason.contains("it stays open"), "{:?}", report.left);
+    let mut since = Vec::new();
+    store.scan_moments("deal", |_, _, _, m| since.extend((m.field == "stage").then_some(m.at))).unwrap();
+    assert_eq!(since, [None; 3]);
 }
 
 /// `Closed` says that a deal is over and not how: what it means is asked, and no stage is taken for won.
