@@ -25,10 +25,20 @@ test: build rust-test web-test e2e
 rust-test:
 	cargo test --release --workspace
 
-# Random histories against the oracle, some minutes of them; HISTORIES=10000 takes most of an hour.
+# Random histories against the oracle, some minutes of them; HISTORIES=10000 takes most of an hour. Then the whole OpenAPI
+# document is asked for SECONDS; SEED repeats what an earlier time found.
 HISTORIES ?= 1500
-long:
+SECONDS ?= 300
+SEED ?= $(shell date +%s)
+long: build python
 	NORTHING_HISTORIES=$(HISTORIES) cargo test --release -p northing-testkit random_histories
+	python3 crates/testkit/openapi/run.py --northing "$(abspath $(NORTHING))" --seconds $(SECONDS) --seed $(SEED)
+
+# The tester of the document is installed by Python's own means, which Debian has in packages of their own.
+.PHONY: python
+python:
+	@python3 -c 'import ensurepip' 2>/dev/null || python3 -m pip --version >/dev/null 2>&1 || \
+	{ echo "installing python3-venv"; S=$$([ "$$(id -u)" = 0 ] || echo sudo); $$S apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$S apt-get install -y -qq python3 python3-venv; }
 
 web-test: web/dist/index.html
 	cd web && npx --no-install tsc --noEmit && npx --no-install vitest run

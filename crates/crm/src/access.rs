@@ -10,6 +10,7 @@ use crate::Result;
 use northing_facts::{Sees, Snapshot, View};
 use northing_model::{Model, ObjectDef, Value};
 use northing_store::{Change, Op, Store};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
@@ -53,7 +54,7 @@ struct Role {
 }
 
 /// What a program may do with records of an object, of what its owner may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     #[default]

@@ -4,11 +4,16 @@
 
 use crate::value::{self, Value};
 use crate::{Currency, money};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Characters of a name or the like, and of a text.
+pub const LONGEST_WORDS: usize = 500;
+pub const LONGEST_TEXT: usize = 200_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldType {
     Text,
@@ -288,8 +293,8 @@ impl FieldDef {
         };
         match self.kind {
             FieldType::Phone if !is_phone(text) => Err(format!("'{text}' is not a phone number")),
-            FieldType::Text | FieldType::Label | FieldType::Phone => bounded(500),
-            FieldType::LongText | FieldType::Json => bounded(200_000),
+            FieldType::Text | FieldType::Label | FieldType::Phone => bounded(LONGEST_WORDS),
+            FieldType::LongText | FieldType::Json => bounded(LONGEST_TEXT),
             FieldType::Url => {
                 if !(text.starts_with("https://") || text.starts_with("http://")) {
                     return Err(format!("'{text}' must begin with https:// or http://"));

@@ -113,7 +113,11 @@ pub fn parse_instant(text: &str) -> Option<i64> {
 pub fn money_from_json(json: &Json, default: Currency) -> Result<Money, String> {
     let (amount, currency) = match json {
         Json::Object(map) => {
-            let code = map.get("currency").and_then(Json::as_str).unwrap_or(default.as_str());
+            let code = match map.get("currency") {
+                None | Some(Json::Null) => default.as_str(),
+                Some(Json::String(code)) => code,
+                Some(other) => return Err(format!("'{other}' is not an ISO 4217 currency code")),
+            };
             let currency = Currency::parse(code).ok_or_else(|| format!("'{code}' is not an ISO 4217 currency code"))?;
             let unknown = map.keys().find(|k| *k != "amount" && *k != "currency");
             if let Some(key) = unknown {

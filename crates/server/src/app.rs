@@ -9,7 +9,7 @@ use crate::turns::Turns;
 use crate::{Config, Limits, ServeError, assets, bulk, changes, events, export, files, guard, imports, metrics, oidc, openapi, outflow, own, people, proof, ready, records, serving, session, telemetry, usage};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get, post, put};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use northing_crm::Env;
 use northing_crm::access::Rights;
 use northing_facts::Snapshot;
@@ -222,61 +222,70 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Proble
 /// 2 MiB are enough for any record; files have their own way in.
 const LARGEST_BODY: usize = 2 << 20;
 
+/// Each route with its methods. What is sent to them is of a kind that is taken here; another method is none of them.
+fn routes<const N: usize>(all: [(&str, MethodRouter<Arc<App>>); N]) -> Router<Arc<App>> {
+    all.into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods.route_layer(axum::middleware::from_fn(guard::of_kind))))
+}
+
 pub fn router(app: Arc<App>) -> Router {
-    let private = Router::new()
-        .route("/api/session", get(session::current).delete(session::sign_out))
-        .route("/api/session/proof", post(proof::prove))
-        .route("/api/model", get(metrics::model))
-        .route("/api/search", get(crate::search::search))
-        .route("/api/records/{object}", get(records::list).post(records::create))
-        .route("/api/records/{object}/export", get(export::file))
-        .route("/api/records/{object}/free", get(crate::free::times))
-        .route("/api/records/{object}/groups", get(records::groups))
-        .route("/api/records/{object}/twins", get(records::twins))
-        .route("/api/records/{object}/{id}", get(records::get).patch(records::change).delete(records::delete))
-        .route("/api/records/{object}/{id}/history", get(records::history))
-        .route("/api/records/{object}/{id}/merge", post(records::merge))
-        .route("/api/metrics", get(metrics::catalogue))
-        .route("/api/ask", get(metrics::ask))
-        .route("/api/metrics/try", post(metrics::try_out))
-        .route("/api/metrics/{id}", get(metrics::describe))
-        .route("/api/metrics/{id}/drill", get(metrics::drill))
-        .route("/api/metrics/{id}/cohorts", get(metrics::cohorts))
-        .route("/api/events", get(events::stream).layer(axum::middleware::from_fn_with_state(app.clone(), serving::stream)))
-        .route("/api/changes", post(changes::change))
-        .route("/api/files", post(files::take).layer(DefaultBodyLimit::max(files::LARGEST)))
-        .route("/api/records/attachments/{id}/file", get(files::give))
-        .route("/api/bulk", post(bulk::begin))
-        .route("/api/bulk/{id}", get(bulk::progress).delete(bulk::stop))
-        .route("/api/bulk/{id}/undo", post(bulk::take_back))
-        .route("/api/imports/workbook", post(imports::workbook).layer(DefaultBodyLimit::max(imports::LARGEST_FILE)))
-        .route("/api/imports", post(imports::upload).layer(DefaultBodyLimit::max(imports::LARGEST_BODY)))
-        .route("/api/imports/undo", post(imports::take_back))
-        .route("/api/imports/{id}", get(imports::progress).delete(imports::cancel))
-        .route("/api/imports/{id}/mapping", post(imports::propose))
-        .route("/api/imports/{id}/check", post(imports::check))
-        .route("/api/imports/{id}/run", post(imports::run))
-        .route("/api/own", get(own::list).post(own::change))
-        .route("/api/own/preview", post(own::preview))
-        .route("/api/outflow", get(outflow::told))
-        .route("/api/outflow/alarms/{id}", put(outflow::deal_with))
-        .route("/api/invitations", post(people::invite))
-        .route("/api/me/password", put(people::set_password))
-        .route("/api/me/codes", post(people::begin_codes).put(people::confirm_codes).delete(people::end_codes))
-        .route("/api/me/sessions", get(people::sessions))
-        .route("/api/me/sessions/{id}", delete(people::end_session))
-        .route("/api/me/tokens", post(people::new_token))
-        .route("/metrics", get(telemetry::metrics))
-        .route_layer(axum::middleware::from_fn_with_state(app.clone(), guard::signed_in));
-    Router::new()
-        .merge(private)
-        .route("/api/session", post(session::sign_in))
-        .route("/api/ways", get(oidc::ways))
-        .route("/api/oidc/begin", get(oidc::begin))
-        .route("/api/oidc/back", get(oidc::back))
-        .route("/api/openapi.json", get(openapi::document))
-        .route("/livez", get(ready::alive))
-        .route("/readyz", get(ready::ready))
+    let private = routes([
+        ("/api/session", get(session::current).delete(session::sign_out)),
+        ("/api/session/proof", post(proof::prove)),
+        ("/api/model", get(metrics::model)),
+        ("/api/search", get(crate::search::search)),
+        ("/api/records/{object}", get(records::list).post(records::create)),
+        ("/api/records/{object}/export", get(export::file)),
+        ("/api/records/{object}/free", get(crate::free::times)),
+        ("/api/records/{object}/groups", get(records::groups)),
+        ("/api/records/{object}/twins", get(records::twins)),
+        ("/api/records/{object}/{id}", get(records::get).patch(records::change).delete(records::delete)),
+        ("/api/records/{object}/{id}/history", get(records::history)),
+        ("/api/records/{object}/{id}/merge", post(records::merge)),
+        ("/api/metrics", get(metrics::catalogue)),
+        ("/api/ask", get(metrics::ask)),
+        ("/api/metrics/try", post(metrics::try_out)),
+        ("/api/metrics/{id}", get(metrics::describe)),
+        ("/api/metrics/{id}/drill", get(metrics::drill)),
+        ("/api/metrics/{id}/cohorts", get(metrics::cohorts)),
+        ("/api/events", get(events::stream).layer(axum::middleware::from_fn_with_state(app.clone(), serving::stream))),
+        ("/api/changes", post(changes::change)),
+        ("/api/files", post(files::take).layer(DefaultBodyLimit::max(files::LARGEST))),
+        ("/api/records/attachments/{id}/file", get(files::give)),
+        ("/api/bulk", post(bulk::begin)),
+        ("/api/bulk/{id}", get(bulk::progress).delete(bulk::stop)),
+        ("/api/bulk/{id}/undo", post(bulk::take_back)),
+        ("/api/imports/workbook", post(imports::workbook).layer(DefaultBodyLimit::max(imports::LARGEST_FILE))),
+        ("/api/imports", post(imports::upload).layer(DefaultBodyLimit::max(imports::LARGEST_BODY))),
+        ("/api/imports/undo", post(imports::take_back)),
+        ("/api/imports/{id}", get(imports::progress).delete(imports::cancel)),
+        ("/api/imports/{id}/mapping", post(imports::propose)),
+        ("/api/imports/{id}/check", post(imports::check)),
+        ("/api/imports/{id}/run", post(imports::run)),
+        ("/api/own", get(own::list).post(own::change)),
+        ("/api/own/preview", post(own::preview)),
+        ("/api/outflow", get(outflow::told)),
+        ("/api/outflow/alarms/{id}", put(outflow::deal_with)),
+        ("/api/invitations", post(people::invite)),
+        ("/api/me/password", put(people::set_password)),
+        ("/api/me/codes", post(people::begin_codes).put(people::confirm_codes).delete(people::end_codes)),
+        ("/api/me/sessions", get(people::sessions)),
+        ("/api/me/sessions/{id}", delete(people::end_session)),
+        ("/api/me/tokens", post(people::new_token)),
+        ("/metrics", get(telemetry::metrics)),
+    ])
+    .route_layer(axum::middleware::from_fn_with_state(app.clone(), guard::signed_in));
+    let public = routes([
+        ("/api/session", post(session::sign_in)),
+        ("/api/ways", get(oidc::ways)),
+        ("/api/oidc/begin", get(oidc::begin)),
+        ("/api/oidc/back", get(oidc::back)),
+        ("/api/openapi.json", get(openapi::document)),
+        ("/livez", get(ready::alive)),
+        ("/readyz", get(ready::ready)),
+    ]);
+    private
+        .merge(public)
+        .method_not_allowed_fallback(|| async { Problem::method() })
         .fallback(assets::file)
         .layer(axum::middleware::from_fn_with_state(app.clone(), serving::turn))
         .layer(axum::middleware::from_fn_with_state(app.clone(), guard::every_request))

@@ -4,15 +4,17 @@
 
 use crate::app::{App, Caller, blocking};
 use crate::guard::language;
+use crate::extract::{JsonBody, Nothing, Path};
+use crate::metrics::CONDITION;
 use crate::problem::Problem;
 use crate::records::{fields, found_by, idempotency};
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use northing_crm::access::{Action, opens_a_door};
 use northing_crm::import::undo;
 use northing_store::{Change, Commit, StoreError};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use std::collections::HashMap;
@@ -30,17 +32,20 @@ const MOST: usize = 20;
 pub const EACH: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(900);
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     /// The object's name in URLs.
     object: String,
+    #[schemars(extend("format" = CONDITION))]
     filter: Option<String>,
     op: What,
+    /// What to set.
+    #[schemars(extend("type" = ["object", "null"]))]
     fields: Option<Js>,
 }
 
-#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum What {
     Update,
@@ -171,8 +176,7 @@ impl Drop for Ends {
 }
 
 /// Begins the change.
-pub async fn begin(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, body: Result<Json<Js>, JsonRejection>) -> Result<(StatusCode, Json<Js>), Problem> {
-    let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn begin(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, JsonBody(body): JsonBody<Js>) -> Result<(StatusCode, Json<Js>), Problem> {
     let key = idempotency(&caller, &headers, &body.to_string())?;
     let asked: Asked = serde_json::from_value(body).map_err(|e| Problem::bad(e.to_string()))?;
     blocking(move || {
@@ -193,7 +197,7 @@ pub async fn begin(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
         let told = asked.fields.clone().unwrap_or_else(|| json!({}));
         let fields = fields(&app, &caller, &def, &told, &HashMap::new())?;
         if fields.is_empty() != (asked.op == What::Delete) {
-            return Err(Problem::bad("fields: what to set, for op 'update' and no other"));
+            return Err(Problem::refused("fields: what to set, for op 'update' and no other"));
         }
         let one = |id: Uuid| if asked.op == What::Delete { Change::delete(&def.name, id) } else { Change::update(&def.name, id, fields.clone()) };
         if opens_a_door(&def, &one(Uuid::nil())) {
@@ -288,7 +292,7 @@ pub async fn stop(State(app): State<Arc<App>>, Extension(caller): Extension<Call
 }
 
 /// Begins to take it back; what somebody has changed since stays.
-pub async fn take_back(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>) -> Result<StatusCode, Problem> {
+pub async fn take_back(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<Uuid>, _: JsonBody<Nothing>) -> Result<StatusCode, Problem> {
     let job = app.jobs.of(id, &caller)?;
     if app.store.model().object(&job.object).is_some_and(|o| opens_a_door(o, &Change::delete(&job.object, Uuid::nil()))) {
         caller.proven(&app)?;

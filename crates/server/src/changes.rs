@@ -2,15 +2,16 @@
 //! and a deal, a deletion taken back. Each is looked at like a change of its own.
 
 use crate::app::{App, Caller, blocking};
+use crate::extract::{JsonBody, whole_if_any};
 use crate::problem::Problem;
 use crate::records::{answered, commit, fields, idempotency, permit};
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use northing_crm::access::Action;
 use northing_model::{ObjectDef, Value};
 use northing_store::{Change, Committed};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use std::collections::HashMap;
@@ -19,13 +20,14 @@ use uuid::Uuid;
 
 const MOST: usize = 1_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Changes {
+    #[schemars(length(min = 1, max = MOST))]
     changes: Vec<One>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum What {
     Create,
@@ -34,7 +36,7 @@ enum What {
     Restore,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct One {
     op: What,
@@ -42,15 +44,16 @@ struct One {
     object: String,
     /// Of a new record a name that begins with `new:`, by which others of these changes refer to it.
     id: Option<String>,
+    #[schemars(extend("type" = ["object", "null"]))]
     fields: Option<Js>,
+    #[serde(default, deserialize_with = "whole_if_any")]
     version: Option<u64>,
 }
 
 /// Records made by the same request, by the names that it gives them.
 pub type New = HashMap<String, Uuid>;
 
-pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, body: Result<Json<Js>, JsonRejection>) -> Result<Json<Js>, Problem> {
-    let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, JsonBody(body): JsonBody<Js>) -> Result<Json<Js>, Problem> {
     let key = idempotency(&caller, &headers, &body.to_string())?;
     let Changes { changes } = serde_json::from_value(body).map_err(|e| Problem::bad(e.to_string()))?;
     if changes.is_empty() || changes.len() > MOST {
@@ -88,7 +91,7 @@ fn answer(changes: &[One], done: &Committed) -> Json<Js> {
 }
 
 fn allowed(app: &App, caller: &Caller, def: &ObjectDef, one: &One, new: &New) -> Result<Change, Problem> {
-    let id = || one.id.as_deref().and_then(|t| Uuid::parse_str(t).ok()).ok_or_else(|| Problem::bad("id: which record?"));
+    let id = || one.id.as_deref().and_then(|t| Uuid::parse_str(t).ok()).ok_or_else(|| Problem::refused("id: which record?"));
     let told = one.fields.clone().unwrap_or_else(|| json!({}));
     let mut change = match one.op {
         What::Create => {

@@ -7,12 +7,12 @@ mod workbook;
 
 use crate::app::{App, Caller, blocking};
 use crate::outflow::Way;
+use crate::extract::{Path, Query};
 use crate::problem::Problem;
-use crate::records::{self, ListParams};
+use crate::records::{self, FileKind, ListParams};
 use axum::Extension;
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use northing_facts::Snapshot;
@@ -71,14 +71,9 @@ impl Wanted {
     }
 }
 
-pub async fn file(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, params: Result<Query<ListParams>, QueryRejection>) -> Result<Response, Problem> {
-    let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
-    let lang = params.lang.clone().unwrap_or_else(|| "en".into());
-    let sheet = match params.format.as_deref() {
-        None | Some("csv") => false,
-        Some("xlsx") => true,
-        Some(other) => return Err(Problem::bad(format!("format: csv or xlsx, not '{other}'"))),
-    };
+pub async fn file(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, Query(params): Query<ListParams>) -> Result<Response, Problem> {
+    let lang = crate::metrics::language(params.lang.clone())?;
+    let sheet = matches!(params.format, Some(FileKind::Xlsx));
     let plural = name.clone();
     // The question is checked before the first byte is sent: a refusal is an answer, not half a file.
     let wanted = blocking(move || {
@@ -89,7 +84,7 @@ pub async fn file(State(app): State<Arc<App>>, Extension(caller): Extension<Call
         }
         let page = records::found(&app, &snapshot, &caller, &name, &params, 0, usize::MAX)?;
         if sheet && page.rows.len() > MOST_IN_A_SHEET {
-            return Err(Problem::bad(format!("a sheet holds {MOST_IN_A_SHEET} rows and this list has {}; narrow it, or take it as CSV", page.rows.len())));
+            return Err(Problem::refused(format!("a sheet holds {MOST_IN_A_SHEET} rows and this list has {}; narrow it, or take it as CSV", page.rows.len())));
         }
         app.went_out(&caller, Way::File, &def.name, page.rows.len() as i64);
         Ok(Wanted { plural: def.plural.clone(), app, snapshot, lang, rows: page.rows })

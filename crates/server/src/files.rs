@@ -5,9 +5,10 @@
 
 use crate::app::{App, Caller, blocking};
 use crate::outflow::Way;
+use crate::extract::{ByteBody, Path};
 use crate::problem::Problem;
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -86,8 +87,8 @@ fn too_large() -> Problem {
 }
 
 /// Takes a content in; the record that it belongs to is written after, with the hash.
-pub async fn take(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Result<Bytes, axum::extract::rejection::BytesRejection>) -> Result<(StatusCode, Json<Js>), Problem> {
-    let body = body.map_err(|e| Problem::body(e.status(), e.body_text(), too_large))?;
+pub async fn take(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Result<ByteBody, Problem>) -> Result<(StatusCode, Json<Js>), Problem> {
+    let ByteBody(body) = body.map_err(|p| p.or_too_large(too_large))?;
     blocking(move || {
         let model = app.store.model();
         if model.object("attachment").is_none_or(|o| !caller.rights.may(o, Action::Create)) {

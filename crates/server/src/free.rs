@@ -2,13 +2,13 @@
 //! (`exclusive`). What the caller does not see takes nothing here; writing finds out.
 
 use crate::app::{Caller, blocking};
+use crate::extract::{Path, Query};
 use crate::problem::Problem;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query};
 use axum::{Extension, Json};
 use northing_facts::free::{Spans, free};
 use northing_facts::table::EXISTS;
 use northing_model::{Value, value::parse_date};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use uuid::Uuid;
@@ -16,19 +16,21 @@ use uuid::Uuid;
 const MOST_DAYS: i32 = 31;
 const MOST: usize = 100;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     /// A local day.
+    #[schemars(extend("format" = "date"))]
     from: String,
     /// Days from there on; one without it.
+    #[schemars(range(min = 1, max = MOST_DAYS))]
     days: Option<i32>,
     /// Ids separated by commas; without it all that are active.
+    #[schemars(regex(pattern = r"^([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(,[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})*)?$"))]
     of: Option<String>,
 }
 
-pub async fn times(Extension(caller): Extension<Caller>, Path(name): Path<String>, asked: Result<Query<Asked>, QueryRejection>) -> Result<Json<Js>, Problem> {
-    let Query(asked) = asked.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn times(Extension(caller): Extension<Caller>, Path(name): Path<String>, Query(asked): Query<Asked>) -> Result<Json<Js>, Problem> {
     let from = parse_date(&asked.from).ok_or_else(|| Problem::bad("from: a day like 2026-11-22"))?;
     let days = asked.days.unwrap_or(1);
     if !(1..=MOST_DAYS).contains(&days) {

@@ -2,6 +2,7 @@
 
 use crate::app::{App, Caller};
 use crate::compress::Secret;
+use crate::extract;
 use crate::problem::Problem;
 use crate::session::{COOKIE, SECURE_COOKIE};
 use crate::telemetry::Told;
@@ -86,16 +87,22 @@ fn check(app: &App, request: &Request) -> Result<(), Problem> {
     if !program && !same_site(app, headers, host) {
         return Err(Problem::forbidden("a change must come from Northing's own pages or from a program that says so (Origin or Sec-Fetch-Site)"));
     }
-    let json = headers.get(header::CONTENT_TYPE).and_then(|t| t.to_str().ok()).is_some_and(|t| {
-        let kind = t.split(';').next().unwrap_or("").trim();
-        kind == "application/json" || kind == "application/merge-patch+json"
-    });
-    // A file's bytes: not a type that a form of another site could send either.
-    let bytes = matches!(request.uri().path(), "/api/files" | "/api/imports/workbook") && headers.get(header::CONTENT_TYPE).is_some_and(|t| t == "application/octet-stream");
-    if *request.method() != Method::DELETE && !json && !bytes {
-        return Err(Problem::new(axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE, "json", "Only JSON is accepted", "send Content-Type: application/json"));
-    }
     Ok(())
+}
+
+/// Where files come in, as bytes.
+const BYTES: [&str; 2] = ["/api/files", "/api/imports/workbook"];
+
+/// Lets what changes something through only as JSON, or as bytes where a file is sent: types that no form of another site
+/// could send. Asked of what is there alone, after the route and its methods are known.
+pub async fn of_kind(request: Request, next: Next) -> Response {
+    let bytes = BYTES.contains(&request.uri().path());
+    let fine = match *request.method() {
+        Method::GET | Method::HEAD | Method::DELETE => true,
+        _ if bytes => extract::kind(request.headers()) == Some("application/octet-stream"),
+        _ => extract::is_json(request.headers()),
+    };
+    if fine { next.run(request).await } else { Problem::kind(bytes).into_response() }
 }
 
 fn same_site(app: &App, headers: &HeaderMap, host: &str) -> bool {

@@ -6,19 +6,19 @@
 use crate::app::{App, Caller, blocking};
 use crate::files;
 use crate::guard::language;
+use crate::extract::{ByteBody, JsonBody, Path, Query};
 use crate::problem::Problem;
 use crate::records::idempotency;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, JsonRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use northing_crm::CrmError;
 use northing_crm::import::sheet::Workbook;
 use northing_crm::import::guess::{for_object, guess, makeable};
 use northing_crm::import::{Looked, Mapping, Reject, Report, Terms, import_on, look, mapping::importable, mapping::told, questions, undo};
-use northing_model::{Record, Value};
+use northing_model::{Model, ObjectDef, Record, Value};
 use northing_store::{Change, Commit, private};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use sha2::{Digest, Sha256};
@@ -29,7 +29,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use uuid::Uuid;
 
-type Body<T> = Result<Json<T>, JsonRejection>;
+/// Whether somebody may is looked at before what they sent.
+type Body<T> = Result<JsonBody<T>, Problem>;
 
 /// 25 MiB of text; larger files are for the terminal, which streams them.
 pub const LARGEST_FILE: usize = 25 << 20;
@@ -114,14 +115,14 @@ fn allowed(caller: &Caller) -> Result<(), Problem> {
 }
 
 fn read<T>(body: Body<T>) -> Result<T, Problem> {
-    body.map(|Json(b)| b).map_err(|e| Problem::body(e.status(), e.body_text(), too_large))
+    body.map(|JsonBody(b)| b).map_err(|p| p.or_too_large(too_large))
 }
 
 fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The file is too large for a browser", "Files of up to 25 MiB are taken here. Cut it in parts, or import it at the terminal: northing import FILE.")
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct File {
     name: String,
@@ -147,7 +148,7 @@ pub async fn upload(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     .await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sheet {
     name: String,
@@ -156,9 +157,9 @@ pub struct Sheet {
 }
 
 /// Takes a sheet of a workbook, as if it had been saved as CSV.
-pub async fn workbook(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Query(asked): Query<Sheet>, body: Result<Bytes, BytesRejection>) -> Result<Json<Js>, Problem> {
+pub async fn workbook(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Query(asked): Query<Sheet>, body: Result<ByteBody, Problem>) -> Result<Json<Js>, Problem> {
     allowed(&caller)?;
-    let body = body.map_err(|e| Problem::body(e.status(), e.body_text(), too_large))?;
+    let ByteBody(body) = body.map_err(|p| p.or_too_large(too_large))?;
     blocking(move || {
         let (id, path) = waiting(&app)?;
         let packed = path.with_extension("xlsx");
@@ -242,7 +243,7 @@ fn open(app: &App, caller: &Caller, id: Uuid, path: PathBuf, name: &str, stem: S
     Ok(answer)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     object: String,
@@ -254,25 +255,30 @@ pub async fn propose(State(app): State<Arc<App>>, Extension(caller): Extension<C
     let Wanted { object } = read(body)?;
     let upload = app.imports.of(id, &caller)?;
     let model = app.store.model();
-    let object = model.object(&object).filter(|o| importable(o)).ok_or_else(|| Problem::bad(format!("nothing is imported into '{object}'")))?;
+    let object = into(&model, &object)?;
     if let Ok(mut others) = upload.others.lock() {
         others.clear();
     }
     Ok(Json(json!({"mapping": for_object(object, &app.labels, upload.looked())})))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Told {
     mapping: Mapping,
 }
 
+/// The object that rows become records of.
+fn into<'a>(model: &'a Model, name: &str) -> Result<&'a ObjectDef, Problem> {
+    model.object(name).filter(|o| importable(o)).ok_or_else(|| Problem::refused(format!("nothing is imported into '{name}'")))
+}
+
 /// One run, dry or not; what it comes to is in the upload's progress as it goes.
 fn go(app: &App, upload: &Upload, mapping: &Mapping, actor: String, dry: bool, told: &dyn Fn(&Report) -> bool) -> Result<Report, Problem> {
     let model = app.store.model();
-    let object = model.object(&mapping.object).filter(|o| importable(o)).ok_or_else(|| Problem::bad(format!("nothing is imported into '{}'", mapping.object)))?;
+    let object = into(&model, &mapping.object)?;
     if let Some(problem) = mapping.problem(object) {
-        return Err(Problem::bad(problem));
+        return Err(Problem::refused(problem));
     }
     let file = upload.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let plan = mapping.plan(object, &app.labels, &file, &upload.delimiter, &upload.stem, &upload.headings);
@@ -326,6 +332,7 @@ pub async fn run(State(app): State<Arc<App>>, Extension(caller): Extension<Calle
     let key = idempotency(&caller, &headers, &format!("import {id} {}", json!(mapping)))?;
     blocking(move || {
         let upload = app.imports.of(id, &caller)?;
+        into(&app.store.model(), &mapping.object)?;
         {
             let mut progress = upload.progress.lock().map_err(|_| Problem::internal("imports"))?;
             // The same request again: it is told of the same run.
@@ -426,7 +433,7 @@ pub async fn cancel(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Back {
     run: Uuid,

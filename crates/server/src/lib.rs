@@ -11,6 +11,7 @@ mod changes;
 mod compress;
 mod events;
 mod export;
+mod extract;
 mod files;
 mod free;
 mod guard;

@@ -2,34 +2,44 @@
 
 use crate::app::{App, Caller};
 use crate::past::Then;
+use crate::extract::{JsonBody, Path, Query};
 use crate::problem::Problem;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::{Extension, Json};
 use northing_facts::Snapshot;
 use northing_metrics::drill::{Side, Wish, drill_into};
 use northing_metrics::{Compare, Question, Wanted, explain};
+use northing_model::labels::LANGUAGES;
 use northing_model::{Calendar, Expr, Grain, Period};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use std::sync::Arc;
 
-type Params<T> = Result<Query<T>, QueryRejection>;
-
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Language {
+    #[schemars(extend("enum" = LANGUAGES))]
     lang: Option<String>,
 }
 
-/// Objects with their fields, and every label in one language.
-pub async fn model(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Params<Language>) -> Result<Json<Js>, Problem> {
-    let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
-    let lang = params.lang.unwrap_or_else(|| "en".into());
-    if !northing_model::labels::LANGUAGES.contains(&lang.as_str()) {
-        return Err(Problem::bad(format!("lang: one of {}", northing_model::labels::LANGUAGES.join(", "))));
+impl Language {
+    /// English, where no other is asked for.
+    fn read(self) -> Result<String, Problem> {
+        language(self.lang)
     }
+}
+
+/// One of ours; English, where none is named.
+pub fn language(asked: Option<String>) -> Result<String, Problem> {
+    let lang = asked.unwrap_or_else(|| LANGUAGES[0].into());
+    if LANGUAGES.contains(&lang.as_str()) { Ok(lang) } else { Err(Problem::bad(format!("lang: one of {}", LANGUAGES.join(", ")))) }
+}
+
+/// Objects with their fields, and every label in one language.
+pub async fn model(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Query(params): Query<Language>) -> Result<Json<Js>, Problem> {
+    let lang = params.read()?;
     let snapshot = caller.place.feed.now();
     let model = &snapshot.model;
     let objects: Vec<Js> = model
@@ -61,40 +71,60 @@ fn described(app: &App, snapshot: &Snapshot, id: &str, lang: &str) -> Option<Js>
     Some(json)
 }
 
-pub async fn catalogue(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Params<Language>) -> Result<Json<Js>, Problem> {
-    let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
-    let lang = params.lang.unwrap_or_else(|| "en".into());
+pub async fn catalogue(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Query(params): Query<Language>) -> Result<Json<Js>, Problem> {
+    let lang = params.read()?;
     let snapshot = caller.place.feed.now();
     let list: Vec<Js> = snapshot.model.metrics.keys().filter_map(|id| described(&app, &snapshot, id, &lang)).collect();
     Ok(Json(json!({"metrics": list})))
 }
 
-pub async fn describe(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, params: Params<Language>) -> Result<Json<Js>, Problem> {
-    let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn describe(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, Query(params): Query<Language>) -> Result<Json<Js>, Problem> {
     let snapshot = caller.place.feed.now();
-    let found = described(&app, &snapshot, &id, &params.lang.unwrap_or_else(|| "en".into()));
+    let found = described(&app, &snapshot, &id, &params.read()?);
     found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no metric '{id}'; GET /api/metrics lists them")))
 }
 
-#[derive(Deserialize, Default)]
+/// How conditions are called in the OpenAPI document.
+pub const CONDITION: &str = "northing-condition";
+
+/// With what else numbers are compared.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Against {
+    None,
+    Previous,
+    Year,
+}
+
+#[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     /// Metrics separated by commas; `id:variant` for another reading.
     #[serde(default)]
     metrics: String,
+    /// The first day.
+    #[schemars(extend("format" = "date"))]
     from: String,
+    /// The day after the last.
+    #[schemars(extend("format" = "date"))]
     to: String,
-    grain: Option<String>,
+    grain: Option<Grain>,
+    /// Dimensions separated by commas.
     by: Option<String>,
     #[serde(rename = "where")]
+    #[schemars(extend("format" = CONDITION))]
     filter: Option<String>,
-    compare: Option<String>,
+    compare: Option<Against>,
     variant: Option<String>,
+    /// As it was known at an instant, or when a day began.
+    #[schemars(extend("anyOf" = [{"format": "date-time"}, {"format": "date"}]))]
     as_of: Option<String>,
-    calendar: Option<String>,
+    calendar: Option<Calendar>,
     /// Wait until the facts include this change.
     after: Option<u64>,
     // drill only
+    /// `numerator`, `denominator`, or those left out for a reason: `excluded:missing_rate`.
+    #[schemars(regex(pattern = r"^(numerator|denominator|excluded:.*)$"))]
     side: Option<String>,
     /// A part of what is made of other metrics: `cac`, `lifespan.churn.3`.
     part: Option<String>,
@@ -139,38 +169,31 @@ impl Asked {
             let (metric, variant) = text.split_once(':').map_or((text, None), |(m, v)| (m, Some(v)));
             Wanted { metric: metric.trim().into(), variant: variant.map(str::to_string).or_else(|| self.variant.clone()).filter(|v| !v.is_empty()) }
         };
-        let grain = self.grain.as_deref().unwrap_or("total");
-        let calendar = match self.calendar.as_deref() {
-            None | Some("") => snapshot.settings.calendar,
-            Some(name) => Calendar::parse(name).ok_or_else(|| Problem::bad("calendar: gregorian or solar_hijri"))?,
-        };
         Ok(Question {
             metrics: metrics.split(',').filter(|m| !m.is_empty()).map(wanted).collect(),
             period: Period { start: day(&self.from, "from")?, end: day(&self.to, "to")? },
-            grain: Grain::parse(grain).ok_or_else(|| Problem::bad("grain: day, week, month, quarter, year or total"))?,
-            calendar,
+            grain: self.grain.unwrap_or(Grain::Total),
+            calendar: self.calendar.unwrap_or(snapshot.settings.calendar),
             by: self.by.as_deref().unwrap_or("").split(',').filter(|d| !d.is_empty()).map(str::to_string).collect(),
-            filter: self.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::bad)?,
-            compare: match self.compare.as_deref() {
-                None | Some("" | "none") => None,
-                Some("previous") => Some(Compare::Previous),
-                Some("year") => Some(Compare::Year),
-                Some(other) => return Err(Problem::bad(format!("compare: previous or year, not '{other}'"))),
+            filter: self.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::refused)?,
+            compare: match self.compare {
+                None | Some(Against::None) => None,
+                Some(Against::Previous) => Some(Compare::Previous),
+                Some(Against::Year) => Some(Compare::Year),
             },
             now,
         })
     }
 }
 
-pub async fn ask(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Params<Asked>) -> Result<Response, Problem> {
-    let Query(asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn ask(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
     let (facts, now) = asked.facts(&app, &caller).await?;
     let question = asked.question(&asked.metrics, &facts, now)?;
     if question.metrics.is_empty() {
-        return Err(Problem::bad("metrics: name at least one; GET /api/metrics lists them"));
+        return Err(Problem::refused("metrics: name at least one; GET /api/metrics lists them"));
     }
     if question.metrics.len() > MOST_METRICS {
-        return Err(Problem::bad(format!("metrics: ask for at most {MOST_METRICS} at once")));
+        return Err(Problem::refused(format!("metrics: ask for at most {MOST_METRICS} at once")));
     }
     let place = caller.place.clone();
     app.answer(&caller.actor, move |budget| Ok(northing_metrics::ask_within(&facts, &question, &place.cache, budget)?)).await
@@ -179,27 +202,28 @@ pub async fn ask(State(app): State<Arc<App>>, Extension(caller): Extension<Calle
 /// Metrics of one question.
 const MOST_METRICS: usize = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tried {
     /// One metric or several, in the language of `model/metrics`.
     toml: String,
+    #[schemars(extend("format" = "date"))]
     from: String,
+    #[schemars(extend("format" = "date"))]
     to: String,
-    grain: Option<String>,
+    grain: Option<Grain>,
     by: Option<String>,
-    calendar: Option<String>,
+    calendar: Option<Calendar>,
 }
 
 /// What metrics that nobody has declared yet would say; nothing is kept.
-pub async fn try_out(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Result<Json<Tried>, JsonRejection>) -> Result<Response, Problem> {
-    let Json(Tried { toml, from, to, grain, by, calendar }) = body.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn try_out(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, JsonBody(Tried { toml, from, to, grain, by, calendar }): JsonBody<Tried>) -> Result<Response, Problem> {
     let asked = Asked { from, to, grain, by, calendar, ..Asked::default() };
     let (facts, now) = (caller.place.feed.now(), app.env.now() + 1);
     app.answer(&caller.actor, move |budget| {
-        let (model, new) = facts.model.with_metrics(&toml).map_err(|e| Problem::bad(e.to_string()))?;
+        let (model, new) = facts.model.with_metrics(&toml).map_err(|e| Problem::refused(e.to_string()))?;
         if new.is_empty() {
-            return Err(Problem::bad("declare a metric: [its_name] and below it kind, unit, good, group and what it counts"));
+            return Err(Problem::refused("declare a metric: [its_name] and below it kind, unit, good, group and what it counts"));
         }
         let facts = Snapshot { model: Arc::new(model), ..(*facts).clone() };
         let question = asked.question(&new.join(","), &facts, now)?;
@@ -210,17 +234,15 @@ pub async fn try_out(State(app): State<Arc<App>>, Extension(caller): Extension<C
 }
 
 /// A metric by when customers first bought: rows of cohorts, one cell a period since.
-pub async fn cohorts(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, params: Params<Asked>) -> Result<Response, Problem> {
-    let Query(mut asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
-    asked.grain.get_or_insert_with(|| "month".into());
+pub async fn cohorts(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, Query(mut asked): Query<Asked>) -> Result<Response, Problem> {
+    asked.grain.get_or_insert(Grain::Month);
     let (facts, now) = asked.facts(&app, &caller).await?;
     let question = asked.question(&id, &facts, now)?;
     let place = caller.place.clone();
     app.answer(&caller.actor, move |budget| Ok(northing_metrics::cohorts_within(&facts, &question, &place.cache, budget)?)).await
 }
 
-pub async fn drill(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, params: Params<Asked>) -> Result<Response, Problem> {
-    let Query(asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn drill(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(id): Path<String>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
     let (facts, now) = asked.facts(&app, &caller).await?;
     let question = asked.question(&id, &facts, now)?;
     let side = match asked.side.as_deref().unwrap_or("numerator") {

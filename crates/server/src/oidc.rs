@@ -8,13 +8,15 @@ mod provider;
 pub use provider::{Config, Provider};
 
 use crate::app::{App, blocking};
+use crate::extract::Query;
 use crate::problem::Problem;
 use crate::session::{self, random_token, user_of};
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use northing_crm::access::Rights;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Js, json};
 use std::sync::Arc;
@@ -42,7 +44,7 @@ fn provider(app: &App) -> Result<&Provider, Problem> {
     app.provider.as_ref().ok_or_else(|| Problem::forbidden("signing in with another account is not set up here"))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Begin {
     /// Whoever is signed in shows again who they are.
     #[serde(default)]
@@ -67,7 +69,7 @@ pub async fn begin(State(app): State<Arc<App>>, Query(asked): Query<Begin>) -> R
     .await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 pub struct Back {
     code: Option<String>,
     state: Option<String>,

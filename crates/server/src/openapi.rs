@@ -1,12 +1,19 @@
-//! The OpenAPI 3.1 document, made from the model: a declared field is in it without more work.
+//! The OpenAPI 3.1 document, made from the model and from the types that handlers read: a declared field or a new
+//! parameter is in it without more work.
+
+mod fields;
+mod operation;
 
 use crate::app::{App, blocking};
-use crate::guard;
+use crate::extract::Nothing;
 use crate::problem::Problem;
+use crate::{bulk, changes, free, guard, imports, metrics, oidc, outflow, people, proof, records, search, session};
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use northing_model::{FieldDef, FieldType, Model, ObjectDef};
+use northing_model::own::edit::Edit;
+use northing_model::{Model, ObjectDef};
+use operation::{Operation, content, nothing, object, of};
 use serde_json::{Map, Value as Js, json};
 use std::sync::Arc;
 
@@ -24,196 +31,160 @@ pub async fn document(State(app): State<Arc<App>>, headers: HeaderMap) -> Result
     .await
 }
 
+/// Operations by path and method.
+#[derive(Default)]
+struct Paths(Map<String, Js>);
+
+impl Paths {
+    fn set(&mut self, method: &str, path: &str, operation: Operation) {
+        self.0.entry(path).or_insert_with(|| json!({}))[method] = operation.written();
+    }
+    fn get(&mut self, path: &str, operation: Operation) {
+        self.set("get", path, operation);
+    }
+    fn post(&mut self, path: &str, operation: Operation) {
+        self.set("post", path, operation);
+    }
+    fn put(&mut self, path: &str, operation: Operation) {
+        self.set("put", path, operation);
+    }
+    fn delete(&mut self, path: &str, operation: Operation) {
+        self.set("delete", path, operation);
+    }
+}
+
+/// What the statuses of problems mean, everywhere.
+const PROBLEM: &str = "What is wrong and what to do. 400: it is not as this document says. 401: sign in. 403: it is not allowed. 404: there is no such thing, or none that you see. \
+405: not by this method. 408: it came too slowly. 409: something else is so by now. 412: the record was changed since the version that you name. 413: too large. 415: of a type that is not taken. \
+422: it can be read, and what it means cannot be done or answered. 429 and 503: come again, after Retry-After. 507: there is no room.";
+
 pub fn openapi(model: &Model) -> Js {
-    let mut paths = Map::new();
+    let mut paths = Paths::default();
     let mut schemas = Map::new();
     schemas.insert("Problem".into(), json!({"type": "object", "required": ["type", "title", "status", "detail"], "properties": {"type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"}, "field": {"type": "string"}}}));
     schemas.insert("Written".into(), json!({"type": "object", "required": ["seq"], "properties": {"id": {"type": ["string", "null"], "format": "uuid"}, "version": {"type": ["integer", "null"]}, "seq": {"type": "integer"}}}));
-    schemas.insert("Money".into(), json!({"type": "object", "required": ["amount", "currency"], "properties": {"amount": {"type": "string", "examples": ["12.50"]}, "currency": {"type": "string", "minLength": 3, "maxLength": 3}}}));
+    schemas.insert("Money".into(), json!({"type": "object", "required": ["amount"], "additionalProperties": false, "properties": {"amount": {"type": ["string", "number"], "examples": ["12.50"]}, "currency": {"type": ["string", "null"], "examples": ["EUR"], "description": "An ISO 4217 code; the workspace's where there is none"}}}));
     schemas.insert("Cell".into(), cell());
     for object in model.objects.iter().filter(|o| !o.derived) {
-        schemas.insert(object.name.clone(), schema(object));
-        record_paths(&mut paths, object);
+        schemas.insert(object.name.clone(), fields::schema(object));
+        of_records(&mut paths, object);
     }
-    let text = json!({"type": "string"});
-    let parameter = |name: &str, schema: &Js, required: bool| json!({"name": name, "in": "query", "required": required, "schema": schema});
-    let asked: Vec<Js> = [("from", true), ("to", true), ("by", false), ("where", false), ("variant", false), ("as_of", false)]
-        .iter()
-        .map(|(n, r)| parameter(n, &text, *r))
-        .chain([
-            parameter("grain", &json!({"enum": ["day", "week", "month", "quarter", "year", "total"]}), false),
-            parameter("compare", &json!({"enum": ["none", "previous", "year"]}), false),
-            parameter("calendar", &json!({"enum": ["gregorian", "solar_hijri"]}), false),
-        ])
-        .collect();
-    let mut with_metrics = asked.clone();
-    with_metrics.push(parameter("metrics", &text, true));
-    let mut by_cohort = asked.clone();
-    by_cohort.push(id_parameter());
-    let mut drilling = asked;
-    drilling.extend([id_parameter(), parameter("side", &text, false), parameter("part", &text, false), parameter("limit", &json!({"type": "integer"}), false), parameter("offset", &json!({"type": "integer"}), false)]);
-    let lang = [parameter("lang", &json!({"enum": northing_model::labels::LANGUAGES}), false)];
-    let mut get = |path: &str, summary: &str, parameters: &[Js]| {
-        paths.insert(path.into(), json!({"get": operation(summary, parameters, None)}));
-    };
-    get("/api/ask", "Compute metrics over a period", &with_metrics);
-    get("/api/metrics", "All metrics with names and definitions", &lang);
-    get("/api/metrics/{id}", "One metric's definition", &[vec![id_parameter()], lang.to_vec()].concat());
-    get("/api/metrics/{id}/cohorts", "A metric by when customers first bought", &by_cohort);
-    get("/api/metrics/{id}/drill", "The records behind a number", &drilling);
-    get("/api/search", "Records by name, e-mail or phone, however it is typed", &[parameter("q", &text, true)]);
-    get("/api/model", "Objects, fields and labels", &lang);
-    get("/api/outflow", "What went out to whom, and the alarms", &[]);
-    get("/api/own", "Objects, fields and metrics of the workspace's own, dropped ones too", &[]);
-    get("/api/events", "Live changes (server-sent events)", &[]);
-    get("/api/ways", "How one can sign in", &[]);
-    get("/api/oidc/begin", "Go to sign in with an account elsewhere", &[parameter("again", &json!({"type": "boolean"}), false)]);
-    get("/api/oidc/back", "Come back from there", &[parameter("code", &text, false), parameter("state", &text, false)]);
-    get("/livez", "Is the process alive", &[]);
-    get("/readyz", "Can the store be written, do the facts follow, has the disk room", &[]);
-    get("/metrics", "Counts for Prometheus, to who sees everything and may change settings", &[]);
-    let text_field = json!({"type": "string"});
-    let tried = json!({"type": "object", "required": ["toml", "from", "to"], "additionalProperties": false, "properties": {
-        "toml": text_field, "from": text_field, "to": text_field, "grain": text_field, "by": text_field, "calendar": text_field,
-    }});
-    paths.insert("/api/metrics/try".into(), json!({"post": operation("What a metric that is not declared yet would say", &[], Some(tried))}));
-    let object = |fields: &[(&str, &str)], required: &[&str]| {
-        let properties: Map<String, Js> = fields.iter().map(|(name, kind)| ((*name).to_string(), json!({"type": kind}))).collect();
-        json!({"type": "object", "required": required, "additionalProperties": false, "properties": properties})
-    };
-    let token = object(&[("token", "string"), ("email", "string"), ("password", "string"), ("code", "string")], &[]);
-    let one = object(&[("op", "string"), ("object", "string"), ("id", "string"), ("fields", "object"), ("version", "integer")], &["op", "object"]);
-    let together = json!({"type": "object", "required": ["changes"], "additionalProperties": false, "properties": {"changes": {"type": "array", "minItems": 1, "maxItems": 1000, "items": one}}});
-    paths.insert("/api/changes".into(), json!({"post": operation("Several changes together or not at all", &[], Some(together))}));
-    let own = json!({"type": "object", "required": ["op"], "additionalProperties": false, "properties": {
-        "op": {"enum": ["add_object", "add_field", "change", "drop", "restore"]}, "object": text_field, "field": text_field, "label": text_field, "one": text_field,
-        "type": text_field, "to": text_field, "options": {"type": "array", "items": text_field}, "customer": {"type": "boolean"}, "owner": {"type": "boolean"},
-    }});
-    let written = operation("Declare an object or field, call it otherwise, let it hold something else, drop it, bring it back", &[], Some(own.clone()));
-    paths.entry("/api/own").and_modify(|p| p["post"] = written);
-    paths.insert("/api/own/preview".into(), json!({"post": operation("What would become of the values that are there", &[], Some(own))}));
-    for (path, summary, parameters) in [("/api/files", "Take in the content of a file", Vec::new()), ("/api/imports/workbook", "Take a sheet of a workbook (XLSX); tell what it seems to hold", vec![query("name", "string"), query("sheet", "string")])] {
-        let mut take = operation(summary, &parameters, None);
-        take["requestBody"] = json!({"required": true, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}});
-        paths.insert(path.into(), json!({"post": take}));
-    }
-    paths.insert("/api/records/attachments/{id}/file".into(), json!({"get": operation("The content of an attachment", &[id_parameter()], None)}));
-    paths.insert("/api/outflow/alarms/{id}".into(), json!({"put": operation("An alarm is dealt with", &[id_parameter()], Some(object(&[("end", "boolean")], &[])))}));
-    paths.insert("/api/bulk".into(), json!({"post": operation("One change of all records that a filter finds", &[], Some(object(&[("object", "string"), ("filter", "string"), ("op", "string"), ("fields", "object")], &["object", "op"])))}));
-    paths.insert("/api/bulk/{id}".into(), json!({"get": operation("How far it is", &[id_parameter()], None), "delete": operation("Stop it", &[id_parameter()], None)}));
-    paths.insert("/api/bulk/{id}/undo".into(), json!({"post": operation("Take it back", &[id_parameter()], None)}));
-    let mapping = object(&[("mapping", "object")], &["mapping"]);
-    for (path, summary, body) in [
-        ("", "Take a file; tell what it seems to hold", object(&[("name", "string"), ("text", "string"), ("again", "string")], &["name", "text"])),
-        ("/{id}/mapping", "Propose which column fills which field of an object", object(&[("object", "string")], &["object"])),
-        ("/{id}/check", "What importing would come to", mapping.clone()),
-        ("/{id}/run", "Import the file", mapping),
-        ("/undo", "Take an import back", object(&[("run", "string")], &["run"])),
-    ] {
-        let parameters = if path.contains("{id}") { vec![id_parameter()] } else { Vec::new() };
-        paths.insert(format!("/api/imports{path}"), json!({"post": operation(summary, &parameters, Some(body))}));
-    }
-    paths.insert("/api/imports/{id}".into(), json!({"get": operation("How far an import is", &[id_parameter()], None), "delete": operation("Stop an import, or forget its file", &[id_parameter()], None)}));
-    let code = object(&[("code", "string")], &["code"]);
-    paths.insert("/api/invitations".into(), json!({"post": operation("A link with which a user signs in once", &[], Some(object(&[("user", "string")], &["user"])))}));
-    paths.insert("/api/me/password".into(), json!({"put": operation("Set one's password", &[], Some(object(&[("password", "string"), ("current", "string"), ("email", "string"), ("name", "string")], &["password"])))}));
-    paths.insert("/api/me/codes".into(), json!({
-        "post": operation("A secret for one-time codes", &[], None), "put": operation("Ask for codes from now on", &[], Some(code)), "delete": operation("No longer ask for codes", &[], Some(object(&[("code", "string")], &[]))),
-    }));
-    paths.insert("/api/me/sessions".into(), json!({"get": operation("One's sessions and tokens", &[], None)}));
-    paths.insert("/api/me/sessions/{id}".into(), json!({"delete": operation("End a session or a token", &[id_parameter()], None)}));
-    let mut token_terms = object(&[("name", "string"), ("read_only", "boolean"), ("days", "integer")], &["name", "days"]);
-    token_terms["properties"]["rights"] = json!({
-        "type": "object", "additionalProperties": {"enum": ["none", "see", "change"]}, "examples": [{"*": "none", "customer": "see", "deal": "change"}],
-        "description": "What the program may of what its owner may, by object; '*' says it of those that are not named. Without it, all that its owner may",
-    });
-    paths.insert("/api/me/tokens".into(), json!({"post": operation("A token for a program", &[], Some(token_terms))}));
-    paths.insert("/api/session/proof".into(), json!({"post": operation("Give the password again, before what asks for it (problem proof-needed)", &[], Some(object(&[("password", "string"), ("code", "string")], &["password"])))}));
-    paths.insert("/api/session".into(), json!({
-        "get": operation("Who is signed in", &[], None), "post": operation("Sign in by a link, or by address and password", &[], Some(token)), "delete": operation("Sign out", &[], None),
-    }));
+    of_numbers(&mut paths, model);
+    of_lists(&mut paths);
+    of_people(&mut paths);
+    of_the_server(&mut paths);
+    let problem = json!({"description": PROBLEM, "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}});
     json!({
         "openapi": "3.1.0",
         "info": {"title": "Northing", "version": env!("CARGO_PKG_VERSION"), "description": "A CRM that proves its numbers."},
-        "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "sid"}, "program": {"type": "http", "scheme": "bearer"}}},
+        "paths": paths.0,
+        "components": {"schemas": schemas, "responses": {"Problem": problem}, "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "sid"}, "program": {"type": "http", "scheme": "bearer"}}},
         "security": [{"session": []}, {"program": []}],
     })
 }
 
-fn query(name: &str, kind: &str) -> Js {
-    json!({"name": name, "in": "query", "required": false, "schema": {"type": kind}})
+fn uuid() -> Js {
+    json!({"type": "string", "format": "uuid"})
 }
 
-fn id_parameter() -> Js {
-    json!({"name": "id", "in": "path", "required": true, "schema": {"type": "string"}})
+fn name() -> Js {
+    json!({"type": "string", "minLength": 1})
 }
 
-fn operation(summary: &str, parameters: &[Js], body: Option<Js>) -> Js {
-    let problem = json!({"description": "What is wrong and what to do", "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}});
-    let mut op = json!({"summary": summary, "parameters": parameters, "responses": {"2XX": {"description": "Done"}, "4XX": problem, "5XX": problem}});
-    if let Some(schema) = body {
-        op["requestBody"] = json!({"required": true, "content": {"application/json": {"schema": schema}}});
-    }
-    op
-}
-
-fn record_paths(paths: &mut Map<String, Js>, object: &ObjectDef) {
-    let reference = json!({"$ref": format!("#/components/schemas/{}", object.name)});
-    let list = [query("filter", "string"), query("search", "string"), query("sort", "string"), query("cursor", "string"), query("limit", "integer"), query("after", "integer")];
-    let base = format!("/api/records/{}", object.plural);
-    let id = [id_parameter()];
-    let merge = json!({"type": "object", "additionalProperties": false, "properties": {"into": {"type": ["string", "null"], "format": "uuid"}}});
-    paths.insert(base.clone(), json!({
-        "get": operation(&format!("List {}", object.plural), &list, None),
-        "post": operation(&format!("Create a {}", object.name), &[], Some(reference.clone())),
-    }));
-    let file = [query("filter", "string"), query("sort", "string"), query("lang", "string"), query("format", "string")];
-    paths.insert(format!("{base}/export"), json!({"get": operation(&format!("{} as a CSV or XLSX file", object.plural), &file, None)}));
-    paths.insert(format!("{base}/twins"), json!({"get": operation(&format!("{} that may be the same", object.plural), &[], None)}));
-    let grouped = [query("by", "string"), query("filter", "string"), query("sums", "string")];
-    paths.insert(format!("{base}/groups"), json!({"get": operation(&format!("How many {} there are by what a field says, with sums", object.plural), &grouped, None)}));
+/// The records of an object.
+fn of_records(paths: &mut Paths, object: &ObjectDef) {
+    let (one, many, base) = (&object.name, &object.plural, format!("/api/records/{}", object.plural));
+    let fields = json!({"$ref": format!("#/components/schemas/{one}")});
+    let written = |status: u16| of(status, json!({"$ref": "#/components/schemas/Written"}));
+    let shown = json!({"type": "object", "required": ["id", "version", "fields", "titles"], "properties": {"id": uuid(), "version": {"type": "integer"}, "fields": fields, "titles": {"type": "object"}}});
+    let page = json!({"type": "object", "required": ["seq", "total", "items", "next"], "properties": {"seq": {"type": "integer"}, "total": {"type": "integer"}, "items": {"type": "array", "items": shown}, "next": {"type": ["string", "null"]}}});
+    let needed = fields::needed(object);
+    let new = if needed.is_empty() { fields.clone() } else { json!({"allOf": [fields, {"required": needed}]}) };
+    let id = || uuid();
+    paths.get(&base, Operation::new(format!("List {many}")).asks::<records::ListParams>(&["lang", "format"]).gives(of(200, page)));
+    paths.post(&base, Operation::new(format!("Create a {one}")).keyed().takes_schema(new).gives(written(201)));
+    let file = Operation::new(format!("{many} as a CSV or XLSX file")).asks::<records::ListParams>(&["limit", "cursor", "after"]);
+    paths.get(&format!("{base}/export"), file.gives(content("text/csv")).gives(content("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")));
+    paths.get(&format!("{base}/twins"), Operation::new(format!("{many} that may be the same")));
+    paths.get(&format!("{base}/groups"), Operation::new(format!("How many {many} there are by what a field says, with sums")).asks::<records::Grouped>(&[]).among("by", object.fields.values().filter(|f| f.facts).map(|f| &f.name)));
     if object.exclusive.is_some() {
-        let asked = [query("from", "string"), query("days", "integer"), query("of", "string")];
-        paths.insert(format!("{base}/free"), json!({"get": operation("When somebody is there and not taken yet", &asked, None)}));
+        paths.get(&format!("{base}/free"), Operation::new("When somebody is there and not taken yet").asks::<free::Asked>(&[]));
     }
-    paths.insert(format!("{base}/{{id}}"), json!({
-        "get": operation(&format!("Get a {}", object.name), &id, None),
-        "patch": operation(&format!("Change a {}", object.name), &id, Some(reference)),
-        "delete": operation(&format!("Delete a {}", object.name), &id, None),
-    }));
-    paths.insert(format!("{base}/{{id}}/history"), json!({"get": operation(&format!("Everything that happened to a {}", object.name), &id, None)}));
-    paths.insert(format!("{base}/{{id}}/merge"), json!({"post": operation(&format!("Merge a {} into another, or take it back", object.name), &id, Some(merge))}));
+    let by_id = format!("{base}/{{id}}");
+    paths.get(&by_id, Operation::new(format!("Get a {one}")).id(&id()).gives(of(200, shown)));
+    paths.set("patch", &by_id, Operation::new(format!("Change a {one}")).id(&id()).keyed().versioned().takes_schema(fields).gives(written(200)));
+    paths.delete(&by_id, Operation::new(format!("Delete a {one}")).id(&id()).keyed().versioned().gives(written(200)));
+    paths.get(&format!("{by_id}/history"), Operation::new(format!("Everything that happened to a {one}")).id(&id()));
+    paths.post(&format!("{by_id}/merge"), Operation::new(format!("Merge a {one} into another, or take it back")).id(&id()).keyed().versioned().takes::<records::Merge>().gives(written(200)));
+    if one == "attachment" {
+        paths.get(&format!("{by_id}/file"), Operation::new("The content of an attachment").id(&id()).gives(content("application/octet-stream")));
+    }
 }
 
-fn schema(object: &ObjectDef) -> Js {
-    let properties: Map<String, Js> = object.fields.values().map(|f| (f.name.clone(), property(f))).collect();
-    json!({"type": "object", "properties": properties})
+/// Metrics, search, and the model that they speak of.
+fn of_numbers(paths: &mut Paths, model: &Model) {
+    const DRILL: [&str; 4] = ["side", "part", "limit", "offset"];
+    let beyond = |more: &[&'static str]| -> Vec<&str> { more.iter().copied().chain(DRILL).collect() };
+    let metric = json!({"type": "string", "enum": model.metrics.keys().collect::<Vec<_>>()});
+    paths.get("/api/ask", Operation::new("Compute metrics over a period").asks::<metrics::Asked>(&beyond(&[])).needs("metrics"));
+    paths.get("/api/metrics", Operation::new("All metrics with names and definitions").asks::<metrics::Language>(&[]));
+    paths.get("/api/metrics/{id}", Operation::new("One metric's definition").id(&metric).asks::<metrics::Language>(&[]));
+    paths.get("/api/metrics/{id}/cohorts", Operation::new("A metric by when customers first bought").id(&metric).asks::<metrics::Asked>(&beyond(&["metrics"])));
+    paths.get("/api/metrics/{id}/drill", Operation::new("The records behind a number").id(&metric).asks::<metrics::Asked>(&["metrics"]));
+    paths.post("/api/metrics/try", Operation::new("What a metric that is not declared yet would say").takes::<metrics::Tried>());
+    paths.get("/api/search", Operation::new("Records by name, e-mail or phone, however it is typed").asks::<search::Words>(&[]));
+    paths.get("/api/model", Operation::new("Objects, fields and labels").asks::<metrics::Language>(&[]));
+    paths.get("/api/own", Operation::new("Objects, fields and metrics of the workspace's own, dropped ones too"));
+    paths.post("/api/own", Operation::new("Declare an object or field, call it otherwise, let it hold something else, drop it, bring it back").keyed().takes::<Edit>());
+    paths.post("/api/own/preview", Operation::new("What would become of the values that are there").takes::<Edit>());
 }
 
-fn property(field: &FieldDef) -> Js {
-    let mut json = match field.kind {
-        FieldType::Text | FieldType::LongText | FieldType::Label | FieldType::Phone | FieldType::Json | FieldType::Currency | FieldType::Decimal => json!({"type": ["string", "null"]}),
-        FieldType::Email => json!({"type": ["string", "null"], "format": "email"}),
-        FieldType::Url => json!({"type": ["string", "null"], "format": "uri"}),
-        FieldType::Int | FieldType::Duration => json!({"type": ["integer", "null"]}),
-        FieldType::Percent => json!({"type": ["integer", "null"], "minimum": 0, "maximum": 100}),
-        FieldType::Money => json!({"oneOf": [{"$ref": "#/components/schemas/Money"}, {"type": "null"}]}),
-        FieldType::Date => json!({"type": ["string", "null"], "format": "date"}),
-        FieldType::Datetime => json!({"type": ["string", "null"], "format": "date-time"}),
-        FieldType::Bool => json!({"type": ["boolean", "null"]}),
-        FieldType::Choice => {
-            let options: Vec<Js> = field.options.iter().map(|o| json!(o)).chain([Js::Null]).collect();
-            json!({"enum": options})
-        }
-        FieldType::Ref => json!({"type": ["string", "null"], "format": "uuid"}),
-        FieldType::Refs | FieldType::Tags => json!({"type": ["array", "null"], "items": {"type": "string"}}),
-        FieldType::Shares => json!({"type": ["object", "null"], "additionalProperties": {"type": "integer"}}),
-    };
-    if field.derived || matches!(field.name.as_str(), "updated_at" | "merged_into") {
-        json["readOnly"] = true.into();
-    }
-    json
+/// Many records at once: changes, files, imports.
+fn of_lists(paths: &mut Paths) {
+    paths.post("/api/changes", Operation::new("Several changes together or not at all").keyed().takes::<changes::Changes>());
+    paths.post("/api/bulk", Operation::new("One change of all records that a filter finds").keyed().takes::<bulk::Asked>().gives(object(202)));
+    paths.get("/api/bulk/{id}", Operation::new("How far it is").id(&uuid()));
+    paths.delete("/api/bulk/{id}", Operation::new("Stop it").id(&uuid()).gives(nothing(204)));
+    paths.post("/api/bulk/{id}/undo", Operation::new("Take it back").id(&uuid()).takes::<Nothing>().gives(nothing(202)));
+    paths.post("/api/files", Operation::new("Take in the content of a file").takes_bytes().gives(object(201)));
+    paths.post("/api/imports", Operation::new("Take a file; tell what it seems to hold").takes::<imports::File>());
+    paths.post("/api/imports/workbook", Operation::new("Take a sheet of a workbook (XLSX); tell what it seems to hold").asks::<imports::Sheet>(&[]).takes_bytes());
+    paths.get("/api/imports/{id}", Operation::new("How far an import is").id(&uuid()));
+    paths.delete("/api/imports/{id}", Operation::new("Stop an import, or forget its file").id(&uuid()).gives(nothing(204)));
+    paths.post("/api/imports/{id}/mapping", Operation::new("Propose which column fills which field of an object").id(&uuid()).takes::<imports::Wanted>());
+    paths.post("/api/imports/{id}/check", Operation::new("What importing would come to").id(&uuid()).takes::<imports::Told>());
+    paths.post("/api/imports/{id}/run", Operation::new("Import the file").id(&uuid()).keyed().takes::<imports::Told>().gives(object(202)));
+    paths.post("/api/imports/undo", Operation::new("Take an import back").takes::<imports::Back>());
+}
+
+/// Who is signed in, by what, and what they took.
+fn of_people(paths: &mut Paths) {
+    paths.get("/api/session", Operation::new("Who is signed in"));
+    paths.post("/api/session", Operation::new("Sign in by a link, or by address and password").open().takes::<session::SignIn>());
+    paths.delete("/api/session", Operation::new("Sign out").gives(nothing(204)));
+    paths.post("/api/session/proof", Operation::new("Give the password again, before what asks for it (problem proof-needed)").takes::<proof::Proof>().gives(nothing(204)));
+    paths.get("/api/ways", Operation::new("How one can sign in").open());
+    paths.get("/api/oidc/begin", Operation::new("Go to sign in with an account elsewhere").open().asks::<oidc::Begin>(&[]).gives(nothing(303)));
+    paths.get("/api/oidc/back", Operation::new("Come back from there").open().asks::<oidc::Back>(&[]).gives(nothing(303)));
+    paths.post("/api/invitations", Operation::new("A link with which a user signs in once").takes::<people::Invitation>());
+    paths.put("/api/me/password", Operation::new("Set one's password").takes::<people::NewPassword>().gives(nothing(204)));
+    paths.post("/api/me/codes", Operation::new("A secret for one-time codes").takes::<Nothing>());
+    paths.put("/api/me/codes", Operation::new("Ask for codes from now on").takes::<people::Code>().gives(nothing(204)));
+    paths.delete("/api/me/codes", Operation::new("No longer ask for codes").takes::<people::LastCode>().gives(nothing(204)));
+    paths.get("/api/me/sessions", Operation::new("One's sessions and tokens"));
+    paths.delete("/api/me/sessions/{id}", Operation::new("End a session or a token").id(&name()).gives(nothing(204)));
+    paths.post("/api/me/tokens", Operation::new("A token for a program").keyed().takes::<people::NewToken>());
+    paths.get("/api/outflow", Operation::new("What went out to whom, and the alarms"));
+    let number = json!({"type": "integer", "minimum": i64::MIN, "maximum": i64::MAX});
+    paths.put("/api/outflow/alarms/{id}", Operation::new("An alarm is dealt with").id(&number).takes::<outflow::Dealt>().gives(nothing(204)));
+}
+
+/// The server itself.
+fn of_the_server(paths: &mut Paths) {
+    paths.get("/api/events", Operation::new("Live changes (server-sent events)").gives(content("text/event-stream")));
+    paths.get("/livez", Operation::new("Is the process alive").open().gives(content("text/plain")));
+    paths.get("/readyz", Operation::new("Can the store be written, do the facts follow, has the disk room").open().gives(object(200)).gives(object(503)));
+    paths.get("/metrics", Operation::new("Counts for Prometheus, to who sees everything and may change settings").gives(content("text/plain")));
 }
 
 fn cell() -> Js {

@@ -4,14 +4,15 @@
 
 use crate::app::{App, Caller, blocking};
 use crate::guard;
+use crate::extract::{JsonBody, Path};
 use crate::problem::Problem;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use northing_facts::Snapshot;
 use northing_model::value::time_text;
 use northing_store::Taken;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use std::collections::{BTreeMap, HashMap};
@@ -160,7 +161,7 @@ pub async fn told(State(app): State<Arc<App>>, Extension(caller): Extension<Call
     .await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dealt {
     /// End all that the person and their programs are signed in with.
@@ -169,8 +170,7 @@ pub struct Dealt {
 }
 
 /// An alarm is dealt with: it was right so, or what it was taken with has ended.
-pub async fn deal_with(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, Path(id): Path<i64>, body: Result<Json<Dealt>, JsonRejection>) -> Result<StatusCode, Problem> {
-    let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn deal_with(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, Path(id): Path<i64>, JsonBody(body): JsonBody<Dealt>) -> Result<StatusCode, Problem> {
     permitted(&caller)?;
     let Some(own) = guard::cookie(&app, &headers).filter(|_| caller.program.is_none()) else { return Err(Problem::forbidden("a program's token cannot put an alarm away")) };
     blocking(move || {

@@ -2,10 +2,10 @@
 //! `model::own`'s concern, what becomes of records the store's.
 
 use crate::app::{App, Caller, blocking};
+use crate::extract::JsonBody;
 use crate::problem::Problem;
 use crate::records::{answered, commit, idempotency, permit};
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use northing_crm::access::Action;
@@ -74,8 +74,7 @@ fn edited(app: &App, wanted: &Edit) -> Result<(Edited, Option<(Uuid, u64)>), Pro
 }
 
 /// What is there, and what of it could not be read; nothing is written.
-pub async fn preview(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Result<Json<Edit>, JsonRejection>) -> Result<Json<Js>, Problem> {
-    let Json(wanted) = body.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn preview(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, JsonBody(wanted): JsonBody<Edit>) -> Result<Json<Js>, Problem> {
     blocking(move || {
         allowed(&app, &caller)?;
         let (edited, at) = edited(&app, &wanted)?;
@@ -94,8 +93,7 @@ pub async fn preview(State(app): State<Arc<App>>, Extension(caller): Extension<C
 }
 
 /// Declares, renames, retypes, drops or brings back: whole, or not at all with the reason.
-pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, body: Result<Json<Js>, JsonRejection>) -> Result<Json<Js>, Problem> {
-    let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, JsonBody(body): JsonBody<Js>) -> Result<Json<Js>, Problem> {
     let key = idempotency(&caller, &headers, &format!("own {body}"))?;
     let wanted: Edit = serde_json::from_value(body).map_err(|e| Problem::bad(e.to_string()))?;
     blocking(move || {
@@ -112,7 +110,7 @@ pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
             None => Change::create("definition", app.env.id(), Record::from([("kind".to_string(), text(&d.kind)), ("name".to_string(), text(&d.name)), body])),
         };
         if let Some(f) = edited.field.as_ref().filter(|f| matches!(f.kind, FieldType::Json | FieldType::Shares)) {
-            return Err(Problem::bad(format!("a field of your own cannot be of the type {}", f.kind.name())));
+            return Err(Problem::refused(format!("a field of your own cannot be of the type {}", f.kind.name())));
         }
         let done = commit(&app, &caller, vec![change], key)?;
         Ok(Json(json!({"seq": done.seq})))

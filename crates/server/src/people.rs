@@ -2,16 +2,17 @@
 
 use crate::app::{App, Caller, blocking};
 use crate::password;
+use crate::extract::{JsonBody, Nothing, Path, whole};
 use crate::problem::Problem;
 use crate::records::idempotency;
 use crate::session::{LINK_SECONDS, random_token};
 use crate::{guard, proof};
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use northing_crm::access::{OWNER, Scope};
 use northing_store::TokenTerms;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use std::sync::Arc;
@@ -20,12 +21,7 @@ use uuid::Uuid;
 /// Of a link for somebody new; who has a password already and lost it gets one as long as a link at the terminal lasts.
 const INVITATION_SECONDS: i64 = 7 * 86_400;
 const LONGEST_TOKEN_DAYS: i64 = 366;
-
-type Body<T> = Result<Json<T>, JsonRejection>;
-
-fn read<T>(body: Body<T>) -> Result<T, Problem> {
-    body.map(|Json(b)| b).map_err(|e| Problem::bad(e.body_text()))
-}
+const LONGEST_NAME: usize = 100;
 
 fn refused(code: &'static str, why: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, "That is not accepted", why)
@@ -48,7 +44,7 @@ fn elsewhere(app: &App, actor: &str) -> Result<(), Problem> {
     if is_elsewhere(app, actor)? { Err(refused("elsewhere", &format!("this person signs in with {name}, and in no other way"))) } else { Ok(()) }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Invitation {
     user: Uuid,
@@ -56,8 +52,7 @@ pub struct Invitation {
 
 /// A link with which a user signs in once, and then sets a password. Whoever invites passes it on; a later link ends the
 /// earlier ones.
-pub async fn invite(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Body<Invitation>) -> Result<Json<Js>, Problem> {
-    let body = read(body)?;
+pub async fn invite(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, JsonBody(body): JsonBody<Invitation>) -> Result<Json<Js>, Problem> {
     if !caller.rights.settings() {
         return Err(Problem::forbidden("only who may change settings invites people"));
     }
@@ -81,7 +76,7 @@ pub async fn invite(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     .await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPassword {
     password: String,
@@ -92,8 +87,7 @@ pub struct NewPassword {
 }
 
 /// Sets the password; ends every other session, every link and every program's token.
-pub async fn set_password(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, body: Body<NewPassword>) -> Result<StatusCode, Problem> {
-    let body = read(body)?;
+pub async fn set_password(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, JsonBody(body): JsonBody<NewPassword>) -> Result<StatusCode, Problem> {
     caller.person()?;
     let Some(session) = guard::cookie(&app, &headers) else { return Err(Problem::sign_in()) };
     let permit = app.to_hash().await?;
@@ -148,14 +142,14 @@ fn contact(app: &App, caller: &Caller, known: Option<&str>, body: &NewPassword) 
     Ok(Some((email, name)))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Code {
     code: String,
 }
 
 /// A secret for an app that shows codes; it is in force once `confirm` has seen one of them.
-pub async fn begin_codes(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>) -> Result<Json<Js>, Problem> {
+pub async fn begin_codes(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, _: JsonBody<Nothing>) -> Result<Json<Js>, Problem> {
     caller.proven(&app)?;
     blocking(move || {
         elsewhere(&app, &caller.actor)?;
@@ -173,21 +167,19 @@ pub async fn begin_codes(State(app): State<Arc<App>>, Extension(caller): Extensi
     .await
 }
 
-pub async fn confirm_codes(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Body<Code>) -> Result<StatusCode, Problem> {
-    let body = read(body)?;
+pub async fn confirm_codes(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, JsonBody(body): JsonBody<Code>) -> Result<StatusCode, Problem> {
     caller.person()?;
     blocking(move || take_code(&app, &caller.actor, &body.code).map(|()| StatusCode::NO_CONTENT)).await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LastCode {
     code: Option<String>,
 }
 
 /// Codes are no longer asked for: with one of them, or just after a link.
-pub async fn end_codes(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, body: Body<LastCode>) -> Result<StatusCode, Problem> {
-    let body = read(body)?;
+pub async fn end_codes(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, JsonBody(body): JsonBody<LastCode>) -> Result<StatusCode, Problem> {
     caller.proven(&app)?;
     blocking(move || {
         if !fresh(&app, &caller) {
@@ -231,23 +223,25 @@ pub async fn end_session(State(app): State<Arc<App>>, Extension(caller): Extensi
     .await
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
+    #[schemars(length(min = 1, max = LONGEST_NAME))]
     name: String,
     #[serde(default)]
     read_only: bool,
     /// By object, `*` for those that are not named: `none`, `see`, `change`. Without it all that its owner may.
     rights: Option<Scope>,
+    #[serde(deserialize_with = "whole")]
+    #[schemars(range(min = 1, max = LONGEST_TOKEN_DAYS))]
     days: i64,
 }
 
 /// A token for a program: it may what its owner may, or only read, or that part which it is given. It is shown once and kept as a hash, so a request that
 /// is sent again gets another in place of the one that was lost.
-pub async fn new_token(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, body: Body<NewToken>) -> Result<Json<Js>, Problem> {
-    let body = read(body)?;
+pub async fn new_token(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, JsonBody(body): JsonBody<NewToken>) -> Result<Json<Js>, Problem> {
     caller.proven(&app)?;
-    if !(1..=LONGEST_TOKEN_DAYS).contains(&body.days) || body.name.trim().is_empty() || body.name.chars().count() > 100 {
+    if !(1..=LONGEST_TOKEN_DAYS).contains(&body.days) || body.name.trim().is_empty() || body.name.chars().count() > LONGEST_NAME {
         return Err(refused("token", "a token needs a name and a life of 1 to 366 days"));
     }
     let token = format!("nt_{}", random_token().map_err(Problem::internal)?);

@@ -44,9 +44,24 @@ impl Problem {
     pub fn wait(seconds: i64) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "wait", "Too many tries", format!("try again in {seconds} seconds")).again(u32::try_from(seconds).unwrap_or(1))
     }
-    /// A body that was not taken: too large, for which there are words of the route's own, or not what was asked for.
-    pub fn body(status: StatusCode, words: String, too_large: fn() -> Self) -> Self {
-        if status == StatusCode::PAYLOAD_TOO_LARGE { too_large() } else { Self::bad(words) }
+    /// It can be read, and cannot be done or answered: what it means does not fit what is here.
+    pub fn refused(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", "This cannot be done so", detail)
+    }
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large", detail)
+    }
+    /// In the route's own words where it is one of too much.
+    pub fn or_too_large(self, words: fn() -> Self) -> Self {
+        if self.status == StatusCode::PAYLOAD_TOO_LARGE { words() } else { self }
+    }
+    /// A body of a type that is not taken; bytes are where a file is.
+    pub fn kind(bytes: bool) -> Self {
+        let (title, cure) = if bytes { ("Only bytes are accepted", "send Content-Type: application/octet-stream") } else { ("Only JSON is accepted", "send Content-Type: application/json") };
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, if bytes { "bytes" } else { "json" }, title, cure)
+    }
+    pub fn method() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", "This is not done here", "the header Allow says what is; GET /api/openapi.json lists the routes")
     }
     pub fn sign_in() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "sign-in", "You are not signed in", "Sign in, or ask for a sign-in link.")
@@ -91,7 +106,7 @@ impl From<MetricError> for Problem {
         let words = error.to_string();
         match error {
             MetricError::Unknown(_) => Self::not_found(words),
-            MetricError::Question(_) => Self::bad(words),
+            MetricError::Question(_) => Self::refused(words),
             MetricError::Overflow { .. } => Self::internal(words),
             MetricError::Forbidden(_) => Self::forbidden(words),
             MetricError::Spent(Spent::Busy | Spent::Left) => Self::busy(words),

@@ -3,12 +3,13 @@
 
 use crate::app::{App, Caller, blocking};
 use crate::password;
+use crate::extract::JsonBody;
 use crate::problem::Problem;
 use crate::{guard, people};
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode};
-use axum::{Extension, Json};
+use axum::Extension;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ fn refused(code: &str, why: &str) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, "That is not accepted", why)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
     password: String,
@@ -48,8 +49,7 @@ pub struct Proof {
 }
 
 /// The password of whoever is signed in, again, and a code where codes are on.
-pub async fn prove(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, body: Result<Json<Proof>, JsonRejection>) -> Result<StatusCode, Problem> {
-    let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn prove(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, JsonBody(body): JsonBody<Proof>) -> Result<StatusCode, Problem> {
     caller.person()?;
     let Some(session) = guard::cookie(&app, &headers) else { return Err(Problem::sign_in()) };
     let permit = app.to_hash().await?;

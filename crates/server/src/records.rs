@@ -2,18 +2,22 @@
 
 use crate::app::{App, CATCH_UP, Caller, blocking};
 use crate::changes::New;
+use crate::extract::{JsonBody, Path, Query};
+use crate::metrics::CONDITION;
 use crate::problem::Problem;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, Query, State};
+use crate::search;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use northing_facts::list::{ListPage, ListQuery, list as facts_list};
 use northing_facts::{NULL, Snapshot};
+use northing_model::labels::LANGUAGES;
 use northing_model::{Expr, ObjectDef, Record, Value};
 use crate::usage;
 use northing_crm::access::{Action, opens_a_door};
 use northing_store::{Change, Commit, Committed, Op};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value as Js, json};
 use sha2::{Digest, Sha256};
@@ -22,26 +26,38 @@ use uuid::Uuid;
 
 const LARGEST_PAGE: usize = 500;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListParams {
+    #[schemars(extend("format" = CONDITION))]
     filter: Option<String>,
     /// Only what is called so, has this address or this phone, however it is typed; best first where no order is asked for.
+    #[schemars(length(max = search::LONGEST))]
     search: Option<String>,
     /// Fields separated by commas, `-` in front for descending.
     sort: Option<String>,
+    /// At most 500 are given at a time.
     limit: Option<usize>,
+    /// `next` of the page before.
+    #[schemars(regex(pattern = r"^at[0-9]{1,18}$"))]
     cursor: Option<String>,
     /// Wait until the facts include this change.
     after: Option<u64>,
     /// The language of an export's headings.
+    #[schemars(extend("enum" = LANGUAGES))]
     pub lang: Option<String>,
-    /// The kind of file of an export: `csv`, `xlsx`.
-    pub format: Option<String>,
+    /// The kind of file of an export.
+    pub format: Option<FileKind>,
 }
 
-pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, params: Result<Query<ListParams>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {
-    let Query(params) = params.map_err(|e| Problem::bad(e.body_text()))?;
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    Csv,
+    Xlsx,
+}
+
+pub async fn list(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, Query(params): Query<ListParams>) -> Result<Json<Js>, Problem> {
     let snapshot = caller.now(&app, params.after).await;
     blocking(move || {
         let def = caller.object(&snapshot.model, &name)?;
@@ -85,10 +101,10 @@ pub fn found(app: &App, snapshot: &Snapshot, caller: &Caller, name: &str, params
     let def = caller.object(&snapshot.model, name)?;
     let words = params.search.as_deref().map(str::trim).filter(|w| !w.is_empty());
     let sort = params.sort.as_deref().map_or_else(|| if words.is_some() { Vec::new() } else { def.sort.clone() }, |s| s.split(',').filter(|s| !s.is_empty()).map(str::to_string).collect());
-    let filter = params.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::bad)?;
-    let among = words.map(|words| crate::search::within(app, snapshot, caller, def, words)).transpose()?;
+    let filter = params.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::refused)?;
+    let among = words.map(|words| search::within(app, snapshot, caller, def, words)).transpose()?;
     let query = ListQuery { filter, among, sort, offset, limit };
-    facts_list(snapshot, &def.name, &query, app.env.now()).map_err(Problem::bad)
+    facts_list(snapshot, &def.name, &query, app.env.now()).map_err(Problem::refused)
 }
 
 /// The rows of all records that a filter finds for the caller.
@@ -112,10 +128,11 @@ pub fn rows(app: &App, snapshot: &Snapshot, def: &ObjectDef, table: usize, rows:
         .collect())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grouped {
     by: String,
+    #[schemars(extend("format" = CONDITION))]
     filter: Option<String>,
     /// Fields to add up, separated by commas.
     sums: Option<String>,
@@ -125,17 +142,16 @@ pub struct Grouped {
 const GROUPS: usize = 200;
 
 /// How many of a list's records there are by what a field says, and the sums of others, in the reporting currency.
-pub async fn groups(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, params: Result<Query<Grouped>, axum::extract::rejection::QueryRejection>) -> Result<Json<Js>, Problem> {
-    let Query(asked) = params.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn groups(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, Query(asked): Query<Grouped>) -> Result<Json<Js>, Problem> {
     blocking(move || {
         let snapshot = caller.place.feed.now();
         let def = caller.object(&snapshot.model, &name)?;
         let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name.clone()))?;
-        let filter = asked.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::bad)?;
+        let filter = asked.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::refused)?;
         let sums: Vec<String> = asked.sums.as_deref().unwrap_or_default().split(',').filter(|s| !s.is_empty()).map(str::to_string).collect();
-        let groups = northing_facts::groups::groups(&snapshot, &def.name, filter, &asked.by, &sums, app.env.now()).map_err(Problem::bad)?;
+        let groups = northing_facts::groups::groups(&snapshot, &def.name, filter, &asked.by, &sums, app.env.now()).map_err(Problem::refused)?;
         let source = &snapshot.tables[table];
-        let own = |name: &str| northing_facts::groups::column(&snapshot, table, name).map_err(Problem::bad);
+        let own = |name: &str| northing_facts::groups::column(&snapshot, table, name).map_err(Problem::refused);
         let by = own(&asked.by)?;
         let columns = sums.iter().map(|s| own(s)).collect::<Result<Vec<_>, _>>()?;
         let told: Vec<Js> = groups
@@ -268,8 +284,10 @@ fn condition(model: &northing_model::Model, on: &str, text: &str) -> Result<(), 
 }
 
 fn expected(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(text) = headers.get(header::IF_MATCH).and_then(|h| h.to_str().ok()) else { return Ok(None) };
-    text.trim_matches('"').parse().map(Some).map_err(|_| Problem::bad("If-Match holds the version that you have seen: \"3\""))
+    let Some(told) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    // What cannot be read must not pass for nothing: the change would be made to any version.
+    let version = told.to_str().ok().and_then(|text| text.trim_matches('"').parse().ok());
+    version.map(Some).ok_or_else(|| Problem::bad("If-Match holds the version that you have seen: \"3\""))
 }
 
 /// May the caller do this to the record? Of what is not seen nothing is told, not even that it may not be changed.
@@ -284,11 +302,14 @@ pub fn permit(app: &App, caller: &Caller, def: &ObjectDef, id: Option<Uuid>, act
     if allowed { Ok(()) } else { Err(Problem::forbidden(format!("your role does not let you do this with {}", def.plural))) }
 }
 
+/// Characters of an Idempotency-Key, of ASCII.
+pub const LONGEST_KEY: usize = 200;
+
 /// The caller's key for this request and what tells the request from another, where it sends one.
 pub fn idempotency(caller: &Caller, headers: &HeaderMap, told: &str) -> Result<Option<(String, String)>, Problem> {
-    match headers.get("idempotency-key").and_then(|k| k.to_str().ok()) {
+    match headers.get("idempotency-key").map(|k| k.to_str().unwrap_or_default()) {
         None => Ok(None),
-        Some(key) if key.is_empty() || key.len() > 200 => Err(Problem::bad("Idempotency-Key: 1 to 200 characters")),
+        Some(key) if key.is_empty() || key.len() > LONGEST_KEY => Err(Problem::bad("Idempotency-Key: 1 to 200 characters")),
         Some(key) => {
             let hash: String = Sha256::digest(told.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
             Ok(Some((format!("{}:{key}", caller.actor), hash)))
@@ -350,10 +371,7 @@ fn written(done: &Committed, status: StatusCode) -> Response {
     response
 }
 
-type Body = Result<Json<Js>, JsonRejection>;
-
-pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path(name): Path<String>, headers: HeaderMap, JsonBody(body): JsonBody<Js>) -> Result<Response, Problem> {
     let told = format!("create {name} {body}");
     let done = write(app, caller, headers, told, move |app, caller| {
         let snapshot = caller.place.feed.now();
@@ -369,8 +387,7 @@ pub async fn create(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     Ok(written(&done, StatusCode::CREATED))
 }
 
-pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn change(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap, JsonBody(body): JsonBody<Js>) -> Result<Response, Problem> {
     let told = format!("change {name} {id} {body}");
     let done = write(app, caller, headers, told, move |app, caller| {
         let snapshot = caller.place.feed.now();
@@ -394,15 +411,14 @@ pub async fn delete(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
     Ok(written(&done, StatusCode::OK))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Merge {
     /// The record that stays; null takes a merge back.
     into: Option<Uuid>,
 }
 
-pub async fn merge(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap, body: Result<Json<Merge>, JsonRejection>) -> Result<Response, Problem> {
-    let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn merge(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Path((name, id)): Path<(String, Uuid)>, headers: HeaderMap, JsonBody(body): JsonBody<Merge>) -> Result<Response, Problem> {
     let told = format!("merge {name} {id} {:?}", body.into);
     let done = write(app, caller, headers, told, move |app, caller| {
         let snapshot = caller.place.feed.now();

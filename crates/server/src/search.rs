@@ -1,28 +1,30 @@
 //! Finding records of any object by what people type. What the caller does not see is not looked at.
 
 use crate::app::{App, Caller, blocking};
+use crate::extract::Query;
 use crate::problem::Problem;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use northing_facts::Snapshot;
 use northing_model::{ObjectDef, Value};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value as Js, json};
 use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Words {
+    #[schemars(length(max = LONGEST))]
     q: String,
 }
 
 /// Of each object at most so many.
 const FOUND_EACH: usize = 6;
 /// What people type is no longer.
-const LONGEST: usize = 200;
+pub const LONGEST: usize = 200;
 /// Of one object at most so many.
 const FOUND_WITHIN: usize = 500;
 /// Titles that facts do not hold are looked through where an object has no more; else the newest, and all by how they begin.
@@ -50,14 +52,13 @@ pub fn within(app: &App, snapshot: &Snapshot, caller: &Caller, def: &ObjectDef, 
 }
 
 /// Records of any object by name, e-mail or phone, however it is typed; orders by how their number begins.
-pub async fn search(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, params: Result<Query<Words>, QueryRejection>) -> Result<Json<Js>, Problem> {
-    let Query(words) = params.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn search(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, Query(words): Query<Words>) -> Result<Json<Js>, Problem> {
     if words.q.chars().count() > LONGEST {
         return Err(Problem::bad("q: at most 200 characters"));
     }
     blocking(move || {
         let snapshot = caller.place.feed.now();
-        let found = northing_facts::search::search(&snapshot, &words.q, FOUND_EACH).map_err(Problem::bad)?;
+        let found = northing_facts::search::search(&snapshot, &words.q, FOUND_EACH).map_err(Problem::refused)?;
         let items: Vec<Js> = found
             .iter()
             .filter_map(|f| {

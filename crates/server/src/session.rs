@@ -4,11 +4,13 @@ use crate::app::{App, Caller, blocking};
 use crate::guard;
 use northing_crm::access::{Action, OWNER};
 use crate::password;
+use crate::extract::JsonBody;
 use crate::problem::Problem;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -29,7 +31,7 @@ pub fn random_token() -> Result<String, getrandom::Error> {
     Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
     /// Of a link; or the address and the password, and the code where one is asked for.
@@ -39,8 +41,7 @@ pub struct SignIn {
     code: Option<String>,
 }
 
-pub async fn sign_in(State(app): State<Arc<App>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, body: Result<Json<SignIn>, axum::extract::rejection::JsonRejection>) -> Result<Response, Problem> {
-    let Json(body) = body.map_err(|e| Problem::bad(e.body_text()))?;
+pub async fn sign_in(State(app): State<Arc<App>>, ConnectInfo(peer): ConnectInfo<SocketAddr>, headers: HeaderMap, JsonBody(body): JsonBody<SignIn>) -> Result<Response, Problem> {
     let agent = headers.get(header::USER_AGENT).and_then(|h| h.to_str().ok()).unwrap_or("").to_string();
     let permit = if body.token.is_none() { Some(app.to_hash().await?) } else { None };
     let from = guard::address(&app, &headers, peer);
@@ -87,7 +88,7 @@ fn wrong() -> Problem {
 
 /// The same answer, after the same work, to a wrong password and to an address that nobody has.
 fn by_password(app: &App, body: &SignIn, from: Option<&str>) -> Result<String, Problem> {
-    let (Some(email), Some(given)) = (&body.email, &body.password) else { return Err(Problem::bad("send the token of a link, or email and password")) };
+    let (Some(email), Some(given)) = (&body.email, &body.password) else { return Err(Problem::refused("send the token of a link, or email and password")) };
     let email = email.trim().to_lowercase();
     let names = password::names(&email, from);
     let wait = app.tries.wait(&names, app.env.now());

@@ -235,7 +235,8 @@ fn apply_one(
     if change.op == Op::Create {
         defaults(object, &mut after);
     }
-    after.retain(|_, v| !v.is_null());
+    // A blank text is no value: the log is read so.
+    after.retain(|_, v| !v.is_null() && v.as_text().is_none_or(|t| !t.trim().is_empty()));
     if change.op == Op::Create && !change.fields.contains_key("created_at") {
         after.insert("created_at".into(), Value::Time(commit.at));
     }

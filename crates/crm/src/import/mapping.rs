@@ -8,10 +8,11 @@ use super::known_lists::{self, Known};
 use super::plan::{FilePlan, FullSource, Make, Missing, MomentPlan, Plan, Source, When};
 use northing_model::labels::LANGUAGES;
 use northing_model::{FieldDef, FieldType, Labels, ObjectDef};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
     pub object: String,

@@ -5,11 +5,12 @@ use super::{Definition, is_own, name_for};
 use crate::field::{FieldDef, FieldType};
 use crate::object::ObjectDef;
 use crate::{Model, ModelError};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 /// What somebody wants of the declarations.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Edit {
     /// An object of one's own, that belongs to a customer and has an owner or not.

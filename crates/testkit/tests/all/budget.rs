@@ -57,10 +57,10 @@ fn s3_what_a_metric_is_made_of_is_worked_out_once() {
     assert_eq!(tried.status, 200, "{}", tried.body);
     for (n, why) in [(33, "deep"), (70, "too many"), (2_000, "longer")] {
         let tried = send(&server, &cookie, "POST", "/api/metrics/try", &json!({"toml": chain(n, "revenue"), "from": "2023-03-01", "to": "2024-03-01"}));
-        assert!(tried.status == 400 && tried.body.contains(why), "{n}: {} {}", tried.status, tried.body);
+        assert!(tried.status == 422 && tried.body.contains(why), "{n}: {} {}", tried.status, tried.body);
     }
     let tried = send(&server, &cookie, "POST", "/api/metrics/try", &json!({"toml": chain(5, "x_d5"), "from": "2023-03-01", "to": "2024-03-01"}));
-    assert!(tried.status == 400 && tried.body.contains("made of itself"), "{}", tried.body);
+    assert!(tried.status == 422 && tried.body.contains("made of itself"), "{}", tried.body);
 }
 
 #[test]

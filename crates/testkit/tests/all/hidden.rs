@@ -114,7 +114,7 @@ fn s9_of_colleagues_the_names() {
         }
     }
     assert!(read(&uma, "/api/records/users").contains("\"vic\"") && read(&uma, "/api/session").contains("uma@example.org"));
-    assert_eq!(tell(&server, &uma, "GET", "/api/records/users?sort=email", &json!({})).status, 400);
+    assert_eq!(tell(&server, &uma, "GET", "/api/records/users?sort=email", &json!({})).status, 422);
     assert!(!read(&uma, "/api/records/access_roles").contains("expense") && read(&uma, "/api/records/access_roles").contains("Other"));
     assert!(read(&running, "/api/records/access_roles").contains("expense") && read(&seeing, "/api/records/access_roles").contains("expense"));
 }
@@ -123,7 +123,7 @@ fn s9_of_colleagues_the_names() {
 #[test]
 fn s9_the_document_keeps_ones_own_objects() {
     let server = start_with(|s, _| fill(s, ""));
-    let body = "name = \"x_court_case\"\nplural = \"x_court_cases\"\ntitle = \"name\"\nlabel = \"Case\"\nwhose = [\"owner\"]\n[fields]\nname = { type = \"text\", required = true }\nowner = { type = \"ref\", to = \"user\" }\n";
+    let body = "name = \"x_court_case\"\nplural = \"x_court_cases\"\ntitle = \"x_name\"\nlabel = \"Case\"\nwhose = [\"x_owner\"]\n[fields]\nx_name = { type = \"text\", required = true }\nx_owner = { type = \"ref\", to = \"user\" }\n";
     let declared = Change::create("definition", id_of("own"), Record::from([("kind".into(), Value::Text("object".into())), ("name".into(), Value::Text("x_court_case".into())), ("body".into(), Value::Text(body.into()))]));
     server.store.commit(Commit { actor: "owner".into(), at: NOW, changes: vec![declared], key: None }).unwrap();
     let uma = signed_in(&server);

@@ -213,11 +213,11 @@ fn the_api_from_sign_in_to_a_changed_number() {
     // Errors say what to do.
     for (path, status, words) in [
         ("/api/ask?metrics=revenu&from=2024-01-01&to=2024-02-01", 404, "no metric"),
-        ("/api/ask?metrics=revenue&from=2024-01-01&to=2024-01-01", 400, "empty"),
+        ("/api/ask?metrics=revenue&from=2024-01-01&to=2024-01-01", 422, "empty"),
         ("/api/ask?metrics=revenue&from=1.2.24&to=2024-01-01", 400, "2024-05-31"),
-        ("/api/ask?metrics=customer_acquisition_cost&from=2024-01-01&to=2024-02-01&by=stage", 400, "cannot be cut"),
+        ("/api/ask?metrics=customer_acquisition_cost&from=2024-01-01&to=2024-02-01&by=stage", 422, "cannot be cut"),
         ("/api/ask?metrics=revenue&from=2024-01-01&to=2024-02-01&nonsense=1", 400, "nonsense"),
-        ("/api/records/customers?filter=secret%3D1", 400, "no field"),
+        ("/api/records/customers?filter=secret%3D1", 422, "no field"),
         ("/api/records/nothing", 404, "no object"),
     ] {
         let reply = server.send("GET", path, &[me], None);
@@ -377,10 +377,10 @@ fn hostile_texts_are_texts() {
             _ => format!("/api/search?q={}", encode(&text)),
         };
         let reply = server.send("GET", &path, &[("Cookie", &cookie)], None);
-        assert!(reply.status == 200 || reply.status == 400, "{text:?} at {path}: {} {}", reply.status, reply.body);
+        assert!(matches!(reply.status, 200 | 400 | 422), "{text:?} at {path}: {} {}", reply.status, reply.body);
         *statuses.entry(reply.status).or_insert(0) += 1;
     }
-    assert!(statuses.len() == 2 && server.store.seq() == seq && server.store.integrity().unwrap() == "ok", "{statuses:?}");
+    assert!(statuses[&200] > 0 && statuses[&422] > 0 && server.store.seq() == seq && server.store.integrity().unwrap() == "ok", "{statuses:?}");
     assert_eq!(server.store.count("customer").unwrap(), 2);
 }
 
@@ -401,7 +401,7 @@ fn a_list_is_exported_without_formulas() {
         assert!(file.body.contains(cell), "{cell} is not in {}", file.body);
     }
     assert!(!file.body.contains("Other"));
-    assert_eq!(server.send("GET", "/api/records/customers/export?filter=nam%20%3D%20'x'", &all, None).status, 400);
+    assert_eq!(server.send("GET", "/api/records/customers/export?filter=nam%20%3D%20'x'", &all, None).status, 422);
     // What happens within the second of the question has happened.
     server.send("POST", "/api/records/orders", &all, Some(&json!({"number": "1", "status": "confirmed", "confirmed_at": "2024-03-09T16:00:00Z", "net": "5.00"})));
     let answer = server.send("GET", "/api/ask?metrics=revenue&from=2024-03-01&to=2024-04-01", &all, None).json();

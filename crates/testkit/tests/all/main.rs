@@ -12,6 +12,7 @@ mod connections;
 mod closed;
 mod crash;
 mod derived_anew;
+mod documented;
 mod doors;
 mod day_one;
 mod declare;
