@@ -15,6 +15,7 @@ mod derived_anew;
 mod doors;
 mod day_one;
 mod declare;
+mod demo;
 mod declare_names;
 mod declare_options;
 mod declare_takeover;
