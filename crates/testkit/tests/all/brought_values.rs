@@ -112,6 +112,28 @@ fn u19_a_bad_value_leaves_out_itself() {
     assert_eq!(place.all("ticket", "opened_at"), [Value::Time(1_618_488_000), Value::Time(1_618_444_920)]);
 }
 
+/// Pieces times price is an amount to the cent, rounded once at the end; what is too large is no amount at all.
+#[test]
+fn a_product_of_columns_is_an_amount() {
+    let place = place("EUR");
+    let report = place.import(&orders("", "{ product = [\"pieces\", \"price\"] }"), "id,pieces,price\n1,3,1.25\n2,-2,0.105\n3,0.5,0.010001\n4,9000000000000,9000000000000\n5,many,2\n").unwrap();
+    let amounts: Vec<_> = place.all("order", "net").into_iter().map(|v| if let Value::Money(m) = v { m.amount() } else { "none".into() }).collect();
+    assert_eq!(amounts, ["3.75", "-0.21", "0.01", "none", "none"], "{report:?}");
+    let left: Vec<_> = report.left.iter().map(|l| (l.row, l.column.as_str())).collect();
+    assert_eq!(left, [(4, "price"), (5, "pieces")], "{report:?}");
+    let back = place.import(&orders("", "{ product = [\"pieces\", \"price\"], negate = true }").replace("\"id\"", "\"no\""), "no,pieces,price\n9,-3,1.25\n").unwrap();
+    assert!(place.all("order", "net").iter().any(|v| matches!(v, Value::Money(m) if m.minor == 375 )) && back.rejected == 0);
+}
+
+/// A list that tells how long something took tells when it was over.
+#[test]
+fn a_moment_may_be_so_many_minutes_after_another() {
+    let place = place("EUR");
+    let plan = "[[file]]\nname = \"a.csv\"\n[[file.make]]\nobject = \"ticket\"\nkey = \"id\"\n[file.make.fields]\nsubject = \"id\"\nopened_at = { column = \"at\", plus_minutes = \"waited\" }\n";
+    let report = place.import(plan, "id,at,waited\n1,2021-04-15T00:02:00Z,90\n2,2021-04-15T00:02:00Z,0\n").unwrap();
+    assert_eq!(place.all("ticket", "opened_at"), [Value::Time(1_618_444_920 + 5_400), Value::Time(1_618_444_920)], "{report:?}");
+}
+
 /// Whole names in six languages, persons told from companies, birthdays.
 #[test]
 fn u19_persons_have_whole_names_and_birthdays() {
