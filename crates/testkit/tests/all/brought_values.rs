@@ -134,6 +134,22 @@ fn a_moment_may_be_so_many_minutes_after_another() {
     assert_eq!(place.all("ticket", "opened_at"), [Value::Time(1_618_444_920 + 5_400), Value::Time(1_618_444_920)], "{report:?}");
 }
 
+/// A stage that is made is called what the list calls it where that says how it ended; what else was won, lost or put
+/// away gets a stage of that kind. And deals without a stage are asked about.
+#[test]
+fn stages_that_are_made_say_how_it_ended() {
+    let place = place("EUR");
+    let plan = "[[file]]\nname = \"a.csv\"\n[[file.make]]\nobject = \"deal\"\nkey = \"id\"\n[file.make.fields]\nname = \"id\"\nstage = { column = \"stage\", missing = \"make\", kind = \"ended\" }\n";
+    place.import(plan, "id,stage,ended\nA,Duplicate,void\nB,Talking,open\n").unwrap();
+    assert_eq!(place.all("stage", "name"), ["Duplicate", "Talking"].map(|n| Value::Text(n.into())));
+    let other = self::place("EUR");
+    other.import(plan, "id,stage,ended\nA,Talking,void\nB,Talking,won\nC,Talking,lost\n").unwrap();
+    assert_eq!(other.all("stage", "name"), ["Not a chance", "Won", "Lost"].map(|n| Value::Text(n.into())));
+    let asked = |text: &str| crate::strangers::brought("EUR", &[("deals.csv", text)]).asked.into_iter().filter(|q| q.about == northing_crm::import::About::Required).map(|q| q.field).collect::<Vec<_>>();
+    assert_eq!(asked("Deal name,Amount\nA,10 EUR\nB,20 EUR\n"), ["stage"]);
+    assert_eq!(asked("Deal name,Stage,Amount\nA,New,10 EUR\nB,New,20 EUR\n"), [""; 0]);
+}
+
 /// Whole names in six languages, persons told from companies, birthdays.
 #[test]
 fn u19_persons_have_whole_names_and_birthdays() {

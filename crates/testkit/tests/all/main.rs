@@ -53,6 +53,8 @@ mod tidy;
 mod unknown;
 mod usage;
 mod told;
+mod twins;
+mod what_changed;
 
 /// Where the real data sets lie beside the repository, if they do.
 pub fn shared(path: &str) -> Option<std::path::PathBuf> {
