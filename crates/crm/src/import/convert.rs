@@ -187,19 +187,18 @@ impl Reading<'_> {
         Ok(chosen)
     }
 
-    /// The exact product of decimal columns, written with four digits.
+    /// The exact product of decimal columns, rounded once, to two digits.
     fn product(&self, row: &Fields<'_>, full: &FullSource) -> Result<String, Fault> {
-        let mut total: i128 = 1_000_000;
+        let (mut total, mut one) = (if full.negate { -1_i128 } else { 1 }, 1_i128);
+        let mut rounded = None;
         for column in &full.product {
             let text = row.column(column)?;
             let value = parse_fixed(text, 6).map_err(|_| Fault::new(column, format!("'{text}' is not a number")))?;
-            total = total * i128::from(value) / 1_000_000;
+            let too_large = || Fault::new(column, format!("'{text}' is too large an amount"));
+            (total, one) = total.checked_mul(i128::from(value)).zip(one.checked_mul(1_000_000)).ok_or_else(too_large)?;
+            rounded = Some(northing_model::money::div_half_even(total, one / 100).ok_or_else(too_large)?);
         }
-        if full.negate {
-            total = -total;
-        }
-        let rounded = northing_model::money::div_half_even(total, 10_000).unwrap_or(0);
-        Ok(format_fixed(rounded, 2))
+        Ok(format_fixed(rounded.unwrap_or(0), 2))
     }
 
     /// The exact sum of the columns that hold something; they are of one currency.

@@ -48,7 +48,7 @@ impl Facts {
 
         let seen = self.seen(&members, &purchases);
         let comings = self.comings(&members, &purchases);
-        self.write_active(row, &seen, contracts, |facts, until, goes_on| facts.after_loss(until, goes_on, &comings, &members));
+        self.write_active(row, &seen, contracts, |facts, until| facts.after_loss(until, &comings, &members));
         self.convert_leads(&members, &purchases, first);
         self.settle_cycles(&members);
     }
@@ -206,7 +206,7 @@ impl Facts {
         found
     }
 
-    fn write_active(&mut self, row: u32, seen: &[i64], contracts: Vec<(i64, i64)>, after: impl Fn(&Self, i64, bool) -> Vec<(usize, i64)>) {
+    fn write_active(&mut self, row: u32, seen: &[i64], contracts: Vec<(i64, i64)>, after: impl Fn(&Self, i64) -> Vec<(usize, i64)>) {
         let (a, basis) = (self.known.customer_active, self.choices.activity_basis);
         let window = self.settings.days("activity_window_days");
         // A contract covers a time and a purchase the window after it; what meets is one stretch, which ends with what
@@ -240,8 +240,7 @@ impl Facts {
             .filter(|(since, until, _)| *until == NULL || until > since)
             .map(|(since, until, basis)| {
                 let own = [(a.active_since, *since), (a.active_until, *until), (a.basis, *basis)];
-                let goes_on = stretches.iter().any(|next| next.0 == *until && (next.1 == NULL || next.1 > *until));
-                own.into_iter().chain(after(self, *until, goes_on)).collect()
+                own.into_iter().chain(after(self, *until)).collect()
             })
             .collect();
         let counted = self.counted(self.known.customer.table, row);

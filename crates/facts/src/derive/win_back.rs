@@ -22,14 +22,14 @@ impl Facts {
         all
     }
 
-    /// The columns of a stretch of activity that say what came after its end; a return after no time where another
-    /// stretch goes on from there, which is no loss.
-    pub(super) fn after_loss(&self, until: i64, goes_on: bool, comings: &[Return], members: &[u32]) -> Vec<(usize, i64)> {
+    /// The columns of a stretch of activity that say what came after its end. Stretches that meet are one, so that every
+    /// end is a loss.
+    pub(super) fn after_loss(&self, until: i64, comings: &[Return], members: &[u32]) -> Vec<(usize, i64)> {
         let (a, s) = (self.known.customer_active, self.known.send);
         // Every column each time: a row may have been another stretch before.
         let said = |secs, worth: (i64, i64), campaign, reached| vec![(a.return_secs, secs), (a.return_value, worth.0), (a.return_value__raw, worth.1), (a.campaign_sent, campaign), (a.reached, reached)];
-        if until == NULL || goes_on {
-            return said(if goes_on { 0 } else { NULL }, (NULL, NULL), NULL, NULL);
+        if until == NULL {
+            return said(NULL, (NULL, NULL), NULL, NULL);
         }
         let back = comings.iter().find(|c| c.0 > until);
         let end = until.saturating_add(self.settings.days("win_back_days")).min(back.map_or(i64::MAX, |b| b.0));

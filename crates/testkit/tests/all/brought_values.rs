@@ -112,6 +112,44 @@ fn u19_a_bad_value_leaves_out_itself() {
     assert_eq!(place.all("ticket", "opened_at"), [Value::Time(1_618_488_000), Value::Time(1_618_444_920)]);
 }
 
+/// Pieces times price is an amount to the cent, rounded once at the end; what is too large is no amount at all.
+#[test]
+fn a_product_of_columns_is_an_amount() {
+    let place = place("EUR");
+    let report = place.import(&orders("", "{ product = [\"pieces\", \"price\"] }"), "id,pieces,price\n1,3,1.25\n2,-2,0.105\n3,0.5,0.010001\n4,9000000000000,9000000000000\n5,many,2\n").unwrap();
+    let amounts: Vec<_> = place.all("order", "net").into_iter().map(|v| if let Value::Money(m) = v { m.amount() } else { "none".into() }).collect();
+    assert_eq!(amounts, ["3.75", "-0.21", "0.01", "none", "none"], "{report:?}");
+    let left: Vec<_> = report.left.iter().map(|l| (l.row, l.column.as_str())).collect();
+    assert_eq!(left, [(4, "price"), (5, "pieces")], "{report:?}");
+    let back = place.import(&orders("", "{ product = [\"pieces\", \"price\"], negate = true }").replace("\"id\"", "\"no\""), "no,pieces,price\n9,-3,1.25\n").unwrap();
+    assert!(place.all("order", "net").iter().any(|v| matches!(v, Value::Money(m) if m.minor == 375 )) && back.rejected == 0);
+}
+
+/// A list that tells how long something took tells when it was over.
+#[test]
+fn a_moment_may_be_so_many_minutes_after_another() {
+    let place = place("EUR");
+    let plan = "[[file]]\nname = \"a.csv\"\n[[file.make]]\nobject = \"ticket\"\nkey = \"id\"\n[file.make.fields]\nsubject = \"id\"\nopened_at = { column = \"at\", plus_minutes = \"waited\" }\n";
+    let report = place.import(plan, "id,at,waited\n1,2021-04-15T00:02:00Z,90\n2,2021-04-15T00:02:00Z,0\n").unwrap();
+    assert_eq!(place.all("ticket", "opened_at"), [Value::Time(1_618_444_920 + 5_400), Value::Time(1_618_444_920)], "{report:?}");
+}
+
+/// A stage that is made is called what the list calls it where that says how it ended; what else was won, lost or put
+/// away gets a stage of that kind. And deals without a stage are asked about.
+#[test]
+fn stages_that_are_made_say_how_it_ended() {
+    let place = place("EUR");
+    let plan = "[[file]]\nname = \"a.csv\"\n[[file.make]]\nobject = \"deal\"\nkey = \"id\"\n[file.make.fields]\nname = \"id\"\nstage = { column = \"stage\", missing = \"make\", kind = \"ended\" }\n";
+    place.import(plan, "id,stage,ended\nA,Duplicate,void\nB,Talking,open\n").unwrap();
+    assert_eq!(place.all("stage", "name"), ["Duplicate", "Talking"].map(|n| Value::Text(n.into())));
+    let other = self::place("EUR");
+    other.import(plan, "id,stage,ended\nA,Talking,void\nB,Talking,won\nC,Talking,lost\n").unwrap();
+    assert_eq!(other.all("stage", "name"), ["Not a chance", "Won", "Lost"].map(|n| Value::Text(n.into())));
+    let asked = |text: &str| crate::strangers::brought("EUR", &[("deals.csv", text)]).asked.into_iter().filter(|q| q.about == northing_crm::import::About::Required).map(|q| q.field).collect::<Vec<_>>();
+    assert_eq!(asked("Deal name,Amount\nA,10 EUR\nB,20 EUR\n"), ["stage"]);
+    assert_eq!(asked("Deal name,Stage,Amount\nA,New,10 EUR\nB,New,20 EUR\n"), [""; 0]);
+}
+
 /// Whole names in six languages, persons told from companies, birthdays.
 #[test]
 fn u19_persons_have_whole_names_and_birthdays() {

@@ -27,6 +27,12 @@ fn a_whole_list_is_changed_and_taken_back() {
     let begun = tell("POST", "/api/bulk", asked.clone(), "one");
     assert_eq!((begun.status, begun.json()["total"].as_u64()), (202, Some(2_000)), "{}", begun.body);
     let id = begun.json()["id"].as_str().unwrap().to_string();
+    // What the same person writes meanwhile is not of it.
+    let mut by_hand = 0;
+    while by_hand < 500 && server.send("GET", &format!("/api/bulk/{id}"), &[("Cookie", &cookie)], None).json()["state"] == "running" {
+        assert_eq!(tell("POST", "/api/records/customers", json!({"name": format!("By hand {by_hand}"), "segment": "Hand"}), "").status, 201);
+        by_hand += 1;
+    }
     // Sent again it is the same change, not another.
     assert_eq!(tell("POST", "/api/bulk", asked, "one").json()["id"], id.as_str());
     let done = server.settled(&format!("/api/bulk/{}", &id), &cookie);
@@ -37,7 +43,7 @@ fn a_whole_list_is_changed_and_taken_back() {
     assert_eq!(tell("POST", &format!("/api/bulk/{id}/undo"), json!({}), "").status, 202);
     let undone = server.settled(&format!("/api/bulk/{}", &id), &cookie);
     assert_eq!((&undone["state"], &undone["refused"]), (&json!("undone"), &json!(1)), "{undone}");
-    assert_eq!((count("segment = 'Small'"), count("segment = 'Huge'")), (1_999, 1));
+    assert_eq!((count("segment = 'Small'"), count("segment = 'Huge'"), count("segment = 'Hand'")), (1_999, 1, by_hand));
     assert_eq!(tell("POST", &format!("/api/bulk/{id}/undo"), json!({}), "").status, 409);
     // Deleted and there again.
     let gone = tell("POST", "/api/bulk", json!({"object": "customers", "filter": "segment = 'Large'", "op": "delete"}), "");

@@ -193,6 +193,7 @@ fn what_the_provider_did_not_say_opens_nothing() {
     // Nora is known and has no rights.
     refused("oidc-unknown", &|c| c["email"] = json!("nora@example.org"));
     // A list that names us alone, or names us as who it is for, is fine.
+    assert_eq!(as_claimed(&server, &at, |c| c["aud"] = json!(["northing"])).0, "/");
     assert_eq!(as_claimed(&server, &at, |c| { c["aud"] = json!(["northing", "another"]); c["azp"] = json!("northing"); }).0, "/");
     // The state of another browser, none, or one that was used.
     at.told.lock().unwrap().claims = json!({});

@@ -16,6 +16,7 @@ mod documented;
 mod doors;
 mod day_one;
 mod declare;
+mod demo;
 mod declare_names;
 mod declare_options;
 mod declare_takeover;
@@ -53,6 +54,8 @@ mod tidy;
 mod unknown;
 mod usage;
 mod told;
+mod twins;
+mod what_changed;
 
 /// Where the real data sets lie beside the repository, if they do.
 pub fn shared(path: &str) -> Option<std::path::PathBuf> {

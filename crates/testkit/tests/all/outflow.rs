@@ -54,6 +54,7 @@ fn an_alarm_at_large_exports() {
     assert!(rung, "open screens of the owner were not told");
     std::thread::sleep(Duration::from_millis(1_100));
     assert!(!not_for_ann.lock().unwrap().contains("alarm"), "who may not see alarms was told of one");
+    assert!([&heard, &not_for_ann].iter().all(|h| !h.lock().unwrap().contains("event: work")), "screens are told of work, though nothing is read anew");
 
     // Pages to a program, with the program's name; whichever way the records come.
     for path in ["/api/records/customers?limit=60", "/api/metrics/tickets_created/drill?from=2024-01-01&to=2025-01-01&limit=60"] {
