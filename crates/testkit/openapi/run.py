@@ -66,7 +66,14 @@ def main():
     arguments.add_argument("--seed", type=int, default=int(time.time()))
     given = arguments.parse_args()
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or pathlib.Path(given.northing).resolve().parent.parent)
-    command, around = tool(target / "schemathesis")
+    try:
+        command, around = tool(target / "schemathesis")
+    except subprocess.CalledProcessError:
+        # Where nothing can be fetched (TESTER_OPTIONAL), that is said and no fault of the product's.
+        if not os.environ.get("TESTER_OPTIONAL"):
+            raise
+        print("THE DOCUMENT WAS NOT ASKED: the tester cannot be installed here", flush=True)
+        return
     with tempfile.TemporaryDirectory() as folder, open(os.path.join(folder, "log"), "w+") as log:
         server, address, secret = serve(given.northing, os.path.join(folder, "data"), log)
         try:
