@@ -35,6 +35,12 @@ fn free_times_are_hours_less_what_is_booked() {
     let of = |name: &str| all["of"].as_array().unwrap().iter().find(|o| o["title"] == name).unwrap().clone();
     assert_eq!(of("Anna")["free"].as_array().unwrap().len(), 4);
     assert_eq!((&of("Ben")["hours"], &of("Ben")["free"]), (&json!(false), &json!([["2024-03-11T00:00:00Z", "2024-03-11T13:00:00Z"], ["2024-03-11T14:00:00Z", "2024-03-12T00:00:00Z"]])));
+    // Who has left is asked for no time; who is away only by name.
+    let (gone, away) = (make("users", json!({"name": "Gone"})), make("users", json!({"name": "Away", "active": false})));
+    assert_eq!(server.send("DELETE", &format!("/api/records/users/{gone}"), &[("Cookie", &cookie), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")], Some(&json!({}))).status, 200);
+    let titles = |of: &str| get(&format!("/api/records/bookings/free?from=2024-03-11&after={}{of}", server.store.seq())).json()["of"].as_array().unwrap().iter().map(|o| o["title"].as_str().unwrap().to_string()).filter(|t| t == "Gone" || t == "Away").collect::<Vec<_>>();
+    assert_eq!(titles(""), [""; 0]);
+    assert_eq!(titles(&format!("&of={gone},{away}")), ["Away"]);
     for (path, status) in [("bookings/free?from=soon", 400), ("bookings/free?from=2024-03-11&days=0", 400), ("bookings/free?from=2024-03-11&days=99", 400), ("bookings/free?from=2024-03-11&of=me", 400), ("customers/free?from=2024-03-11", 404)] {
         assert_eq!(get(&format!("/api/records/{path}")).status, status, "{path}");
     }

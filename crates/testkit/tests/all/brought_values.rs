@@ -150,6 +150,29 @@ fn stages_that_are_made_say_how_it_ended() {
     assert_eq!(asked("Deal name,Stage,Amount\nA,New,10 EUR\nB,New,20 EUR\n"), [""; 0]);
 }
 
+/// A customer's name is enough to make one; a colleague is not made by the way, nor a deal, which needs a stage.
+#[test]
+fn only_what_a_name_is_enough_for_is_made_by_the_way() {
+    let place = place("EUR");
+    let plan = |object: &str, fields: &str| format!("[[file]]\nname = \"a.csv\"\n[[file.make]]\nobject = \"{object}\"\nkey = \"id\"\n[file.make.fields]\n{fields}");
+    let made = |name: &str| format!("{name} = {{ column = \"{name}\", missing = \"make\" }}\n");
+    let said = |report: &Report, what: &str| report.rejects.iter().chain(&report.left).any(|r| r.reason.contains(what));
+    let report = place.import(&plan("deal", &format!("name = \"id\"\n{}{}{}", made("stage"), made("customer"), made("owner"))), "id,stage,customer,owner\nA,New,Acme,Eve\n").unwrap();
+    assert!(said(&report, "there is no user 'Eve'"), "{report:?}");
+    let report = place.import(&plan("interaction", &format!("at = \"at\"\n{}{}", made("customer"), made("deal"))), "id,at,customer,deal\n1,2025-01-02,Acme,Roof\n").unwrap();
+    assert!(said(&report, "there is no deal 'Roof'"), "{report:?}");
+    place.import(&plan("interaction", &format!("at = \"at\"\n{}", made("customer"))), "id,at,customer\n2,2025-01-02,Acme\n").unwrap();
+    assert_eq!(["user", "deal", "customer"].map(|o| place.store.count(o).unwrap()), [0, 0, 1]);
+}
+
+/// The amount's currency, where it has a column of its own.
+#[test]
+fn a_column_of_currencies_belongs_to_the_amount() {
+    let brought = crate::strangers::brought("EUR", &[("deals.csv", "Deal name,Stage,Amount,Currency\nA,New,10,USD\nB,New,20,PLN\n")]);
+    assert_eq!(brought.mapping.unwrap().fields.get("Currency").map(String::as_str), Some("amount.currency"));
+    assert_eq!(brought.reports[0].currencies, [("PLN".to_string(), 1), ("USD".to_string(), 1)].into());
+}
+
 /// Whole names in six languages, persons told from companies, birthdays.
 #[test]
 fn u19_persons_have_whole_names_and_birthdays() {

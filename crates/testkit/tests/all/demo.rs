@@ -51,6 +51,16 @@ fn nothing_of_the_demo_happens_before_it_can() {
     assert!((50..85).contains(&part), "{} of {bought} buyers ({customers} customers) subscribed", joined.len());
     assert!((5..25).contains(&(left.len() * 100 / joined.len())), "{} of {} left", left.len(), joined.len());
 
+    // Automation takes over: a piece of routine work takes less and less.
+    let work: Vec<(i64, i64)> = records(&store, "time_entry", &["started_at", "ended_at", "is_routine"]).into_iter().filter(|(_, v)| v[2].is_true()).map(|(_, v)| (v[0].as_int().unwrap(), v[1].as_int().unwrap())).collect();
+    let mean = |within: std::ops::Range<i64>| {
+        let own: Vec<i64> = work.iter().filter(|w| within.contains(&(NOW - w.0))).map(|w| w.1 - w.0).collect();
+        assert!(own.len() > 20, "{} pieces of routine work within {within:?}", own.len());
+        own.iter().sum::<i64>() / own.len() as i64
+    };
+    let (first, last) = (mean(530 * DAY..730 * DAY), mean(0..200 * DAY));
+    assert!(last > 0 && last < first * 4 / 5, "a piece of routine work took {first} seconds and takes {last}");
+
     // A business that grows spends more on being found.
     let mut months: BTreeMap<i64, i64> = BTreeMap::new();
     for (_, v) in records(&store, "expense", &["incurred_on", "amount", "nature"]) {

@@ -125,3 +125,31 @@ fn who_becomes_a_test_takes_along_what_is_theirs() {
         assert_eq!(all(&mut world), before);
     }
 }
+
+/// What a product costs, belongs to, replaces and goes with reaches the lines that were written before.
+#[test]
+fn what_a_product_is_reaches_the_lines_that_were_there() {
+    let mut world = world();
+    let text = |t: &str| Value::Text(t.into());
+    let currency = world.store.currency();
+    let money = |minor: i64| Value::Money(northing_model::Money { minor, currency });
+    let (first, second) = (commit(&world.store, "product", "cart", &[("name", text("Cart")), ("category", text("Carts")), ("cost", money(500))]), commit(&world.store, "product", "wheel", &[("name", text("Wheel")), ("category", text("Carts")), ("cost", money(70))]));
+    let buyer = commit(&world.store, "customer", "buyer", &[("name", text("Buyer"))]);
+    for (n, product) in [first, second].into_iter().enumerate() {
+        let order = commit(&world.store, "order", &format!("bought{n}"), &[("number", text(&format!("B{n}"))), ("customer", Value::Ref(buyer)), ("confirmed_at", Value::Time(NOW - (20 - n as i64) * 86_400))]);
+        commit(&world.store, "order_line", &format!("bought{n}/line"), &[("order", Value::Ref(order)), ("product", Value::Ref(product)), ("quantity", Value::Decimal(2_000_000)), ("unit_price", Value::Decimal(9_000_000))]);
+    }
+    world.live.catch_up(&world.store).unwrap();
+    let line = |world: &mut World| {
+        let snapshot = world.live.snapshot();
+        let (table, row) = snapshot.place_of("order_line", id_of("bought1/line")).unwrap();
+        let table = &snapshot.tables[table];
+        ["cost", "is_upsell", "is_cross_sell"].map(|c| table.get(table.schema.column(c).unwrap(), row))
+    };
+    let before = line(&mut world);
+    for (field, value, changes) in [("cost", money(90), 0), ("upgrades", Value::Ref(first), 1), ("upgrades", Value::Null, 1), ("category", text("Wheels"), 2), ("category", text("Carts"), 2), ("complements", Value::List(vec![first.to_string()]), 2)] {
+        let was = line(&mut world);
+        assert!(world.follows(field, Change::update("product", second, Record::from([(field.to_string(), value.clone())]))), "{field} = {value:?}");
+        assert!(was[changes] != line(&mut world)[changes], "{field} = {value:?} changed nothing: {was:?}, at first {before:?}");
+    }
+}

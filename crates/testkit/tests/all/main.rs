@@ -55,6 +55,7 @@ mod unknown;
 mod usage;
 mod told;
 mod twins;
+mod two_at_once;
 mod what_changed;
 
 /// Where the real data sets lie beside the repository, if they do.

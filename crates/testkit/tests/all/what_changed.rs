@@ -46,3 +46,28 @@ fn who_weighs_more_counts_by_how_far_they_are_from_the_middle() {
     // The same shares, and Ben has learned: all of it is his.
     close(&february(&[("ann", 1, 1), ("ben", 0, 2)], &[("ann", 1, 1), ("ben", 1, 1)]), &[("ann", 0.0, 0.0), ("ben", 0.25, 0.0)]);
 }
+
+/// Is the change of the mean time to solve a ticket told to be one, by the days that tickets of either month took?
+fn certain(january: &[i64], february: &[i64]) -> Option<bool> {
+    let mut case = String::from("shows = \"Times\"\nrecord = [\n");
+    for (month, took) in [("01", january), ("02", february)] {
+        for (n, days) in took.iter().enumerate() {
+            let (opened, solved) = (format!("2024-{month}-02"), format!("2024-{month}-{:02}", 2 + days));
+            case += &format!("  {{ object = \"ticket\", id = \"t{month}{n}\", fields = {{ subject = \"t\", opened_at = \"{opened}\", created_at = \"{opened}\", status = \"solved\" }}, moments = [[\"status\", \"new\", \"{opened}\"], [\"status\", \"solved\", \"{solved}\"]] }},\n");
+        }
+    }
+    case += "]\n";
+    let prepared = northing_testkit::cases::prepare(&toml::from_str(&case).unwrap());
+    let day = |text: &str| parse_date(text).unwrap();
+    let mut question = Question::new("ticket_resolution_time", Period { start: day("2024-02-01"), end: day("2024-03-01") }, 1_893_456_000);
+    question.compare = Some(Compare::Previous);
+    let answer = ask(&prepared.snapshot, &question, &Cache::default()).unwrap();
+    answer.metrics[0].total.change.as_ref().unwrap().certain
+}
+
+#[test]
+fn whether_a_mean_changed_is_judged_by_how_far_its_values_lie_apart() {
+    assert_eq!(certain(&[1, 2, 3, 2], &[11, 12, 13, 12]), Some(true));
+    assert_eq!(certain(&[1, 2, 3, 2], &[1, 2, 3, 3]), Some(false));
+    assert_eq!(certain(&[2], &[9, 10]), None, "one value alone says nothing of how far values lie apart");
+}
