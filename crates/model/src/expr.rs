@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sqlparser::ast::{self, BinaryOperator as B, Expr as Sql, UnaryOperator};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
+use std::cell::Cell;
 use std::cmp::Ordering;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,7 +103,8 @@ impl Expr {
         if rest.token != sqlparser::tokenizer::Token::EOF {
             return Err(format!("cannot read '{text}': unexpected '{}'", rest.token));
         }
-        lower(&sql, 0)
+        // What stands between two values is looked at twice: the tree may be larger than its text, but not by much.
+        lower(&sql, 0, &Cell::new(4 * text.len() + 64))
     }
 
     pub fn and(self, other: Expr) -> Expr {
@@ -245,18 +247,19 @@ fn is_id_text(l: &Literal) -> bool {
     matches!(l, Literal::Text(t) if uuid::Uuid::parse_str(t).is_ok())
 }
 
-fn lower(sql: &Sql, depth: usize) -> Result<Expr, String> {
-    if depth > MAX_DEPTH {
+fn lower(sql: &Sql, depth: usize, nodes: &Cell<usize>) -> Result<Expr, String> {
+    if depth > MAX_DEPTH || nodes.get() == 0 {
         return Err("the expression is nested too deeply".into());
     }
-    let go = |e: &Sql| lower(e, depth + 1).map(Box::new);
+    nodes.set(nodes.get() - 1);
+    let go = |e: &Sql| lower(e, depth + 1, nodes).map(Box::new);
     Ok(match sql {
-        Sql::Nested(inner) => lower(inner, depth + 1)?,
+        Sql::Nested(inner) => lower(inner, depth + 1, nodes)?,
         Sql::Identifier(ident) => Expr::Path(vec![ident.value.clone()]),
         Sql::CompoundIdentifier(parts) => Expr::Path(parts.iter().map(|p| p.value.clone()).collect()),
         Sql::Value(v) => Expr::Literal(literal(&v.value)?),
         Sql::UnaryOp { op: UnaryOperator::Not, expr } => Expr::Not(go(expr)?),
-        Sql::UnaryOp { op: UnaryOperator::Minus, expr } => match lower(expr, depth + 1)? {
+        Sql::UnaryOp { op: UnaryOperator::Minus, expr } => match lower(expr, depth + 1, nodes)? {
             Expr::Literal(Literal::Number(n)) => Expr::Literal(Literal::Number(format!("-{n}"))),
             other => Expr::Binary(Op::Sub, Box::new(Expr::Literal(Literal::Number("0".into()))), Box::new(other)),
         },
@@ -282,7 +285,7 @@ fn lower(sql: &Sql, depth: usize) -> Result<Expr, String> {
         Sql::InList { expr, list, negated } => {
             let items: Result<Vec<Literal>, String> = list
                 .iter()
-                .map(|e| match lower(e, depth + 1)? {
+                .map(|e| match lower(e, depth + 1, nodes)? {
                     Expr::Literal(l) => Ok(l),
                     _ => Err("only plain values may stand in a list after 'in'".to_string()),
                 })
@@ -297,12 +300,12 @@ fn lower(sql: &Sql, depth: usize) -> Result<Expr, String> {
             );
             if *negated { Expr::Not(Box::new(inside)) } else { inside }
         }
-        Sql::Function(call) => function(call, depth)?,
+        Sql::Function(call) => function(call, depth, nodes)?,
         other => return Err(format!("'{other}' is not part of the expression language")),
     })
 }
 
-fn function(call: &ast::Function, depth: usize) -> Result<Expr, String> {
+fn function(call: &ast::Function, depth: usize, nodes: &Cell<usize>) -> Result<Expr, String> {
     let name = call.name.to_string().to_ascii_lowercase();
     // SQL has words like `user` that are functions without parentheses; here they are fields.
     if matches!(call.args, ast::FunctionArguments::None) {
@@ -313,7 +316,7 @@ fn function(call: &ast::Function, depth: usize) -> Result<Expr, String> {
             .args
             .iter()
             .map(|a| match a {
-                ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(e)) => lower(e, depth + 1),
+                ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(e)) => lower(e, depth + 1, nodes),
                 other => Err(format!("'{other}' is not an argument")),
             })
             .collect::<Result<_, _>>()?,

@@ -281,3 +281,15 @@ fn server_done(server: &Server, cookie: &str, begun: &crate::http::Reply) {
     let path = format!("/api/bulk/{}", begun.json()["id"].as_str().unwrap());
     assert_eq!(server.settled(&path, cookie)["state"], "done");
 }
+
+/// `a between 1 and 2 between 1 and 2 …` is looked at twice at each step: what a page of it would come to ends no process.
+#[test]
+fn s3_a_condition_is_not_larger_than_its_text() {
+    let nested = |n: usize| format!("amount{}", " between 1 and 2".repeat(n));
+    assert!(northing_model::Expr::parse(&nested(1)).is_ok() && northing_model::Expr::parse(&format!("({}) and not ({})", nested(1), nested(1))).is_ok());
+    for n in [12, 25, 50] {
+        assert_eq!(northing_model::Expr::parse(&nested(n)), Err("the expression is nested too deeply".into()), "{n}");
+    }
+    let inside = (0..25).fold("amount".to_string(), |text, _| format!("({text}) between 1 and 2"));
+    assert!(northing_model::Expr::parse(&inside).is_err());
+}
