@@ -6,7 +6,7 @@ import { wait } from './work.mjs';
 const DAY = { en: '23112026', pl: '23112026', fa: '20261123' };
 const NUMBER = { en: '1.5', pl: '1,5', fa: '۱٫۵' };
 /** What makes sense beside what the other fields hold. */
-const SENSE = { 'booking.ends_at': (lang) => `${DAY[lang]}1115`, 'goal.kpi': () => 'revenue', 'question_version.lowest': () => '1', 'question_version.highest': () => '10', 'survey_response.value': () => '2' };
+const SENSE = { 'booking.ends_at': (lang) => `${DAY[lang]}1115`, 'goal.kpi': () => 'revenue', 'goal.kpi_variant': () => '', 'question_version.lowest': () => '1', 'question_version.highest': () => '10', 'survey_response.value': () => '2' };
 /** Made by their own pages, with texts of their own language. */
 const ELSEWHERE = ['definition', 'score_rule', 'access_role', 'import_run'];
 
@@ -50,7 +50,7 @@ async function apart(page, origin, name, check) {
 
 async function fill(page, cell, field, lang, sense) {
   const box = cell.locator('input, textarea, select').first();
-  if (sense && !field.type.startsWith('date')) return box.fill(sense);
+  if (sense !== undefined && !field.type.startsWith('date')) return box.fill(sense);
   switch (field.type) {
     case 'choice': return box.selectOption({ index: (await box.locator('option').count()) - 1 });
     case 'bool': return box.click();
