@@ -11,8 +11,8 @@ fn by_two_dimensions_each_cell_is_its_own() {
     let mut case = String::from("shows = \"Two dimensions\"\nrecord = [\n");
     for (name, country, segment, net) in CUSTOMERS {
         let place = if country.is_empty() { String::new() } else { format!(", country = \"{country}\"") };
-        case += &format!("  {{ object = \"customer\", id = \"{name}\", fields = {{ name = \"{name}\", segment = \"{segment}\"{place} }} }},\n");
-        case += &format!("  {{ object = \"order\", id = \"o{name}\", fields = {{ number = \"{name}\", customer = \"{name}\", net = \"{net}.00\", confirmed_at = \"2024-01-10\" }} }},\n");
+        case += &format!("  {{ object = \"customer\", id = \"{name}\", fields = {{ name = \"{name}\", segment = \"{segment}\" }} }},\n");
+        case += &format!("  {{ object = \"order\", id = \"o{name}\", fields = {{ number = \"{name}\", customer = \"{name}\", net = \"{net}.00\", confirmed_at = \"2024-01-10\"{place} }} }},\n");
     }
     case += "]\n";
     let prepared = northing_testkit::cases::prepare(&toml::from_str(&case).unwrap());
