@@ -36,6 +36,8 @@ export async function work({ page, origin, name, check, look }) {
   check(`${name}: the mended row too`, await wait(page, async (n) => (await (await fetch('/api/records/leads?limit=1')).json()).total === n, before + 3));
   page.once('dialog', (d) => void d.accept());
   await page.waitForFunction(() => document.querySelectorAll('main section:last-of-type tbody tr').length >= 2);
+  // How many came in is told once the run has ended.
+  await wait(page, () => /[1-9۱-۹]/.test([...document.querySelectorAll('main section:last-of-type tbody tr')].at(-1)?.querySelectorAll('td')[4]?.innerText ?? ''));
   const run = page.locator('main section').last().locator('tbody tr').last();
   const brought = Number((await run.locator('td').nth(4).innerText()).replace(/[۰-۹]/g, (d) => '۰۱۲۳۴۵۶۷۸۹'.indexOf(d)));
   await run.locator('button').click();
