@@ -87,6 +87,11 @@ pub async fn describe(State(app): State<Arc<App>>, Extension(caller): Extension<
 /// How conditions are called in the OpenAPI document.
 pub const CONDITION: &str = "northing-condition";
 
+/// A condition that was asked for; a blank one is none.
+pub fn condition(text: Option<&str>) -> Result<Option<Expr>, Problem> {
+    text.filter(|t| !t.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::refused)
+}
+
 /// With what else numbers are compared.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -175,7 +180,7 @@ impl Asked {
             grain: self.grain.unwrap_or(Grain::Total),
             calendar: self.calendar.unwrap_or(snapshot.settings.calendar),
             by: self.by.as_deref().unwrap_or("").split(',').filter(|d| !d.is_empty()).map(str::to_string).collect(),
-            filter: self.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::refused)?,
+            filter: condition(self.filter.as_deref())?,
             compare: match self.compare {
                 None | Some(Against::None) => None,
                 Some(Against::Previous) => Some(Compare::Previous),

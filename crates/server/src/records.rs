@@ -3,7 +3,7 @@
 use crate::app::{App, CATCH_UP, Caller, blocking};
 use crate::changes::New;
 use crate::extract::{JsonBody, Path, Query};
-use crate::metrics::CONDITION;
+use crate::metrics::{self, CONDITION};
 use crate::problem::Problem;
 use crate::search;
 use axum::extract::State;
@@ -101,7 +101,7 @@ pub fn found(app: &App, snapshot: &Snapshot, caller: &Caller, name: &str, params
     let def = caller.object(&snapshot.model, name)?;
     let words = params.search.as_deref().map(str::trim).filter(|w| !w.is_empty());
     let sort = params.sort.as_deref().map_or_else(|| if words.is_some() { Vec::new() } else { def.sort.clone() }, |s| s.split(',').filter(|s| !s.is_empty()).map(str::to_string).collect());
-    let filter = params.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::refused)?;
+    let filter = metrics::condition(params.filter.as_deref())?;
     let among = words.map(|words| search::within(app, snapshot, caller, def, words)).transpose()?;
     let query = ListQuery { filter, among, sort, offset, limit };
     facts_list(snapshot, &def.name, &query, app.env.now()).map_err(Problem::refused)
@@ -147,7 +147,7 @@ pub async fn groups(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
         let snapshot = caller.place.feed.now();
         let def = caller.object(&snapshot.model, &name)?;
         let table = snapshot.table_index(&def.name).ok_or_else(|| Problem::not_found(name.clone()))?;
-        let filter = asked.filter.as_deref().filter(|f| !f.trim().is_empty()).map(Expr::parse).transpose().map_err(Problem::refused)?;
+        let filter = metrics::condition(asked.filter.as_deref())?;
         let sums: Vec<String> = asked.sums.as_deref().unwrap_or_default().split(',').filter(|s| !s.is_empty()).map(str::to_string).collect();
         let groups = northing_facts::groups::groups(&snapshot, &def.name, filter, &asked.by, &sums, app.env.now()).map_err(Problem::refused)?;
         let source = &snapshot.tables[table];
