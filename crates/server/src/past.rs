@@ -114,7 +114,7 @@ impl Slot {
 
 impl Past {
     pub fn new(memory: &Arc<Memory>) -> Result<Arc<Self>, crate::ServeError> {
-        let thread = crate::asking::patient("past", 1)?;
+        let thread = crate::asking::idle("past", 1)?;
         let past = Arc::new(Self { memory: memory.clone(), all: Mutex::default(), making: Semaphore::new(1), looking: Semaphore::new(1), thread });
         let weak: std::sync::Weak<Self> = Arc::downgrade(&past);
         memory.register(weak);
