@@ -2,7 +2,7 @@
 //!
 //! Most questions take milliseconds: each is tried at once, for a moment and with little memory. What takes more is done
 //! again from what was found by then, in its turn, on threads that run only while nothing else wants the cores; and so
-//! are the questions of whoever had much of the time lately. Neither stands in the way of other people's. A long question
+//! are the other questions of whoever has a long one or had much of the time lately. Neither stands in the way of other people's. A long question
 //! that gets next to nothing there, since others keep the cores busy for long, goes on among them with a small share.
 
 use crate::app::App;
@@ -153,7 +153,7 @@ impl Questions {
         })
     }
 
-    /// The purse of whoever asks, and whether they had much of the time lately.
+    /// The purse of whoever asks, and whether they have a long question under way or had much of the time lately.
     fn asker(&self, who: &str, now: Instant) -> (Arc<Purse>, bool) {
         let Ok(mut askers) = self.askers.lock() else { return Default::default() };
         if !askers.contains_key(who) {
@@ -162,7 +162,7 @@ impl Questions {
         let asker = askers.entry(who.to_string()).or_insert_with(|| Asker { purse: Weak::new(), busy: Duration::ZERO, at: now });
         let purse = asker.purse.upgrade().unwrap_or_default();
         asker.purse = Arc::downgrade(&purse);
-        (purse, asker.busy(now) > MUCH)
+        (purse, asker.busy(now) > MUCH || self.long.has(who))
     }
 
     /// Counts time that was spent on somebody's question.

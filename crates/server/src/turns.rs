@@ -65,6 +65,11 @@ impl Turns {
         tokio::time::timeout(patience, told).await.ok().and_then(Result::ok).ok_or(NoTurn::Late)
     }
 
+    /// Whether somebody has a turn or waits for one.
+    pub fn has(&self, who: &str) -> bool {
+        self.state.lock().is_ok_and(|state| state.running.contains_key(who) || state.waiting.iter().any(|(w, told)| w == who && !told.is_closed()))
+    }
+
     /// Gives turns while there are any: of those who may have one, to whoever had none for longest.
     fn serve(self: &Arc<Self>, state: &mut State) {
         while state.running.values().sum::<usize>() < self.at_once {
