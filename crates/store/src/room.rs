@@ -113,3 +113,31 @@ impl Store {
         free(self.folder())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(code: i32) -> StoreError {
+        StoreError::Database(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None))
+    }
+
+    #[test]
+    fn only_a_full_disk_lets_the_reserve_go() {
+        let folder = std::env::temp_dir().join(format!("northing-room-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (room, there) = (Room::new(&folder), || folder.join("reserve").exists());
+        // Nothing is wanted aside: nothing can be missing.
+        assert!(room.fill() && room.open() && !there());
+        room.bytes.store(4_096, Ordering::Relaxed);
+        assert!(room.fill() && there());
+        // A broken disk with room on it is no full one.
+        let told = room.look(failed(rusqlite::ffi::SQLITE_IOERR_WRITE));
+        assert!(matches!(told, StoreError::Database(_)) && there(), "{told:?}");
+        let told = room.look(failed(rusqlite::ffi::SQLITE_FULL));
+        assert!(matches!(told, StoreError::Full) && !there() && room.full.load(Ordering::Relaxed), "{told:?}");
+        // There is room again.
+        assert!(room.open() && there() && !room.full.load(Ordering::Relaxed));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
