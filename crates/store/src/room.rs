@@ -123,9 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn only_a_full_disk_lets_the_reserve_go() {
+    fn only_a_full_disk_lets_the_reserve_go() -> std::io::Result<()> {
         let folder = std::env::temp_dir().join(format!("northing-room-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::create_dir_all(&folder)?;
         let (room, there) = (Room::new(&folder), || folder.join("reserve").exists());
         // Nothing is wanted aside: nothing can be missing.
         assert!(room.fill() && room.open() && !there());
@@ -138,6 +138,6 @@ mod tests {
         assert!(matches!(told, StoreError::Full) && !there() && room.full.load(Ordering::Relaxed), "{told:?}");
         // There is room again.
         assert!(room.open() && there() && !room.full.load(Ordering::Relaxed));
-        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::remove_dir_all(&folder)
     }
 }
