@@ -186,6 +186,7 @@ fn what_the_provider_did_not_say_opens_nothing() {
     refused("oidc-failed", &|c| c["nonce"] = json!("of another question"));
     refused("oidc-failed", &|c| drop(c.as_object_mut().unwrap().remove("nonce")));
     refused("oidc-failed", &|c| c["sub"] = json!(""));
+    refused("oidc-failed", &|c| c["sub"] = json!("w".repeat(256)));
     refused("oidc-unverified", &|c| c["email_verified"] = json!(false));
     refused("oidc-unverified", &|c| drop(c.as_object_mut().unwrap().remove("email_verified")));
     refused("oidc-unknown", &|c| c["email"] = json!("nobody@example.org"));
