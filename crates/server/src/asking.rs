@@ -2,8 +2,9 @@
 //!
 //! Most questions take milliseconds: each is tried at once, for a moment and with little memory. What takes more is done
 //! again from what was found by then, in its turn, on threads that run only while nothing else wants the cores; and so
-//! are the other questions of whoever has a long one or had much of the time lately. Neither stands in the way of other people's. A long question
-//! that gets next to nothing there, since others keep the cores busy for long, goes on among them with a small share.
+//! are the other questions of whoever has a long one or had much of the time lately. Neither stands in the way of other
+//! people's. A long question that gets next to nothing there, since others keep the cores busy for long, is begun again
+//! among them with a small share.
 
 use crate::app::App;
 use crate::problem::Problem;
@@ -44,7 +45,9 @@ pub struct Questions {
     memory: Arc<Memory>,
     short: Arc<Turns>,
     long: Arc<Turns>,
+    /// For long questions and for all of those who have much.
     idle: rayon::ThreadPool,
+    /// For long ones that got nothing there.
     among: rayon::ThreadPool,
     askers: Mutex<HashMap<String, Asker>>,
 }
@@ -245,8 +248,6 @@ impl App {
         let attempt = |how: Try, turn: Turn| {
             let (app, work, who, purse, left) = (self.clone(), work.clone(), who.to_string(), purse.clone(), gone.0.clone());
             tokio::task::spawn_blocking(move || {
-                // Held until the work has ended, whether or not anybody still waits.
-                let turn = turn;
                 let questions = &app.questions;
                 let make = || {
                     let (memory, share, starved) = (&questions.memory, Share::begin(), Arc::new(AtomicBool::new(false)));
@@ -271,6 +272,7 @@ impl App {
                     Try::Small { idle: true } | Try::Long => questions.idle.install(make),
                     Try::Among => questions.among.install(make),
                 };
+                // The turn is held until here, whether or not anybody still waits.
                 made.map_err(|(problem, next)| (problem, next.map(|next| (next, turn))))
             })
         };
