@@ -35,6 +35,12 @@ fn free_times_are_hours_less_what_is_booked() {
     let of = |name: &str| all["of"].as_array().unwrap().iter().find(|o| o["title"] == name).unwrap().clone();
     assert_eq!(of("Anna")["free"].as_array().unwrap().len(), 4);
     assert_eq!((&of("Ben")["hours"], &of("Ben")["free"]), (&json!(false), &json!([["2024-03-11T00:00:00Z", "2024-03-11T13:00:00Z"], ["2024-03-11T14:00:00Z", "2024-03-12T00:00:00Z"]])));
+    // Where the schedule keeps another zone's days, of ten hours behind: what is open at night here belongs to its day
+    // before, and to its own day what begins when ours is nearly over.
+    let far = make("schedules", json!({"name": "Far", "zone": "Pacific/Honolulu", "hours": json!({"sun": [["14:00", "18:00"]], "mon": [["08:00", "20:00"]]}).to_string()}));
+    let kai = make("users", json!({"name": "Kai", "schedule": far}));
+    let free = get(&format!("/api/records/bookings/free?from=2024-03-11&of={kai}")).json();
+    assert_eq!(free["of"][0]["free"], json!([["2024-03-11T00:00:00Z", "2024-03-11T04:00:00Z"], ["2024-03-11T18:00:00Z", "2024-03-12T00:00:00Z"]]));
     // Who has left is asked for no time; who is away only by name.
     let (gone, away) = (make("users", json!({"name": "Gone"})), make("users", json!({"name": "Away", "active": false})));
     assert_eq!(server.send("DELETE", &format!("/api/records/users/{gone}"), &[("Cookie", &cookie), ("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")], Some(&json!({}))).status, 200);

@@ -61,6 +61,11 @@ fn s1_names_without_a_prefix_are_taken_over() {
     assert_eq!((field("saved_list", list, "of"), field("saved_list", list, "search")), ("x_boats".into(), "{\"c\":\"x_called,x_price\"}".into()));
     assert_eq!((field("goal", goal, "kpi"), field("score_rule", rule, "condition")), ("x_fleet".into(), "x_colour = 'red'".into()));
     assert_eq!(again.record_log("x_boat", boat, 10).unwrap().len(), 2);
+    // What was taken over in a record is a change like any other: with the next version, in its log.
+    for (object, id) in [("access_role", role), ("saved_list", list), ("goal", goal), ("score_rule", rule)] {
+        let log = again.record_log(object, id, 10).unwrap();
+        assert_eq!((again.get(object, id).unwrap().1, log.len()), (2, 2), "{object}");
+    }
     assert_eq!(again.moments("x_boat", boat).unwrap().len(), 1);
     assert_eq!(again.ids_by_external("x_boat", &["b1".into()]).unwrap(), [Some(boat)]);
     let mut said = Vec::new();

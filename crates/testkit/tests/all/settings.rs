@@ -3,17 +3,18 @@
 
 use northing_crm::Env;
 use northing_facts::{Facts, Snapshot};
-use northing_metrics::{Cache, Question, ask};
+use northing_metrics::{Cache, Question, Wanted, ask};
 use northing_model::{FieldType, Grain, Period, Record, Value};
 use northing_store::{Change, Commit, Store};
 use std::sync::Arc;
 
-/// Every number of two years and of each of their quarters.
+/// Every number, in each of its variants, of two years and of each of their quarters.
 fn answers(snapshot: &Snapshot, cache: &Cache) -> Vec<String> {
     let end = (crate::http::NOW / 86_400) as i32;
-    snapshot.model.metrics.keys().map(|metric| {
+    snapshot.model.metrics.iter().map(|(metric, def)| {
         let mut question = Question::new(metric, Period { start: end - 730, end }, crate::http::NOW);
         question.grain = Grain::Quarter;
+        question.metrics.extend(def.variants.keys().map(|variant| Wanted { metric: metric.clone(), variant: Some(variant.clone()) }));
         format!("{metric}: {:?}", ask(snapshot, &question, cache).unwrap().metrics)
     }).collect()
 }
