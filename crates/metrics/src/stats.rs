@@ -131,7 +131,8 @@ pub fn wilson(k: f64, n: f64) -> Option<[f64; 2]> {
     let p = k / n;
     let middle = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
     let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
-    Some([(middle - half).max(0.0), (middle + half).min(1.0)])
+    // What was seen lies within, also where the last digit of either is rounded.
+    Some([(middle - half).clamp(0.0, p), (middle + half).min(1.0).max(p)])
 }
 
 /// Variance of the mean of these values; `None` below two.
@@ -161,7 +162,7 @@ pub fn differs(a: f64, var_a: Option<f64>, b: f64, var_b: Option<f64>) -> Option
 
 #[cfg(test)]
 mod tests {
-    use super::differs;
+    use super::{differs, mean_variance, wilson};
 
     #[test]
     fn a_difference_is_certain_beyond_what_chance_explains() {
@@ -172,5 +173,22 @@ mod tests {
         // Where nothing is left to chance, what is not the same differs.
         assert_eq!((differs(1.0, Some(0.0), 1.0, Some(0.0)), differs(1.0, Some(0.0), 2.0, Some(0.0))), (Some(false), Some(true)));
         assert_eq!((differs(1.0, None, 2.0, Some(0.1)), differs(1.0, Some(0.1), 2.0, None)), (None, None));
+    }
+
+    /// The intervals of four shares as Newcombe printed them (1998, table I, method 3).
+    #[test]
+    fn a_share_s_interval_is_wilson_s() {
+        for (k, n, low, high) in [(81.0, 263.0, 0.2553, 0.3662), (15.0, 148.0, 0.0624, 0.1605), (0.0, 20.0, 0.0, 0.1611), (1.0, 29.0, 0.0061, 0.1718)] {
+            let told = wilson(k, n).map(|ends| ends.map(|end: f64| (end * 1e4).round() / 1e4));
+            assert_eq!(told, Some([low, high]), "{k} of {n}");
+        }
+        assert_eq!(wilson(0.0, 0.0), None);
+    }
+
+    /// Of 1, 2, 3 and 6 the squares off the mean are 4 + 1 + 0 + 9 = 14: by three, and by four for their mean.
+    #[test]
+    fn how_far_a_mean_may_be_off() {
+        assert_eq!(mean_variance(&[1, 2, 3, 6]).map(|v| (v * 1e6).round()), Some((14e6_f64 / 12.0).round()));
+        assert_eq!((mean_variance(&[5]), mean_variance(&[])), (None, None));
     }
 }

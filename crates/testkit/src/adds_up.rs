@@ -15,6 +15,13 @@ pub fn close(a: Option<f64>, b: Option<f64>) -> bool {
     }
 }
 
+/// Whether these are the ends of Wilson's interval of k of n, by what defines them: from either, what was seen is 1.96 of
+/// its own standard errors away.
+fn wilson(k: f64, n: f64, ends: [f64; 2]) -> bool {
+    let off = |p: f64| (k / n - p).abs() - 1.959_963_984_540_054 * (p * (1.0 - p) / n).sqrt();
+    ends[0] < ends[1] && ends[0] <= k / n && k / n <= ends[1] && ends.iter().all(|p| off(*p).abs() < 1e-9)
+}
+
 /// Every metric with each of its variants.
 pub fn readings(snapshot: &Snapshot) -> Vec<(String, Option<String>)> {
     let metrics = snapshot.model.metrics.iter();
@@ -89,11 +96,51 @@ impl Walk<'_> {
             let found = self.look(Side::Denominator, "");
             self.side(name, &found, cell.denominator, "denominator");
         }
+        self.sureness(name, def, cell, &found.rows.iter().map(|r| r.adds).collect::<Vec<_>>());
         if cell.numerator.is_some() && cell.value.is_some() && def.kind != MetricKind::Score && cell.n == 0 && found.total > 0 {
             self.wrong.push(format!("{name}: {} rows and n = 0", found.total));
         }
         for row in found.rows.iter().filter_map(|r| Some((r.part.clone()?, r.adds))) {
             self.part(&format!("{name} {}", row.0), &row.0, None, None, None);
+        }
+    }
+
+    /// The interval, the median and the 90th percentile, worked out from the records' own values.
+    fn sureness(&mut self, name: &str, def: &MetricDef, cell: &Cell, values: &[f64]) {
+        let (sum, n) = (values.iter().sum::<f64>(), cell.denominator.unwrap_or(0.0));
+        if let Some([low, high]) = cell.interval {
+            let holds = match def.kind {
+                // A share: each record stands under both lines or under the lower one alone.
+                MetricKind::Conversion | MetricKind::Retention => wilson(sum, n, [low, high]),
+                MetricKind::Ratio if cell.median.is_none() => wilson(sum, n, [low, high]),
+                MetricKind::Score if def.unit != Unit::Points && def.classes.is_some() => wilson(sum, n, [low, high]),
+                // Each of those asked stands in the class above, in the class below, or between.
+                MetricKind::Score => {
+                    let (points, mean) = (if def.unit == Unit::Points { 100.0 } else { 1.0 }, sum / n);
+                    let spread = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() + (n - values.len() as f64) * mean * mean;
+                    let half = 1.96 * (spread / n / n).sqrt();
+                    close(Some(((mean - half) * points).max(-points)), Some(low)) && close(Some(((mean + half) * points).min(points)), Some(high))
+                }
+                _ => {
+                    let (mean, count) = (sum / values.len() as f64, values.len() as f64);
+                    let half = 1.96 * (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0) / count).sqrt();
+                    let least = if values.iter().all(|v| *v >= 0.0) { 0.0 } else { f64::NEG_INFINITY };
+                    close(Some((mean - half).max(least)), Some(low)) && close(Some(mean + half), Some(high))
+                }
+            };
+            if !holds {
+                self.wrong.push(format!("{name}: {sum} of {n} is said to lie within {low} and {high}"));
+            }
+        }
+        for (told, q) in [(cell.median, 0.5), (cell.p90, 0.9)].into_iter().filter_map(|(told, q)| Some((told?, q))) {
+            let mut sorted = values.to_vec();
+            sorted.sort_by(f64::total_cmp);
+            let at = q * (sorted.len() as f64 - 1.0);
+            let (before, after) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
+            let made = before + (after - before) * (at - at.floor());
+            if !close(Some(made), Some(told)) {
+                self.wrong.push(format!("{name}: of ten records {} should be under {made}, not {told}", q * 10.0));
+            }
         }
     }
 

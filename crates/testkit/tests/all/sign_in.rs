@@ -78,6 +78,7 @@ fn from_an_invitation_to_a_password() {
     assert!(chosen.status == 200 && second != cookie && !second.contains("mine"));
     let seen = server.as_them(&second, "GET", "/api/me/sessions", &json!({})).json();
     assert_eq!(seen["sessions"].as_array().unwrap().len(), 2);
+    assert!(seen["sessions"].as_array().unwrap().iter().any(|s| s["id"] == seen["this"]), "which of them is this one is not told: {seen}");
     let first_id = seen["sessions"].as_array().unwrap().iter().find(|s| s["id"] != seen["this"]).unwrap()["id"].as_str().unwrap().to_string();
     assert_eq!(server.as_them(&second, "DELETE", &format!("/api/me/sessions/{first_id}"), &json!({})).status, 204);
     assert_eq!(server.as_them(&cookie, "GET", "/api/session", &json!({})).status, 401);
