@@ -132,6 +132,21 @@ impl Walk<'_> {
                 self.wrong.push(format!("{name}: {sum} of {n} is said to lie within {low} and {high}"));
             }
         }
+        if let Some(variance) = cell.variance {
+            let count = values.len() as f64;
+            let (share, mean) = ((sum + 1.0) / (n + 2.0), sum / count);
+            let made = match def.kind {
+                MetricKind::Conversion | MetricKind::Retention => Some(share * (1.0 - share) / n),
+                MetricKind::Ratio if cell.median.is_none() && cell.interval.is_some() => Some(share * (1.0 - share) / n),
+                // So many things that happen by themselves vary by their number.
+                MetricKind::Flow if def.unit == Unit::Count && cell.median.is_none() && cell.denominator.is_none() => Some(values.iter().map(|v| v.abs()).sum()),
+                _ if cell.median.is_some() && def.stat.is_none() => Some(values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0) / count),
+                _ => None,
+            };
+            if made.is_some() && !close(made, Some(variance)) {
+                self.wrong.push(format!("{name}: {sum} of {n} varies by {made:?}, not {variance}"));
+            }
+        }
         for (told, q) in [(cell.median, 0.5), (cell.p90, 0.9)].into_iter().filter_map(|(told, q)| Some((told?, q))) {
             let mut sorted = values.to_vec();
             sorted.sort_by(f64::total_cmp);

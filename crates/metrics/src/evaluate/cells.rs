@@ -208,9 +208,11 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
                 (None, _) if rows == 0 && c.def.empty.is_some() => cell.reason = c.def.empty.clone(),
                 (None, _) => {
                     cell.value = cell.numerator;
-                    if c.def.unit == Unit::Count {
-                        // Counts of independent events vary by their own size (Poisson).
-                        cell.variance = Some(top.max(0) as f64);
+                    // Counts of independent events vary by their own size (Poisson), what comes less what goes by both;
+                    // a sum of amounts, as a plan's, is no count.
+                    if c.def.unit == Unit::Count && num.terms.iter().all(|t| t.agg != Agg::Sum) {
+                        let minus = num.terms.iter().any(|t| t.minus);
+                        cell.variance = Some(if minus { i128::from(rows) } else { top }.max(0) as f64);
                     }
                 }
             }

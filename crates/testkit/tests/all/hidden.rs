@@ -113,6 +113,12 @@ fn s9_of_colleagues_the_names() {
             assert!(read(cookie, &path).contains("vic@example.org") || path.contains("search"), "{path}");
         }
     }
+    // Of what they may do, what they do not see is not named, nor what is worked out from records.
+    for (cookie, hidden) in [(&uma, true), (&running, false)] {
+        let session: Js = serde_json::from_str(&read(cookie, "/api/session")).unwrap();
+        let may = session["may"].as_object().unwrap();
+        assert_eq!((may.contains_key("expense"), may.contains_key("deal"), may.contains_key("purchase")), (!hidden, true, false), "{may:?}");
+    }
     assert!(read(&uma, "/api/records/users").contains("\"vic\"") && read(&uma, "/api/session").contains("uma@example.org"));
     assert_eq!(tell(&server, &uma, "GET", "/api/records/users?sort=email", &json!({})).status, 422);
     assert!(!read(&uma, "/api/records/access_roles").contains("expense") && read(&uma, "/api/records/access_roles").contains("Other"));
