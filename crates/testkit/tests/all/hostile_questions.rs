@@ -279,6 +279,25 @@ fn give_way() {
     set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle)).unwrap();
 }
 
+/// The same while as many threads have something to do as in an attack, the attackers' and the server's, all of which
+/// give way and have nothing to do with the server: what the machine itself makes of it.
+fn beside_strangers(process: &Process, span: Duration) -> Vec<Duration> {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|s| {
+        for _ in 0..2 * std::thread::available_parallelism().map_or(1, |n| n.get()) {
+            s.spawn(|| {
+                #[cfg(target_os = "linux")]
+                give_way();
+                while !over.load(Ordering::Relaxed) {
+                    std::hint::black_box((0..100_000u64).fold(0, |a, b| std::hint::black_box(a ^ b)));
+                }
+            });
+        }
+        let _ends = Ends(&over);
+        work(process, Instant::now() + span)
+    })
+}
+
 fn at(times: &[Duration], percent: usize) -> Duration {
     times[(times.len() - 1) * percent / 100]
 }
@@ -309,7 +328,8 @@ fn fill(folder: &std::path::Path) -> Words {
 #[test]
 fn s3_s4_hostile_questions_neither_end_the_process_nor_keep_others_from_theirs() {
     let seed = std::env::var("NORTHING_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| u64::from(std::process::id()) * 2_654_435_761 + 1);
-    let seconds = std::env::var("NORTHING_HOSTILE_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(20u64);
+    let told = std::env::var("NORTHING_HOSTILE_SECONDS").ok().and_then(|s| s.parse().ok());
+    let (by_itself, seconds) = (told.is_some(), told.unwrap_or(20u64));
     println!("NORTHING_SEED={seed}");
     let folder = tempfile::tempdir().unwrap();
     let words = fill(folder.path());
@@ -320,6 +340,7 @@ fn s3_s4_hostile_questions_neither_end_the_process_nor_keep_others_from_theirs()
     for round in 0..3u64 {
         let span = Duration::from_secs((seconds / 3).clamp(5, 60));
         let alone = work(&process, Instant::now() + span / 2);
+        let strangers = if by_itself { at(&beside_strangers(&process, span / 2), 99) } else { Duration::ZERO };
         let over = AtomicBool::new(false);
         let beside = std::thread::scope(|s| {
             for thread in 0..12u64 {
@@ -349,16 +370,17 @@ fn s3_s4_hostile_questions_neither_end_the_process_nor_keep_others_from_theirs()
             let _ends = Ends(&over);
             work(&process, Instant::now() + span)
         });
-        println!("round {round}: alone {} questions, p50 {:?} p99 {:?}; beside the attack {}, p50 {:?} p99 {:?}", alone.len(), at(&alone, 50), at(&alone, 99), beside.len(), at(&beside, 50), at(&beside, 99));
-        rounds.push((at(&alone, 99), at(&beside, 99)));
+        println!("round {round}: alone {} questions, p50 {:?} p99 {:?}; beside strangers p99 {strangers:?}; beside the attack {}, p50 {:?} p99 {:?}", alone.len(), at(&alone, 50), at(&alone, 99), beside.len(), at(&beside, 50), at(&beside, 99));
+        rounds.push((at(&alone, 99), strangers, at(&beside, 99)));
         assert!(process.lives(), "the process has ended");
     }
     println!("{:?}; memory at rest {rest:?} kB, at most {:?} kB", told.lock().unwrap(), process.most_kb());
     assert!(process.most_kb().is_none_or(|kb| kb < LIMIT_KB), "{:?} kB", process.most_kb());
     // Beside other tests on the same cores, attackers included, only an order of magnitude says something of the server;
-    // by itself (NORTHING_HOSTILE_SECONDS) what SECURITY.md's P8 promises is measured.
-    let most = if std::env::var_os("NORTHING_HOSTILE_SECONDS").is_some() { 2 } else { 10 };
-    assert!(rounds.iter().any(|(alone, beside)| *beside < *alone * most), "others waited: {rounds:?}");
+    // by itself (NORTHING_HOSTILE_SECONDS) what SECURITY.md's P8 promises is measured. Where the machine makes more of any
+    // work at all that gives way, no server can make less of this.
+    let holds = |(alone, strangers, beside): &(Duration, Duration, Duration)| if by_itself { *beside < (*alone * 2).max(*strangers) } else { *beside < *alone * 10 };
+    assert!(rounds.iter().any(holds), "others waited: {rounds:?}");
 }
 
 #[test]
