@@ -104,6 +104,25 @@ pub fn parse_date(text: &str) -> Option<i32> {
     text.trim().parse::<Date>().ok().map(day_of)
 }
 
+/// Before this year nothing happened to a customer that somebody keeps: it is a slip, or a year of another calendar.
+pub const FIRST_YEAR: i16 = 1_800;
+
+/// Whether somebody can have meant a day or an instant that they entered; else what to write.
+pub fn believable(value: &Value) -> Result<(), String> {
+    let day = match value {
+        Value::Date(day) => *day,
+        Value::Time(at) => i32::try_from(at.div_euclid(86_400)).unwrap_or(i32::MIN),
+        _ => return Ok(()),
+    };
+    let date = date_of(day).unwrap_or(Date::MIN);
+    if date.year() >= FIRST_YEAR {
+        return Ok(());
+    }
+    let hijri = crate::Calendar::SolarHijri.day(date.year().into(), date.month().into(), date.day().into()).filter(|_| (1_200..1_500).contains(&date.year()));
+    let instead = hijri.map_or_else(String::new, |day| format!("; if it is a day of the Solar Hijri calendar, that is {}", date_text(day)));
+    Err(format!("{} lies before {FIRST_YEAR}{instead}", date_text(day)))
+}
+
 /// Reads an RFC 3339 instant (with `Z` or an offset).
 pub fn parse_instant(text: &str) -> Option<i64> {
     text.trim().parse::<Timestamp>().ok().map(|t| t.as_second())

@@ -225,7 +225,7 @@ fn date(parts: &[Part], order: Order) -> Option<Date> {
         // A day that the month does not have is not moved to its last.
         return (Calendar::SolarHijri.parts(since) == (year, month, day)).then(|| northing_model::value::date_of(since)).flatten();
     }
-    Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok().filter(|d| d.year() >= 1_800)
+    Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok().filter(|d| d.year() >= northing_model::value::FIRST_YEAR)
 }
 
 impl When {

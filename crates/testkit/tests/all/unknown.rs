@@ -104,3 +104,20 @@ fn n18_a_variant_leaves_out_what_it_says() {
 fn n22_three_links_in_a_second_are_a_machine() {
     holds("n22_machines_click.toml");
 }
+
+/// A day of another calendar's year that is typed where the workspace keeps this one is a question, not a day of the
+/// Middle Ages: Khordad 1st, 1405 was May 22nd, 2026.
+#[test]
+fn a_year_that_nobody_can_mean_is_no_day() {
+    let server = crate::http::start();
+    let cookie = server.sign_in();
+    let enter = |fields: serde_json::Value| server.as_them(&cookie, "POST", "/api/records/deals", &fields);
+    for (day, says) in [("1405-03-01", "2026-05-22"), ("0201-01-01", "before 1800"), ("1799-12-31", "before 1800")] {
+        let refused = enter(serde_json::json!({"name": "D", "expected_close": day}));
+        assert!(refused.status == 422 && refused.json()["field"] == "expected_close" && refused.body.contains(says), "{day}: {}", refused.body);
+    }
+    let refused = enter(serde_json::json!({"name": "D", "created_at": "1404-01-01T08:00:00Z"}));
+    assert!(refused.status == 422 && refused.body.contains("2025-03-21"), "{}", refused.body);
+    let taken = enter(serde_json::json!({"name": "D", "expected_close": "1800-01-01"}));
+    assert!(taken.json()["field"] == "stage", "the day was taken, and what is asked for next is the stage: {}", taken.body);
+}
