@@ -125,6 +125,25 @@ fn u21_a_phone_is_found_in_a_picker_in_any_notation() {
     }
 }
 
+/// What is deleted is offered no more, neither by its own name nor by that of the record that it is called by.
+#[test]
+fn u21_what_is_deleted_is_not_offered() {
+    let desk = Desk::begin();
+    let customer = desk.tell("customers", &json!({"name": "Zielińska Halina"}));
+    let (kept, gone) = (desk.tell("bookings", &json!({"customer": customer, "starts_at": "2024-03-11T09:00:00Z"})), desk.tell("bookings", &json!({"customer": customer, "starts_at": "2024-03-12T09:00:00Z"})));
+    let delete = |path: String| {
+        let reply = desk.server.as_them(&desk.cookie, "DELETE", &path, &json!({}));
+        assert_eq!(reply.status, 200, "{path}: {}", reply.body);
+        desk.seq.set(reply.json()["seq"].as_u64().unwrap());
+    };
+    assert_eq!(desk.offered("booking", "zielinska").len(), 2);
+    delete(format!("/api/records/bookings/{gone}"));
+    assert_eq!(desk.offered("booking", "zielinska"), [kept.clone()]);
+    delete(format!("/api/records/bookings/{kept}"));
+    delete(format!("/api/records/customers/{customer}"));
+    assert!(desk.offered("booking", "zielinska").is_empty() && desk.offered("customer", "zielinska").is_empty());
+}
+
 #[test]
 fn u21_a_condition_narrows_what_is_found_and_an_order_of_ones_own_holds() {
     let desk = Desk::begin();

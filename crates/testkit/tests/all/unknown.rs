@@ -57,6 +57,24 @@ fn n1_since_when_a_new_record_is_as_it_is() {
     assert_eq!(ticket(5, "solved"), [("status".to_string(), None)]);
 }
 
+/// Whichever is entered first, a record is as it was told to be last.
+#[test]
+fn a_history_field_is_as_its_latest_moment_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let id = Uuid::from_u64_pair(8, 1);
+    let commit = |change: Change| store.commit(Commit { actor: "test".into(), at: NOW, changes: vec![change], key: None }).unwrap();
+    let moment = |days: i64, status: &str| Moment { field: "status".into(), at: Some(NOW - 86_400 * days), value: text(status) };
+    let told = |moments: Vec<Moment>| Change { moments, ..Change::update("ticket", id, Record::new()) };
+    let status = || store.get("ticket", id).unwrap().0.get("status").and_then(Value::as_text).map(str::to_string);
+    commit(Change { moments: vec![moment(5, "solved"), moment(9, "new")], ..Change::create("ticket", id, Record::from([("subject".into(), text("T")), ("opened_at".into(), Value::Time(NOW - 86_400 * 9)), ("created_at".into(), Value::Time(NOW - 86_400 * 9))])) });
+    assert_eq!(status().as_deref(), Some("solved"));
+    commit(told(vec![moment(7, "open")]));
+    assert_eq!(status().as_deref(), Some("solved"), "what it was before is no news");
+    commit(told(vec![moment(2, "open"), moment(3, "waiting")]));
+    assert_eq!(status().as_deref(), Some("open"));
+}
+
 #[test]
 fn n3_a_purchase_keeps_a_customer_active_after_a_contract() {
     holds("n03_bought_after_the_contract.toml");
