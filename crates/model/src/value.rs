@@ -119,8 +119,11 @@ pub fn believable(value: &Value) -> Result<(), String> {
         return Ok(());
     }
     let hijri = crate::Calendar::SolarHijri.day(date.year().into(), date.month().into(), date.day().into()).filter(|_| (1_200..1_500).contains(&date.year()));
-    let instead = hijri.map_or_else(String::new, |day| format!("; if it is a day of the Solar Hijri calendar, that is {}", date_text(day)));
-    Err(format!("{} lies before {FIRST_YEAR}{instead}", date_text(day)))
+    let text = date_text(day);
+    Err(match hijri.map(date_text) {
+        Some(other) => format!("'{text}' lies before the year 1800; as a day of the Solar Hijri calendar it is {other}"),
+        None => format!("'{text}' lies before the year 1800"),
+    })
 }
 
 /// Reads an RFC 3339 instant (with `Z` or an offset).

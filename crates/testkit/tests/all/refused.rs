@@ -50,6 +50,19 @@ fn n20_what_makes_no_sense_is_refused_with_a_sentence() {
     assert!(reply.body.contains("koszt nie może być ujemny"), "{}", reply.body);
 }
 
+/// So many changes in one request and no more; none is none.
+#[test]
+fn changes_of_one_request_are_limited() {
+    let server = start();
+    let cookie = server.sign_in();
+    let changes = |n: usize| tell(&server, &cookie, "/api/changes", &json!({"changes": (0..n).map(|n| json!({"op": "create", "object": "leads", "fields": {"name": format!("L{n}")}})).collect::<Vec<_>>()}));
+    for n in [0, 1_001] {
+        let reply = changes(n);
+        assert!(reply.status == 400 && reply.body.contains("send 1 to 1000 changes"), "{n}: {} {}", reply.status, reply.body);
+    }
+    assert_eq!(changes(1_000).status, 200);
+}
+
 #[test]
 fn n20_imports_and_the_store_itself_refuse_it_too() {
     let folder = tempfile::tempdir().unwrap();

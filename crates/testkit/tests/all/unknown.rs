@@ -130,7 +130,7 @@ fn a_year_that_nobody_can_mean_is_no_day() {
     let server = crate::http::start();
     let cookie = server.sign_in();
     let enter = |fields: serde_json::Value| server.as_them(&cookie, "POST", "/api/records/deals", &fields);
-    for (day, says) in [("1405-03-01", "2026-05-22"), ("0201-01-01", "before 1800"), ("1799-12-31", "before 1800")] {
+    for (day, says) in [("1405-03-01", "2026-05-22"), ("0201-01-01", "before the year 1800"), ("1799-12-31", "before the year 1800")] {
         let refused = enter(serde_json::json!({"name": "D", "expected_close": day}));
         assert!(refused.status == 422 && refused.json()["field"] == "expected_close" && refused.body.contains(says), "{day}: {}", refused.body);
     }
