@@ -23,10 +23,6 @@ const INVITATION_SECONDS: i64 = 7 * 86_400;
 const LONGEST_TOKEN_DAYS: i64 = 366;
 const LONGEST_NAME: usize = 100;
 
-fn refused(code: &'static str, why: &str) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, "That is not accepted", why)
-}
-
 /// Did they come by a link just now? It was given to them, by somebody who may or at the terminal, because they had lost
 /// what they prove themselves by.
 fn fresh(app: &App, caller: &Caller) -> bool {
@@ -41,7 +37,7 @@ pub fn is_elsewhere(app: &App, actor: &str) -> Result<bool, Problem> {
 /// Whoever signs in with an account elsewhere gets no second way in. Without that provider the old ways are open again.
 fn elsewhere(app: &App, actor: &str) -> Result<(), Problem> {
     let name = app.provider.as_ref().map_or("", |p| &p.config.name);
-    if is_elsewhere(app, actor)? { Err(refused("elsewhere", &format!("this person signs in with {name}, and in no other way"))) } else { Ok(()) }
+    if is_elsewhere(app, actor)? { Err(Problem::not_accepted("elsewhere", &format!("this person signs in with {name}, and in no other way"))) } else { Ok(()) }
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -66,7 +62,7 @@ pub async fn invite(State(app): State<Arc<App>>, Extension(caller): Extension<Ca
         let whole = app.whole.feed.at_least(app.store.seq(), std::time::Duration::from_secs(3));
         let user = body.user.to_string();
         if northing_crm::access::Rights::of(&app.store, &whole, &user, now).map_err(Problem::internal)?.is_none() {
-            return Err(refused("no-access", "give this person a role under 'access' first, and see that the account is active"));
+            return Err(Problem::not_accepted("no-access", "give this person a role under 'access' first, and see that the account is active"));
         }
         elsewhere(&app, &user)?;
         let seconds = if app.store.credential(&user)?.password.is_some() { LINK_SECONDS } else { INVITATION_SECONDS };
@@ -107,7 +103,7 @@ pub async fn set_password(State(app): State<Arc<App>>, Extension(caller): Extens
         let contact = contact(&app, &caller, known.email.as_deref(), &body)?;
         let email = contact.as_ref().map_or_else(|| caller.email(&app), |(email, _)| email.clone());
         if let Some(code) = password::refused(&body.password, &[&caller.rights.name, &email]) {
-            return Err(Problem { field: Some("password".into()), ..refused(code, "at least ten characters, and none that many others use") });
+            return Err(Problem { field: Some("password".into()), ..Problem::not_accepted(code, "at least ten characters, and none that many others use") });
         }
         if let Some((email, name)) = contact {
             app.store.set_contact(&caller.actor, &email, &name)?;
@@ -126,16 +122,16 @@ pub async fn set_password(State(app): State<Arc<App>>, Extension(caller): Extens
 fn contact(app: &App, caller: &Caller, known: Option<&str>, body: &NewPassword) -> Result<Option<(String, String)>, Problem> {
     let Some(email) = &body.email else {
         let needed = caller.actor == OWNER && known.is_none();
-        return if needed { Err(Problem { field: Some("email".into()), ..refused("email-needed", "enter the e-mail address that you will sign in with") }) } else { Ok(None) };
+        return if needed { Err(Problem { field: Some("email".into()), ..Problem::not_accepted("email-needed", "enter the e-mail address that you will sign in with") }) } else { Ok(None) };
     };
     if caller.actor != OWNER {
-        return Err(refused("email", "your address is in your user record; who may change settings changes it there"));
+        return Err(Problem::not_accepted("email", "your address is in your user record; who may change settings changes it there"));
     }
     let (model, currency) = (app.store.model(), app.store.currency());
     let read = model.object("user").and_then(|o| o.field("email")).map(|f| f.read(&json!(email.trim().to_lowercase()), currency));
     let email = match read {
         Some(Ok(value)) => value.as_text().unwrap_or_default().to_string(),
-        Some(Err(why)) => return Err(Problem { field: Some("email".into()), ..refused("email", &why) }),
+        Some(Err(why)) => return Err(Problem { field: Some("email".into()), ..Problem::not_accepted("email", &why) }),
         None => String::new(),
     };
     let name: String = body.name.as_deref().unwrap_or_default().trim().chars().take(100).collect();
@@ -201,7 +197,7 @@ pub fn take_code(app: &App, actor: &str, code: &str) -> Result<(), Problem> {
     }
     let known = app.store.credential(actor)?;
     let step = known.totp.as_deref().and_then(|secret| password::code_step(secret, code, known.totp_step, now));
-    let step = step.ok_or_else(|| Problem { field: Some("code".into()), ..refused("code-wrong", "the code is another one, or was used; take the next") })?;
+    let step = step.ok_or_else(|| Problem { field: Some("code".into()), ..Problem::not_accepted("code-wrong", "the code is another one, or was used; take the next") })?;
     app.store.use_totp(actor, step)?;
     app.tries.succeeded(&names);
     Ok(())
@@ -242,11 +238,11 @@ pub struct NewToken {
 pub async fn new_token(State(app): State<Arc<App>>, Extension(caller): Extension<Caller>, headers: HeaderMap, JsonBody(body): JsonBody<NewToken>) -> Result<Json<Js>, Problem> {
     caller.proven(&app)?;
     if !(1..=LONGEST_TOKEN_DAYS).contains(&body.days) || body.name.trim().is_empty() || body.name.chars().count() > LONGEST_NAME {
-        return Err(refused("token", "a token needs a name and a life of 1 to 366 days"));
+        return Err(Problem::not_accepted("token", "a token needs a name and a life of 1 to 366 days"));
     }
     let token = format!("nt_{}", random_token().map_err(Problem::internal)?);
     if let Some(scope) = &body.rights {
-        caller.rights.check(&app.store.model(), scope).map_err(|why| refused("token", &why))?;
+        caller.rights.check(&app.store.model(), scope).map_err(|why| Problem::not_accepted("token", &why))?;
     }
     let rights = body.rights.as_ref().map(|r| json!(r).to_string());
     let key = idempotency(&caller, &headers, &format!("token {} {} {} {rights:?}", body.name, body.read_only, body.days))?;

@@ -30,6 +30,10 @@ impl Problem {
     pub fn bad(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request cannot be understood", detail)
     }
+    /// What somebody entered of themselves is understood and not taken.
+    pub fn not_accepted(code: &str, why: &str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, "That is not accepted", why)
+    }
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
     }

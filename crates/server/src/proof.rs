@@ -36,10 +36,6 @@ fn needed() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "proof-needed", "Show that it is you", "Enter your password again, then this goes on.")
 }
 
-fn refused(code: &str, why: &str) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, "That is not accepted", why)
-}
-
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
@@ -57,16 +53,16 @@ pub async fn prove(State(app): State<Arc<App>>, Extension(caller): Extension<Cal
     let done = blocking(move || {
         let app = inner;
         if people::is_elsewhere(&app, &caller.actor)? {
-            return Err(refused("proof-elsewhere", "sign in again with your account elsewhere, then do this again"));
+            return Err(Problem::not_accepted("proof-elsewhere", "sign in again with your account elsewhere, then do this again"));
         }
         let known = app.store.credential(&caller.actor)?;
         if known.password.is_none() {
-            return Err(refused("proof-link", NO_PASSWORD));
+            return Err(Problem::not_accepted("proof-link", NO_PASSWORD));
         }
         is_theirs(&app, &caller.actor, &body.password)?;
         if known.totp_on {
             match body.code.as_deref().filter(|c| !c.trim().is_empty()) {
-                None => return Err(refused("code-needed", "Enter the code that your app shows.")),
+                None => return Err(Problem::not_accepted("code-needed", "Enter the code that your app shows.")),
                 Some(code) => people::take_code(&app, &caller.actor, code)?,
             }
         }
@@ -86,7 +82,7 @@ pub fn is_theirs(app: &App, actor: &str, given: &str) -> Result<(), Problem> {
         return Err(Problem::wait(wait));
     }
     if !password::is(given, app.store.credential(actor)?.password.as_deref()) {
-        return Err(Problem { field: Some("current".into()), ..refused("password-wrong", "the current password is another one") });
+        return Err(Problem { field: Some("current".into()), ..Problem::not_accepted("password-wrong", "the current password is another one") });
     }
     app.tries.succeeded(&names);
     Ok(())
