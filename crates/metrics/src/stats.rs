@@ -132,7 +132,7 @@ pub fn wilson(k: f64, n: f64) -> Option<[f64; 2]> {
     let middle = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
     let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     // What was seen lies within, also where the last digit of either is rounded.
-    Some([(middle - half).clamp(0.0, p), (middle + half).min(1.0).max(p)])
+    Some([(middle - half).max(0.0).min(p), (middle + half).min(1.0).max(p)])
 }
 
 /// Variance of the mean of these values; `None` below two.

@@ -45,6 +45,10 @@ impl Calendar {
             }
         }
     }
+    /// Day number of a calendar date that there is; `None` where the month has no such day.
+    pub fn exactly(self, year: i32, month: i32, day_of_month: i32) -> Option<i32> {
+        self.day(year, month, day_of_month).filter(|day| self.parts(*day) == (year, month, day_of_month))
+    }
     /// Day number of a calendar date; the day is clipped to the month's length.
     pub fn day(self, year: i32, month: i32, day_of_month: i32) -> Option<i32> {
         match self {

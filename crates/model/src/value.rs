@@ -106,6 +106,8 @@ pub fn parse_date(text: &str) -> Option<i32> {
 
 /// Before this year nothing happened to a customer that somebody keeps: it is a slip, or a year of another calendar.
 pub const FIRST_YEAR: i16 = 1_800;
+/// Years that are of the Solar Hijri calendar wherever they are written.
+pub const HIJRI_YEARS: std::ops::Range<i32> = 1_200..1_500;
 
 /// Whether somebody can have meant a day or an instant that they entered; else what to write.
 pub fn believable(value: &Value) -> Result<(), String> {
@@ -118,7 +120,8 @@ pub fn believable(value: &Value) -> Result<(), String> {
     if date.year() >= FIRST_YEAR {
         return Ok(());
     }
-    let hijri = crate::Calendar::SolarHijri.day(date.year().into(), date.month().into(), date.day().into()).filter(|_| (1_200..1_500).contains(&date.year()));
+    let (year, month, day_of_month) = (date.year().into(), date.month().into(), date.day().into());
+    let hijri = HIJRI_YEARS.contains(&year).then(|| crate::Calendar::SolarHijri.exactly(year, month, day_of_month)).flatten();
     let text = date_text(day);
     Err(match hijri.map(date_text) {
         Some(other) => format!("'{text}' lies before the year 1800; as a day of the Solar Hijri calendar it is {other}"),

@@ -256,7 +256,6 @@ pub fn fields(app: &App, caller: &Caller, def: &ObjectDef, body: &Js, new: &New)
         }
         let made = value.as_str().and_then(|text| new.get(text));
         let value = made.map_or_else(|| field.read(value, currency).map_err(|e| refuse(format!("{name}: {e}"))), |id| Ok(Value::Ref(*id)))?;
-        northing_model::value::believable(&value).map_err(|why| refuse(format!("{name}: {why}")))?;
         if let (Value::Ref(other), Some(to)) = (&value, field.to.as_deref()) {
             if made.is_none() && !caller.knows(app, to, *other) {
                 return Err(refuse(format!("{}.{name}: there is no {to} with the id {other}", def.name)));

@@ -385,6 +385,7 @@ fn check_value(
     if !fits {
         return Err(invalid(object, &field.name, format!("cannot hold {value:?}")));
     }
+    northing_model::value::believable(value).map_err(|why| invalid(object, &field.name, why))?;
     if let (Value::Text(text), FieldType::Phone) = (value, field.kind) {
         // The one kind of text that importers hand on as they find it.
         field.read_text(text, northing_model::Currency::parse("EUR").ok_or_else(|| StoreError::Corrupt("currencies".into()))?).map_err(|e| invalid(object, &field.name, e))?;

@@ -105,51 +105,52 @@ impl Walk<'_> {
         }
     }
 
-    /// The interval, the median and the 90th percentile, worked out from the records' own values.
+    /// The interval, the variance, the median and the 90th percentile, worked out from the records' own values.
     fn sureness(&mut self, name: &str, def: &MetricDef, cell: &Cell, values: &[f64]) {
-        let (sum, n) = (values.iter().sum::<f64>(), cell.denominator.unwrap_or(0.0));
+        let (sum, count, n) = (values.iter().sum::<f64>(), values.len() as f64, cell.denominator.unwrap_or(0.0));
+        let squares = |mean: f64| values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
+        let of_mean = squares(sum / count) / (count - 1.0) / count;
+        // Each record stands under both lines or under the lower one alone.
+        let share = match def.kind {
+            MetricKind::Conversion | MetricKind::Retention => true,
+            MetricKind::Ratio => cell.median.is_none() && cell.interval.is_some(),
+            MetricKind::Score => def.unit != Unit::Points && def.classes.is_some(),
+            _ => false,
+        };
         if let Some([low, high]) = cell.interval {
+            let between = |from: f64, to: f64| close(Some(from), Some(low)) && close(Some(to), Some(high));
             let holds = match def.kind {
-                // A share: each record stands under both lines or under the lower one alone.
-                MetricKind::Conversion | MetricKind::Retention => wilson(sum, n, [low, high]),
-                MetricKind::Ratio if cell.median.is_none() => wilson(sum, n, [low, high]),
-                MetricKind::Score if def.unit != Unit::Points && def.classes.is_some() => wilson(sum, n, [low, high]),
+                _ if share => wilson(sum, n, [low, high]),
                 // Each of those asked stands in the class above, in the class below, or between.
                 MetricKind::Score => {
                     let (points, mean) = (if def.unit == Unit::Points { 100.0 } else { 1.0 }, sum / n);
-                    let spread = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() + (n - values.len() as f64) * mean * mean;
-                    let half = 1.96 * (spread / n / n).sqrt();
-                    close(Some(((mean - half) * points).max(-points)), Some(low)) && close(Some(((mean + half) * points).min(points)), Some(high))
+                    let half = 1.96 * ((squares(mean) + (n - count) * mean * mean) / n / n).sqrt();
+                    between(((mean - half) * points).max(-points), ((mean + half) * points).min(points))
                 }
                 _ => {
-                    let (mean, count) = (sum / values.len() as f64, values.len() as f64);
-                    let half = 1.96 * (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0) / count).sqrt();
+                    let (mean, half) = (sum / count, 1.96 * of_mean.sqrt());
                     let least = if values.iter().all(|v| *v >= 0.0) { 0.0 } else { f64::NEG_INFINITY };
-                    close(Some((mean - half).max(least)), Some(low)) && close(Some(mean + half), Some(high))
+                    between((mean - half).max(least), mean + half)
                 }
             };
             if !holds {
                 self.wrong.push(format!("{name}: {sum} of {n} is said to lie within {low} and {high}"));
             }
         }
-        if let Some(variance) = cell.variance {
-            let count = values.len() as f64;
-            let (share, mean) = ((sum + 1.0) / (n + 2.0), sum / count);
-            let made = match def.kind {
-                MetricKind::Conversion | MetricKind::Retention => Some(share * (1.0 - share) / n),
-                MetricKind::Ratio if cell.median.is_none() && cell.interval.is_some() => Some(share * (1.0 - share) / n),
-                // So many things that happen by themselves vary by their number.
-                MetricKind::Flow if def.unit == Unit::Count && cell.median.is_none() && cell.denominator.is_none() => Some(values.iter().map(|v| v.abs()).sum()),
-                _ if cell.median.is_some() && def.stat.is_none() => Some(values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (count - 1.0) / count),
-                _ => None,
-            };
-            if made.is_some() && !close(made, Some(variance)) {
-                self.wrong.push(format!("{name}: {sum} of {n} varies by {made:?}, not {variance}"));
-            }
+        let p = (sum + 1.0) / (n + 2.0);
+        let varies = match def.kind {
+            _ if share => Some(p * (1.0 - p) / n),
+            // So many things that happen by themselves vary by their number.
+            MetricKind::Flow if def.unit == Unit::Count && cell.median.is_none() && cell.denominator.is_none() => Some(values.iter().map(|v| v.abs()).sum()),
+            _ if cell.median.is_some() && def.stat.is_none() => Some(of_mean),
+            _ => None,
+        };
+        if let (Some(told), Some(_)) = (cell.variance, varies) && !close(varies, Some(told)) {
+            self.wrong.push(format!("{name}: {sum} of {n} varies by {varies:?}, not {told}"));
         }
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
         for (told, q) in [(cell.median, 0.5), (cell.p90, 0.9)].into_iter().filter_map(|(told, q)| Some((told?, q))) {
-            let mut sorted = values.to_vec();
-            sorted.sort_by(f64::total_cmp);
             let at = q * (sorted.len() as f64 - 1.0);
             let (before, after) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
             let made = before + (after - before) * (at - at.floor());

@@ -3,6 +3,7 @@
 //! nothing of fields or files.
 
 use jiff::civil::{Date, DateTime, Time};
+use northing_model::value::HIJRI_YEARS;
 use northing_model::{Calendar, Zone};
 
 /// In which order a notation has day, month and year.
@@ -217,13 +218,8 @@ fn date(parts: &[Part], order: Order) -> Option<Date> {
         }
         _ => return None,
     };
-    if hijri || (1_200..1_500).contains(&year) {
-        if !(1..=12).contains(&month) || day < 1 {
-            return None;
-        }
-        let since = Calendar::SolarHijri.day(year, month, day)?;
-        // A day that the month does not have is not moved to its last.
-        return (Calendar::SolarHijri.parts(since) == (year, month, day)).then(|| northing_model::value::date_of(since)).flatten();
+    if hijri || HIJRI_YEARS.contains(&year) {
+        return Calendar::SolarHijri.exactly(year, month, day).and_then(northing_model::value::date_of);
     }
     Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok().filter(|d| d.year() >= northing_model::value::FIRST_YEAR)
 }

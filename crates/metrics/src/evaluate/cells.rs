@@ -212,7 +212,7 @@ fn sums(c: &Compiled, r: &Results<'_>, num: &Side, den: Option<&Side>, values: O
                     // a sum of amounts, as a plan's, is no count.
                     if c.def.unit == Unit::Count && num.terms.iter().all(|t| t.agg != Agg::Sum) {
                         let minus = num.terms.iter().any(|t| t.minus);
-                        cell.variance = Some(if minus { i128::from(rows) } else { top }.max(0) as f64);
+                        cell.variance = Some(if minus { i128::from(rows) } else { top } as f64);
                     }
                 }
             }

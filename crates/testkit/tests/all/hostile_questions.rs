@@ -273,10 +273,13 @@ fn work(process: &Process, until: Instant) -> Vec<Duration> {
     times
 }
 
-#[cfg(target_os = "linux")]
+/// This thread takes a core only while nothing else wants one.
 fn give_way() {
-    use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id};
-    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle)).unwrap();
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id};
+        set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle)).unwrap();
+    }
 }
 
 /// The same while as many threads have something to do as in an attack, the attackers' and the server's, all of which
@@ -286,7 +289,6 @@ fn beside_strangers(process: &Process, span: Duration) -> Vec<Duration> {
     std::thread::scope(|s| {
         for _ in 0..2 * std::thread::available_parallelism().map_or(1, |n| n.get()) {
             s.spawn(|| {
-                #[cfg(target_os = "linux")]
                 give_way();
                 while !over.load(Ordering::Relaxed) {
                     std::hint::black_box((0..100_000u64).fold(0, |a, b| std::hint::black_box(a ^ b)));
@@ -328,8 +330,8 @@ fn fill(folder: &std::path::Path) -> Words {
 #[test]
 fn s3_s4_hostile_questions_neither_end_the_process_nor_keep_others_from_theirs() {
     let seed = std::env::var("NORTHING_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(|| u64::from(std::process::id()) * 2_654_435_761 + 1);
-    let told = std::env::var("NORTHING_HOSTILE_SECONDS").ok().and_then(|s| s.parse().ok());
-    let (by_itself, seconds) = (told.is_some(), told.unwrap_or(20u64));
+    let asked = std::env::var("NORTHING_HOSTILE_SECONDS").ok().and_then(|s| s.parse().ok());
+    let (by_itself, seconds) = (asked.is_some(), asked.unwrap_or(20u64));
     println!("NORTHING_SEED={seed}");
     let folder = tempfile::tempdir().unwrap();
     let words = fill(folder.path());
@@ -347,7 +349,6 @@ fn s3_s4_hostile_questions_neither_end_the_process_nor_keep_others_from_theirs()
                 let (process, over, told, words) = (&process, &over, &told, &words);
                 s.spawn(move || {
                     // Who attacks works on machines of their own: here they give way.
-                    #[cfg(target_os = "linux")]
                     give_way();
                     let mut dice = Dice(seed ^ (thread + 1 + 100 * round).wrapping_mul(0x9E37_79B9_7F4A_7C15));
                     for n in 0.. {
@@ -377,10 +378,10 @@ fn s3_s4_hostile_questions_neither_end_the_process_nor_keep_others_from_theirs()
     println!("{:?}; memory at rest {rest:?} kB, at most {:?} kB", told.lock().unwrap(), process.most_kb());
     assert!(process.most_kb().is_none_or(|kb| kb < LIMIT_KB), "{:?} kB", process.most_kb());
     // Beside other tests on the same cores, attackers included, only an order of magnitude says something of the server;
-    // by itself (NORTHING_HOSTILE_SECONDS) what SECURITY.md's P8 promises is measured. Where the machine makes more of any
-    // work at all that gives way, no server can make less of this.
-    let holds = |(alone, strangers, beside): &(Duration, Duration, Duration)| if by_itself { *beside < (*alone * 2).max(*strangers) } else { *beside < *alone * 10 };
-    assert!(rounds.iter().any(holds), "others waited: {rounds:?}");
+    // by itself (NORTHING_HOSTILE_SECONDS) what SECURITY.md's P8 promises is measured. Where the time beside strangers is
+    // above that, too, it is the machine that makes them wait.
+    let most = if by_itself { 2 } else { 10 };
+    assert!(rounds.iter().any(|(alone, _, beside)| *beside < *alone * most), "others waited (alone, beside strangers, beside the attack): {rounds:?}");
 }
 
 #[test]

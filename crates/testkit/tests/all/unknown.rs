@@ -134,6 +134,14 @@ fn a_year_that_nobody_can_mean_is_no_day() {
         let refused = enter(serde_json::json!({"name": "D", "expected_close": day}));
         assert!(refused.status == 422 && refused.json()["field"] == "expected_close" && refused.body.contains(says), "{day}: {}", refused.body);
     }
+    // Mehr has thirty days: nothing is proposed for a day that it does not have.
+    let refused = enter(serde_json::json!({"name": "D", "expected_close": "1405-07-31"}));
+    assert!(refused.status == 422 && refused.body.contains("before the year 1800") && !refused.body.contains("Hijri"), "{}", refused.body);
+    // Whoever writes: the store itself takes none.
+    let day = northing_model::value::parse_date("1405-03-01").unwrap();
+    let change = Change::create("deal", Uuid::from_u64_pair(9, 1), Record::from([("name".into(), text("D")), ("expected_close".into(), Value::Date(day))]));
+    let told = server.store.commit(Commit { actor: "test".into(), at: NOW, changes: vec![change], key: None }).unwrap_err().to_string();
+    assert!(told.contains("2026-05-22"), "{told}");
     let refused = enter(serde_json::json!({"name": "D", "created_at": "1404-01-01T08:00:00Z"}));
     assert!(refused.status == 422 && refused.body.contains("2025-03-21"), "{}", refused.body);
     let taken = enter(serde_json::json!({"name": "D", "expected_close": "1800-01-01"}));
